@@ -1,0 +1,118 @@
+// hash-1024-v1: the default, offline, deterministic embedder. Honest label: lexical, not semantic.
+//
+// Features: the tokeniser's tokens (weight 2) and character 3- and 4-grams of its words, hashed with a sign into
+// 1,024 dimensions (Weinberger et al. 2009, arXiv:0902.2206), value (1 + ln tf), L2 norm 1. A document's side has
+// no idf, so its vector never changes when the corpus does; the question's side weighs each feature by idf.
+import { scanWords, TOKENIZER_VERSION } from './tokenize.ts';
+
+export const HASH_MODEL_ID = 'hash-1024-v1';
+export const HASH_DIMENSIONS = 1024;
+/** What must be equal for two vectors to be comparable. */
+export const HASH_FINGERPRINT = `${HASH_MODEL_ID}+${TOKENIZER_VERSION}`;
+
+const TOKEN_WEIGHT = 2;
+const SIGN_BIT = 20;
+
+/** Weight of a token in a question: how rare it is. Unit: nats. */
+export type Idf = ((term: string) => number) | ReadonlyMap<string, number>;
+
+interface Feature {
+  tf: number;
+  weight: number;
+  /** The token whose idf this feature takes; a gram takes the rarest word it occurs in. */
+  terms: Set<string>;
+}
+
+/** The vector of a text to be stored. A text without any token gives the zero vector: store no embedding for it. */
+export function documentVector(text: string): Float32Array {
+  return vectorOf(text, () => 1);
+}
+
+/** The vector of a question. `idf` from `idfOfLexicon`; without one all features weigh the same (cold start). */
+export function queryVector(text: string, idf?: Idf): Float32Array {
+  if (idf === undefined) return vectorOf(text, () => 1);
+  return vectorOf(text, typeof idf === 'function' ? idf : (term) => idf.get(term) ?? unseen(idf));
+}
+
+/** idf from the answer of `cogo_api.lexicon`: ln((n + 1) / (df + 0.5)), a term without df counts as never seen. */
+export function idfOfLexicon(lexicon: { n: number; df: Record<string, number> }): (term: string) => number {
+  const df = new Map(Object.entries(lexicon.df));
+  return (term) => Math.max(Math.log((lexicon.n + 1) / ((df.get(term) ?? 0) + 0.5)), 0);
+}
+
+/** pgvector's text form, five significant digits (halfvec keeps about three); `null` for the zero vector. */
+export function toHalfvecText(vector: Float32Array): string | null {
+  if (isZeroVector(vector)) return null;
+  return `[${Array.from(vector, (value) => (value === 0 ? '0' : String(Number(value.toPrecision(5))))).join(',')}]`;
+}
+
+export function isZeroVector(vector: Float32Array): boolean {
+  return vector.every((value) => value === 0);
+}
+
+/** Dot product; the cosine, since vectors here have norm 1 (or 0). */
+export function dot(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
+
+function vectorOf(text: string, idf: (term: string) => number): Float32Array {
+  const sums = new Float64Array(HASH_DIMENSIONS);
+  for (const [name, feature] of featuresOf(text)) {
+    const hash = crc32(name);
+    const sign = (hash >>> SIGN_BIT) & 1 ? 1 : -1;
+    let rarity = 0;
+    for (const term of feature.terms) rarity = Math.max(rarity, idf(term));
+    sums[hash % HASH_DIMENSIONS]! += sign * feature.weight * (1 + Math.log(feature.tf)) * rarity;
+  }
+  let norm = 0;
+  for (const value of sums) norm += value * value;
+  const scale = norm === 0 ? 0 : 1 / Math.sqrt(norm);
+  return Float32Array.from(sums, (value) => value * scale);
+}
+
+function featuresOf(text: string): Map<string, Feature> {
+  const features = new Map<string, Feature>();
+  const add = (name: string, weight: number, term: string) => {
+    const known = features.get(name);
+    if (known === undefined) features.set(name, { tf: 1, weight, terms: new Set([term]) });
+    else {
+      known.tf++;
+      known.terms.add(term);
+    }
+  };
+  for (const word of scanWords(text)) {
+    for (const token of word.tokens) add(`w${token}`, TOKEN_WEIGHT, token);
+    for (const piece of word.pieces) {
+      const characters = [...`^${piece.text}$`];
+      for (const size of [3, 4]) {
+        for (let i = 0; i + size <= characters.length; i++) {
+          add(`${size}${characters.slice(i, i + size).join('')}`, 1, piece.term);
+        }
+      }
+    }
+  }
+  return features;
+}
+
+// A map lists the terms it knows; what it does not list is at least as rare as its rarest.
+function unseen(idf: ReadonlyMap<string, number>): number {
+  let rarest = 1;
+  for (const value of idf.values()) rarest = Math.max(rarest, value);
+  return rarest;
+}
+
+const encoder = new TextEncoder();
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
+  let value = index;
+  for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1;
+  return value >>> 0;
+});
+
+/** CRC-32 (ISO-HDLC) of the UTF-8 bytes; every language has it, which keeps the vector portable. */
+export function crc32(text: string): number {
+  let crc = 0xffffffff;
+  for (const byte of encoder.encode(text)) crc = CRC_TABLE[(crc ^ byte) & 0xff]! ^ (crc >>> 8);
+  return (crc ^ 0xffffffff) >>> 0;
+}
