@@ -1,0 +1,154 @@
+import { z } from 'zod';
+import { failureEnvelope, success } from '../envelope.ts';
+import { operation, type FunctionSpec } from '../operation.ts';
+import { bigintId, doneEvent, jobId, jsonObject, metaEvent, projectId, queryInteger, timestamp, traceId } from './fields.ts';
+
+export const jobState = z.enum(['scheduled', 'blocked', 'queued', 'running', 'succeeded', 'cancelled', 'dead']);
+
+export const newJob = z.object({
+  type: z
+    .string()
+    .min(1)
+    .max(100)
+    .regex(/^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$/, 'expected a dotted type such as code.build.test'),
+  payload: jsonObject.default({}),
+  priority: z.int().min(0).max(2).optional().describe('0 first, 1 unless said, 2 last.'),
+  delay_s: z.int().min(0).max(2_592_000).optional(),
+  key: z.string().min(1).max(200).optional().describe('A second job with the key of a live one is that one.'),
+  max_attempts: z.int().min(1).max(100).optional(),
+  executor: z.string().min(1).max(100).optional(),
+  pin: z.string().min(1).max(100).optional(),
+  concurrency_key: z.string().min(1).max(200).optional(),
+  parent_id: jobId.optional(),
+  trace_id: traceId.optional(),
+});
+
+export const enqueueRequest = z.object({ project_id: projectId, jobs: z.array(newJob).min(1).max(100) });
+
+export const enqueueResponse = success({
+  jobs: z.array(z.object({ job_id: jobId, state: z.string(), duplicate: z.boolean() })),
+});
+
+export const job = z.looseObject({
+  job_id: jobId,
+  type: z.string(),
+  state: z.string(),
+  attempt: z.int().nonnegative(),
+  failures: z.int().nonnegative().optional(),
+  lease_losses: z.int().nonnegative().optional(),
+  progress: z.unknown().optional(),
+  result: z.unknown().optional(),
+  error: z.unknown().optional(),
+  created_at: timestamp,
+  started_at: timestamp.nullable().optional(),
+  finished_at: timestamp.nullable().optional(),
+  trace_id: z.string().nullable().optional(),
+  executor_id: z.string().nullable().optional(),
+});
+
+export const jobEvent = z.object({ id: bigintId, kind: z.string(), data: z.unknown(), at: timestamp });
+
+const params = z.object({ job_id: jobId });
+const listQuery = z.object({
+  project_id: projectId,
+  state: jobState.optional(),
+  limit: queryInteger(1, 200, 50),
+});
+const eventsQuery = z.object({
+  after: z
+    .string()
+    .regex(/^\d{1,18}$/)
+    .optional()
+    .describe('Events after this id; a stream takes `Last-Event-ID` first.'),
+  limit: queryInteger(1, 500, 200),
+});
+
+export const jobsEvents = {
+  meta: metaEvent,
+  'job.event': jobEvent,
+  'job.done': job,
+  done: doneEvent,
+  error: failureEnvelope,
+};
+
+export const enqueueJobs = operation({
+  id: 'enqueueJobs',
+  method: 'POST',
+  path: '/',
+  summary: 'Enqueues jobs.',
+  auth: 'member',
+  body: enqueueRequest,
+  response: enqueueResponse,
+  idempotent: true,
+  rate: { capacity: 120, refill_per_s: 10 },
+  errors: ['not_found', 'job_key_reused', 'quota_exceeded'],
+});
+
+export const listJobs = operation({
+  id: 'listJobs',
+  method: 'GET',
+  path: '/',
+  summary: 'Jobs of a project, newest first.',
+  auth: 'anon',
+  query: listQuery,
+  response: success({ jobs: z.array(job) }),
+  errors: ['not_found'],
+});
+
+export const getJob = operation({
+  id: 'getJob',
+  method: 'GET',
+  path: '/:job_id',
+  summary: 'One job.',
+  auth: 'anon',
+  params,
+  response: success({ job }),
+  errors: ['not_found'],
+});
+
+export const getJobEvents = operation({
+  id: 'getJobEvents',
+  method: 'GET',
+  path: '/:job_id/events',
+  summary: 'Events of a job, as JSON or as a stream that ends when the job does.',
+  auth: 'anon',
+  params,
+  query: eventsQuery,
+  response: success({ events: z.array(jobEvent), job }),
+  events: jobsEvents,
+  stream: true,
+  errors: ['not_found'],
+});
+
+export const cancelJob = operation({
+  id: 'cancelJob',
+  method: 'POST',
+  path: '/:job_id/cancel',
+  summary: 'Cancels a job; a running one is told at its next beat.',
+  auth: 'member',
+  params,
+  response: success({ job: z.looseObject({ job_id: jobId, state: z.string() }) }),
+  idempotent: true,
+  errors: ['not_found', 'illegal_transition'],
+});
+
+export const redriveJob = operation({
+  id: 'redriveJob',
+  method: 'POST',
+  path: '/:job_id/redrive',
+  summary: 'Puts a dead job back in its queue.',
+  auth: 'member',
+  params,
+  response: success({ job: z.looseObject({ job_id: jobId, state: z.string() }) }),
+  idempotent: true,
+  errors: ['not_found', 'illegal_transition'],
+});
+
+export const spec: FunctionSpec = {
+  name: 'jobs',
+  summary: 'Durable jobs over HTTP.',
+  operations: [enqueueJobs, listJobs, getJob, getJobEvents, cancelJob, redriveJob],
+};
+
+export type EnqueueRequest = z.infer<typeof enqueueRequest>;
+export type Job = z.infer<typeof job>;
