@@ -1,0 +1,147 @@
+-- Knowledge: indexed files, their chunks, an inverted index for BM25 and vectors.
+--
+-- Generations. Each repository of a project has one published generation; an index run writes the next one. A reader sees rows
+-- with generation <= the published one, so nothing of a run shows until index_finish, which in one transaction removes what the
+-- run replaced and publishes. Unchanged files keep their rows and their older generation.
+-- Counts. lex_terms.df and lex_stats hold exactly the published rows of a project; only index_finish changes them.
+create table cogo.repos (
+  id           bigint generated always as identity primary key,
+  project_id   uuid not null references cogo.projects (id) on delete cascade,
+  repo         text not null,
+  generation   bigint not null default 0,
+  commit_sha   text,
+  meta         jsonb not null default '{}',
+  published_at timestamptz,
+  constraint repos_name_key unique (project_id, repo),
+  constraint repos_name_form check (length(repo) between 1 and 400)
+);
+
+create table cogo.index_runs (
+  id           uuid primary key default gen_random_uuid(),
+  project_id   uuid not null references cogo.projects (id) on delete cascade,
+  repo_id      bigint not null references cogo.repos (id) on delete cascade,
+  generation   bigint not null,
+  state        text not null default 'running',
+  commit_sha   text,
+  meta         jsonb not null default '{}',
+  stats        jsonb,
+  reason       text,
+  files        int not null default 0,
+  chunks       int not null default 0,
+  started_at   timestamptz not null default clock_timestamp(),
+  touched_at   timestamptz not null default clock_timestamp(),
+  finished_at  timestamptz,
+  constraint index_runs_generation_key unique (repo_id, generation),
+  constraint index_runs_state_known check (state in ('running', 'published', 'aborted')),
+  constraint index_runs_finished check ((state = 'running') = (finished_at is null))
+);
+-- one run at a time: index_begin aborts the one before it
+create unique index index_runs_one_running on cogo.index_runs (repo_id) where state = 'running';
+create index index_runs_project on cogo.index_runs (project_id, started_at desc);
+
+create table cogo.source_files (
+  id            bigint generated always as identity primary key,
+  project_id    uuid not null references cogo.projects (id) on delete cascade,
+  repo_id       bigint not null references cogo.repos (id) on delete cascade,
+  generation    bigint not null,
+  -- the run (by its generation) that will drop this file when it publishes
+  dropped_by    bigint,
+  path          text not null,
+  content_hash  text not null,
+  language      text,
+  bytes         bigint,
+  extractor     text not null,
+  warning       text,
+  indexed_at    timestamptz not null default clock_timestamp(),
+  constraint source_files_path_key unique (repo_id, path, generation)
+);
+create index source_files_dropped on cogo.source_files (repo_id, dropped_by) where dropped_by is not null;
+create index source_files_project on cogo.source_files (project_id);
+
+create table cogo.chunks (
+  id            bigint generated always as identity primary key,
+  project_id    uuid not null references cogo.projects (id) on delete cascade,
+  repo_id       bigint not null references cogo.repos (id) on delete cascade,
+  file_id       bigint not null references cogo.source_files (id) on delete cascade,
+  generation    bigint not null,
+  ordinal       int not null,
+  kind          text not null,
+  symbol        text,
+  signature     text,
+  heading       text,
+  start_line    int not null,
+  end_line      int not null,
+  text          text not null,
+  content_hash  text not null,
+  -- tokens in the chunk, the length of BM25
+  length        int not null,
+  -- its terms, sorted: makes removal exact without an index on lex_postings.chunk_id
+  term_ids      int[] not null default '{}',
+  constraint chunks_ordinal_key unique (file_id, ordinal),
+  constraint chunks_lines check (start_line >= 0 and end_line >= start_line),
+  constraint chunks_length check (length >= 0)
+);
+create index chunks_project on cogo.chunks (project_id, repo_id, generation);
+
+create table cogo.lex_terms (
+  id          int generated always as identity primary key,
+  project_id  uuid not null references cogo.projects (id) on delete cascade,
+  term        text not null,
+  df          int not null default 0,
+  constraint lex_terms_term_key unique (project_id, term),
+  constraint lex_terms_df check (df >= 0)
+) with (fillfactor = 80);
+
+-- The inverted index: how often a term occurs in each field of a chunk. Carries no project_id: a term belongs to one project, and
+-- 16 bytes more a row would be half its size. length is the chunk's, so that scoring reads nothing else.
+create table cogo.lex_postings (
+  term_id   int not null,
+  length    int not null,
+  chunk_id  bigint not null,
+  path      smallint not null,
+  name      smallint not null,
+  doc       smallint not null,
+  body      smallint not null,
+  constraint lex_postings_pkey primary key (term_id, chunk_id)
+);
+
+create table cogo.lex_stats (
+  project_id    uuid primary key references cogo.projects (id) on delete cascade,
+  chunks        bigint not null default 0,
+  total_length  bigint not null default 0,
+  constraint lex_stats_positive check (chunks >= 0 and total_length >= 0)
+);
+
+-- One row per embedding model; only vectors of the same model are compared.
+create table cogo.embedding_models (
+  id           smallint generated always as identity primary key,
+  name         text not null,
+  dims         int not null,
+  fingerprint  text,
+  status       text not null default 'active',
+  constraint embedding_models_name_key unique (name),
+  constraint embedding_models_status_known check (status in ('active', 'building', 'retired'))
+);
+insert into cogo.embedding_models (name, dims) values ('hash-1024-v1', 1024);
+
+create table cogo.chunk_embeddings (
+  chunk_id    bigint not null references cogo.chunks (id) on delete cascade,
+  model_id    smallint not null references cogo.embedding_models (id),
+  project_id  uuid not null,
+  embedding   extensions.halfvec(1024) not null,
+  primary key (chunk_id, model_id)
+);
+-- 2,056 bytes are just over the TOAST threshold; in line, an exact scan reads pages in order instead of one TOAST row a vector
+alter table cogo.chunk_embeddings alter column embedding set storage plain;
+-- exact scan of one project; no HNSW below about 20,000 rows (40 s to build 5,000 in WASM, for a scan of 40 ms)
+create index chunk_embeddings_project on cogo.chunk_embeddings (project_id, model_id);
+
+alter table cogo.repos enable row level security;
+alter table cogo.index_runs enable row level security;
+alter table cogo.source_files enable row level security;
+alter table cogo.chunks enable row level security;
+alter table cogo.lex_terms enable row level security;
+alter table cogo.lex_postings enable row level security;
+alter table cogo.lex_stats enable row level security;
+alter table cogo.embedding_models enable row level security;
+alter table cogo.chunk_embeddings enable row level security;

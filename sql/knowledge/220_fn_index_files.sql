@@ -1,0 +1,20 @@
+-- cogo_api.index_files: the published files of a repository, [{path, content_hash, extractor}] by path: what an incremental run
+-- compares with. A repository never indexed answers []. Needs viewer.
+create function cogo_api.index_files(project_id uuid, repo text)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_role(index_files.project_id, 'viewer');
+  return coalesce((
+    select jsonb_agg(jsonb_build_object('path', f.path, 'content_hash', f.content_hash, 'extractor', f.extractor) order by f.path)
+      from cogo.repos r
+      join cogo.source_files f on f.repo_id = r.id and f.generation <= r.generation
+     where r.project_id = index_files.project_id and r.repo = index_files.repo), '[]');
+end
+$$;
+revoke all on function cogo_api.index_files(uuid, text) from public;
+grant execute on function cogo_api.index_files(uuid, text) to anon, authenticated, service_role;

@@ -1,0 +1,113 @@
+-- cogo_api.index_put: writes files with all their chunks into an open run and returns {files, chunks}. Each file is replaced whole,
+-- and the call is atomic: all of its files, or none. Readers see nothing of it before index_finish.
+--
+-- files: [{path, content_hash, language?, bytes?, extractor, warning?, chunks:[{ordinal, kind, symbol?, signature?, heading?,
+--   start_line, end_line, text, content_hash, tokens:{path:{t:n}, name:{..}, doc:{..}, body:{..}}, length, embedding?}]}]
+-- embedding: '[x,y,...]' of the run's model (meta.embedder of index_begin, default hash-1024-v1) or null.
+-- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path twice, unknown embedder.
+create function cogo_api.index_put(run_id uuid, files jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  run      cogo.index_runs := cogo.running_run(index_put.run_id);
+  model    smallint;
+  n_files  int;
+  n_chunks int;
+begin
+  if jsonb_typeof(files) is distinct from 'array' then
+    perform cogo.fail('CG000', 'files must be an array');
+  end if;
+  select m.id into model from cogo.embedding_models m where m.name = coalesce(run.meta ->> 'embedder', 'hash-1024-v1');
+  if not found then
+    perform cogo.fail('CG004', 'unknown embedding model', jsonb_build_object('embedder', run.meta ->> 'embedder'));
+  end if;
+
+  -- a file put twice in one run: the later one counts
+  perform cogo.drop_files(array(
+    select f.id from cogo.source_files f
+     where f.repo_id = run.repo_id and f.generation = run.generation
+       and f.path in (select item ->> 'path' from jsonb_array_elements(files) item)));
+
+  insert into cogo.source_files (project_id, repo_id, generation, path, content_hash, language, bytes, extractor, warning)
+  select run.project_id, run.repo_id, run.generation, f.path, f.content_hash, f.language, f.bytes, f.extractor, f.warning
+    from jsonb_to_recordset(files)
+      as f(path text, content_hash text, language text, bytes bigint, extractor text, warning text);
+  get diagnostics n_files = row_count;
+
+  -- new terms in a fixed order, so that two runs of one project cannot wait for each other in a circle
+  insert into cogo.lex_terms (project_id, term)
+  select run.project_id, t.term
+    from (select distinct token.key as term
+            from jsonb_array_elements(files) f,
+                 jsonb_array_elements(f -> 'chunks') c,
+                 jsonb_each(c -> 'tokens') field,
+                 jsonb_each(field.value) token) t
+   where not exists (select from cogo.lex_terms known where known.project_id = run.project_id and known.term = t.term)
+   order by t.term
+  on conflict do nothing;
+
+  with item as materialized (
+    select sf.id as file_id, nextval(pg_get_serial_sequence('cogo.chunks', 'id')) as chunk_id, c.body
+      from jsonb_array_elements(files) f
+      join cogo.source_files sf
+        on sf.repo_id = run.repo_id and sf.generation = run.generation and sf.path = f ->> 'path'
+     cross join lateral jsonb_array_elements(f -> 'chunks') as c(body)
+  ),
+  counted as materialized (
+    select i.chunk_id, term.id as term_id,
+           coalesce(sum(token.value::int) filter (where field.key = 'path'), 0) as path,
+           coalesce(sum(token.value::int) filter (where field.key = 'name'), 0) as name,
+           coalesce(sum(token.value::int) filter (where field.key = 'doc'), 0) as doc,
+           coalesce(sum(token.value::int) filter (where field.key = 'body'), 0) as body
+      from item i
+     cross join lateral jsonb_each(i.body -> 'tokens') field
+     cross join lateral jsonb_each_text(field.value) token
+      join cogo.lex_terms term on term.project_id = run.project_id and term.term = token.key
+     group by i.chunk_id, term.id
+  ),
+  chunk as (
+    insert into cogo.chunks (id, project_id, repo_id, file_id, generation, ordinal, kind, symbol, signature, heading,
+                             start_line, end_line, text, content_hash, length, term_ids)
+    overriding system value
+    select i.chunk_id, run.project_id, run.repo_id, i.file_id, run.generation, r.ordinal, r.kind, r.symbol, r.signature, r.heading,
+           r.start_line, r.end_line, r.text, r.content_hash, coalesce(r.length, 0), coalesce(terms.ids, '{}')
+      from item i
+     cross join lateral jsonb_to_record(i.body)
+        as r(ordinal int, kind text, symbol text, signature text, heading text, start_line int, end_line int, text text,
+             content_hash text, length int)
+      left join (select n.chunk_id, array_agg(n.term_id order by n.term_id) as ids from counted n group by n.chunk_id) terms
+        on terms.chunk_id = i.chunk_id
+    returning id, length
+  ),
+  posting as (
+    insert into cogo.lex_postings (term_id, length, chunk_id, path, name, doc, body)
+    select n.term_id, k.length, n.chunk_id, least(n.path, 32767), least(n.name, 32767), least(n.doc, 32767), least(n.body, 32767)
+      from counted n join chunk k on k.id = n.chunk_id
+     order by n.term_id, n.chunk_id
+  ),
+  vector as (
+    insert into cogo.chunk_embeddings (chunk_id, model_id, project_id, embedding)
+    select i.chunk_id, model, run.project_id, (i.body ->> 'embedding')::extensions.halfvec
+      from item i
+     where i.body ->> 'embedding' is not null
+  )
+  select count(*) into n_chunks from chunk;
+
+  update cogo.index_runs r
+     set files = r.files + n_files, chunks = r.chunks + n_chunks, touched_at = clock_timestamp()
+   where r.id = run.id;
+  return jsonb_build_object('files', n_files, 'chunks', n_chunks);
+exception
+  when unique_violation then
+    perform cogo.fail('CG004', 'a path or an ordinal occurs twice in one call', jsonb_build_object('reason', sqlerrm));
+    return null;
+  when not_null_violation or check_violation or invalid_text_representation or invalid_parameter_value or data_exception then
+    perform cogo.fail('CG000', 'files is malformed', jsonb_build_object('reason', sqlerrm));
+    return null;
+end
+$$;
+revoke all on function cogo_api.index_put(uuid, jsonb) from public;
+grant execute on function cogo_api.index_put(uuid, jsonb) to anon, authenticated, service_role;
