@@ -188,7 +188,10 @@ function interpret(
  */
 function killAll(child: ChildProcess, mark: string | null): void {
   if (child.pid === undefined) return;
-  if (mark === null) return kill(-child.pid);
+  if (mark === null) {
+    kill(-child.pid);
+    return;
+  }
   const tree = treeUsage(child.pid)?.pids ?? [];
   kill(-child.pid);
   for (const pid of tree) kill(pid);

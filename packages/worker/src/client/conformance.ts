@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import type { Result } from '@cogo/spec/result.ts';
+import type { ClaimedJob, ExecutorInfo, WorkerLink } from './worker_link.ts';
+
+/** A dispatcher under test, and what the other side can do to it. */
+export interface ConformanceWorld {
+  link(executorId?: string): WorkerLink;
+  /** A job of type `code.build.test` unless said; at most three failures. */
+  enqueue(o?: { type?: string; payload?: unknown }): Promise<string>;
+  cancel(jobId: string): Promise<void>;
+  /** Makes the lease of a running job be over, and lets the sweep find it. */
+  expire(jobId: string): Promise<void>;
+  state(jobId: string): Promise<{ state: string; failures: number; leaseLosses: number; result: unknown }>;
+  /** Lets what waits for a retry become ready. */
+  makeReady(jobId: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+const INFO: ExecutorInfo = {
+  version: '0.1.0',
+  slots: 2,
+  types: null,
+  sandbox: 'none',
+  host: 'test',
+  platform: 'linux',
+};
+
+/** The promises every WorkerLink keeps: run it on each implementation. `skip` names why it can not run here. */
+export function workerLinkConformance(
+  name: string,
+  open: (t: TestContext) => Promise<ConformanceWorld>,
+  skip: string | false = false,
+): void {
+  const it = (what: string, body: (world: ConformanceWorld, link: WorkerLink) => Promise<void>) =>
+    test(`${name}: ${what}${skip ? ` (skipped: ${skip})` : ''}`, { skip }, async (t) => {
+      const world = await open(t);
+      try {
+        const link = world.link();
+        value(await link.register(INFO));
+        await body(world, link);
+      } finally {
+        await world.close();
+      }
+    });
+
+  it('a claim of an empty lane is an empty list', async (_world, link) => {
+    assert.deepEqual(await claim(link, 5), []);
+  });
+
+  it('a job is claimed once, with its payload, an attempt and a token', async (world, link) => {
+    const jobId = await world.enqueue({ payload: { repo_path: '/r', 한글: '🙂' } });
+    const [job] = await claim(link, 5);
+    assert.equal(job!.jobId, jobId);
+    assert.equal(job!.type, 'code.build.test');
+    assert.equal(job!.attempt, 1);
+    assert.deepEqual(job!.payload, { repo_path: '/r', 한글: '🙂' });
+    assert.match(job!.token, /^\d+$/);
+    assert.equal(job!.leaseS, 30);
+    assert.deepEqual(await claim(link, 5), []);
+    assert.equal((await world.state(jobId)).state, 'running');
+  });
+
+  it('a claim takes no more than asked for', async (world, link) => {
+    for (let i = 0; i < 3; i++) await world.enqueue();
+    assert.equal((await claim(link, 2)).length, 2);
+    assert.equal((await claim(link, 2)).length, 1);
+  });
+
+  it('a worker narrowed to types gets only those', async (world, link) => {
+    await world.enqueue({ type: 'code.debug' });
+    const wanted = await world.enqueue({ type: 'code.build.test' });
+    const got = value(await link.claim({ qty: 5, leaseS: 30, includeTypes: ['code.build.test'] }));
+    assert.deepEqual(
+      got.map((job) => job.jobId),
+      [wanted],
+    );
+  });
+
+  it('a finished job is done with its result, and finishing again is lost', async (world, link) => {
+    const jobId = await world.enqueue();
+    const [job] = await claim(link);
+    const done = { jobId, token: job!.token, result: { state: 'succeeded', exit_code: 0 } };
+    assert.equal(value(await link.finish([done]))[0]!.verdict, 'ok');
+    const after = await world.state(jobId);
+    assert.equal(after.state, 'succeeded');
+    assert.deepEqual(after.result, { state: 'succeeded', exit_code: 0 });
+    assert.equal(value(await link.finish([done]))[0]!.verdict, 'lost');
+  });
+
+  it('verdicts come in the order of the input, mixed batches included', async (world, link) => {
+    const first = await world.enqueue();
+    await world.enqueue();
+    const jobs = await claim(link, 2);
+    const stale = { jobId: first, token: '999999999', result: 1 };
+    const good = jobs.map(({ jobId, token }) => ({ jobId, token, result: 1 }));
+    const verdicts = value(await link.finish([good[1]!, stale, good[0]!]));
+    assert.deepEqual(
+      verdicts.map((v) => [v.jobId, v.verdict]),
+      [
+        [good[1]!.jobId, 'ok'],
+        [first, 'lost'],
+        [good[0]!.jobId, 'ok'],
+      ].map((row) => row),
+    );
+  });
+
+  it('a retryable failure makes the job ready again under a new token', async (world, link) => {
+    const jobId = await world.enqueue();
+    const [job] = await claim(link);
+    const error = { code: 'internal', message: 'broke' };
+    const [settled] = value(await link.fail([{ jobId, token: job!.token, error, retryable: true }]));
+    assert.equal(settled!.verdict, 'ok');
+    await world.makeReady(jobId);
+    const [again] = await claim(link);
+    assert.equal(again!.jobId, jobId);
+    assert.equal(again!.attempt, 2);
+    assert.notEqual(again!.token, job!.token);
+    assert.equal((await world.state(jobId)).failures, 1);
+  });
+
+  it('a failure that is not retryable is dead at once', async (world, link) => {
+    const jobId = await world.enqueue();
+    const [job] = await claim(link);
+    const error = { code: 'validation_failed', message: 'bad payload', reason: 'validation_failed' };
+    value(await link.fail([{ jobId, token: job!.token, error, retryable: false }]));
+    assert.equal((await world.state(jobId)).state, 'dead');
+  });
+
+  it('a released job is ready at once and costs no failure', async (world, link) => {
+    const jobId = await world.enqueue();
+    const [job] = await claim(link);
+    assert.equal(value(await link.release([{ jobId, token: job!.token }]))[0]!.verdict, 'ok');
+    const after = await world.state(jobId);
+    assert.deepEqual([after.state, after.failures, after.leaseLosses], ['queued', 0, 0]);
+    const [again] = await claim(link);
+    assert.notEqual(again!.token, job!.token);
+  });
+
+  it('a beat keeps the lease, an empty beat is presence only', async (world, link) => {
+    const jobId = await world.enqueue();
+    const [job] = await claim(link);
+    const beat = { jobId, token: job!.token, progress: { step: 'test' }, log: 'a line\n' };
+    assert.deepEqual(value(await link.beat([beat])), [{ jobId, verdict: 'ok' }]);
+    assert.deepEqual(value(await link.beat([])), []);
+  });
+
+  it('a lease that ran out is lost to its old holder in every verb', async (world, link) => {
+    const jobId = await world.enqueue();
+    const [old] = await claim(link);
+    await world.expire(jobId);
+    const [now] = await claim(world.link());
+    assert.equal(now!.jobId, jobId);
+    const lease = { jobId, token: old!.token };
+    const error = { code: 'internal', message: 'late' };
+    assert.equal(value(await link.beat([lease]))[0]!.verdict, 'lost');
+    assert.equal(value(await link.finish([{ ...lease, result: 'zombie' }]))[0]!.verdict, 'lost');
+    assert.equal(value(await link.fail([{ ...lease, error, retryable: true }]))[0]!.verdict, 'lost');
+    assert.equal(value(await link.release([lease]))[0]!.verdict, 'lost');
+    const after = await world.state(jobId);
+    assert.deepEqual([after.state, after.failures, after.leaseLosses], ['running', 0, 1]);
+    assert.equal(value(await link.finish([{ jobId, token: now!.token, result: 'mine' }]))[0]!.verdict, 'ok');
+    assert.equal((await world.state(jobId)).result, 'mine');
+  });
+
+  it('a cancelled job says so on the next beat and ends when it is handed back', async (world, link) => {
+    const jobId = await world.enqueue();
+    const [job] = await claim(link);
+    await world.cancel(jobId);
+    assert.equal(value(await link.beat([{ jobId, token: job!.token }]))[0]!.verdict, 'cancel');
+    assert.equal(value(await link.release([{ jobId, token: job!.token }]))[0]!.verdict, 'cancelled');
+    assert.equal((await world.state(jobId)).state, 'cancelled');
+  });
+
+  it('a job that was cancelled before it was claimed is never handed out', async (world, link) => {
+    await world.cancel(await world.enqueue());
+    assert.deepEqual(await claim(link, 5), []);
+  });
+}
+
+function value<T>(got: Result<T>): T {
+  if (!got.ok) assert.fail(`${got.error.code}: ${got.error.message}`);
+  return got.value;
+}
+
+async function claim(link: WorkerLink, qty = 1): Promise<ClaimedJob[]> {
+  return value(await link.claim({ qty, leaseS: 30, includeTypes: null }));
+}

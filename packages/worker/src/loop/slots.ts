@@ -1,0 +1,74 @@
+import type { ClaimedJob } from '../client/worker_link.ts';
+import { fenceAt } from './lease.ts';
+
+/**
+ *   claimed -> working -> settling -> gone
+ *                 |           ^
+ *                 +-- stop ---+   cancel, lost, fenced, shutdown
+ */
+export type StopReason = 'cancel' | 'lost' | 'fenced' | 'shutdown';
+
+const LOG_CHARS = 16_000;
+
+/** One job that this worker holds a lease on. */
+export class Slot {
+  readonly job: ClaimedJob;
+  readonly leaseMs: number;
+  phase: 'working' | 'settling' = 'working';
+  /** When the last acknowledged request about this lease was sent. */
+  #sentAt: number;
+  #stop = new AbortController();
+  #progress: unknown;
+  #log = '';
+
+  constructor(job: ClaimedJob, sentAt: number) {
+    this.job = job;
+    this.leaseMs = job.leaseS * 1000;
+    this.#sentAt = sentAt;
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  get stopped(): StopReason | null {
+    return this.#stop.signal.aborted ? (this.#stop.signal.reason as StopReason) : null;
+  }
+
+  /** The first reason stays. */
+  stop(reason: StopReason): void {
+    this.#stop.abort(reason);
+  }
+
+  acknowledged(sentAt: number): void {
+    this.#sentAt = Math.max(this.#sentAt, sentAt);
+  }
+
+  get fenceAt(): number {
+    return fenceAt(this.#sentAt, this.leaseMs);
+  }
+
+  report(progress: unknown): void {
+    this.#progress = progress;
+  }
+
+  say(text: string): void {
+    this.#log = (this.#log + text).slice(-LOG_CHARS);
+  }
+
+  /** What the next beat carries; `putBack` when it did not arrive. */
+  takeNews(): { progress?: unknown; log?: string } {
+    const news = {
+      ...(this.#progress === undefined ? {} : { progress: this.#progress }),
+      ...(this.#log === '' ? {} : { log: this.#log }),
+    };
+    this.#progress = undefined;
+    this.#log = '';
+    return news;
+  }
+
+  putBack(news: { progress?: unknown; log?: string }): void {
+    this.#progress ??= news.progress;
+    this.#log = ((news.log ?? '') + this.#log).slice(-LOG_CHARS);
+  }
+}
