@@ -89,7 +89,7 @@ test('a long class is taken apart into a head and its methods', async () => {
 
 test('functions inside a long function are found by their own name', async () => {
   const inner = `  function inner(): number {\n${'    tick();\n'.repeat(120)}    return 1;\n  }`;
-  const rest = '  const x = 1;\n'.repeat(1) + `  return () => {\n${'    more();\n'.repeat(120)}  };`;
+  const rest = `  const x = 1;\n  return () => {\n${'    more();\n'.repeat(120)}  };`;
   const result = await chunk(
     'factory.ts',
     `export function make() {\n  const a = 1;\n${inner}\n${rest}\n}\n`,
@@ -131,6 +131,14 @@ test('two statements on one line share a chunk', async () => {
   const result = await chunk('one.js', 'function a() {} function b() {}\nconst c = 1;\n');
   assert.deepEqual(brief(result), ['1-1 function a', '2-2 variable c']);
   assert.deepEqual(result.chunks[0]!.names, ['a', 'b']);
+});
+
+test('an arrow function may return a class, an object or a call', async () => {
+  const result = await chunk(
+    'e.ts',
+    'export const Mixin = () => class extends Object {\n  a() {}\n};\nexport const o = () => ({ a: 1 });\nit("x", () => f());\n',
+  );
+  assert.deepEqual(brief(result), ['1-3 function Mixin', '4-4 function o', '5-5 test x']);
 });
 
 test('TSX and decorators parse', async () => {

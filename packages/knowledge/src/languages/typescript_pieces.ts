@@ -108,7 +108,7 @@ function declarationPiece(node: Declaration, outer: Node, spans: Spans, prefix?:
 
 function functionPiece(node: FunctionNode, outer: Node, spans: Spans, prefix?: string, name?: string): Piece {
   const own = name ?? node.id?.name ?? 'default';
-  const parts = bodyParts(node.body?.body, prefix ? `${prefix}.${own}` : own, spans);
+  const parts = bodyParts(statementsOf(node.body), prefix ? `${prefix}.${own}` : own, spans);
   const piece = named('function', own, outer, spans, {
     prefix,
     parts,
@@ -118,9 +118,14 @@ function functionPiece(node: FunctionNode, outer: Node, spans: Spans, prefix?: s
   return node.body ? piece : { ...piece, loose: true };
 }
 
+/** The statements of a block; the body of `() => x` has none. */
+function statementsOf(body: { type: string } | null | undefined): Statement[] {
+  return body?.type === 'BlockStatement' ? (body as unknown as { body: Statement[] }).body : [];
+}
+
 /** Functions defined inside a long function are chunks of their own; what stands between them keeps its name. */
-function bodyParts(body: Statement[] | undefined, symbol: string, spans: Spans): Piece[] {
-  if (!body || body.length < 2) return [];
+function bodyParts(body: Statement[], symbol: string, spans: Spans): Piece[] {
+  if (body.length < 2) return [];
   return body.map((statement): Piece => {
     const piece = statementPiece(statement, spans);
     const isFunction = piece.kind === 'function' && piece.endLine > piece.startLine;
@@ -190,8 +195,7 @@ function variablePiece(node: VariableDeclaration, outer: Node, spans: Spans, pre
     const value = unwrap(initial);
     const symbol = prefix ? `${prefix}.${first}` : first;
     if (value.type === 'ArrowFunctionExpression' || value.type === 'FunctionExpression') {
-      const body = value.body && 'body' in value.body ? (value.body.body as Statement[]) : undefined;
-      const parts = bodyParts(body, symbol, spans);
+      const parts = bodyParts(statementsOf(value.body), symbol, spans);
       const signatureEnd = value.body?.start ?? value.end;
       return named('function', first, outer, spans, { ...more, parts, signatureEnd });
     }
@@ -246,8 +250,7 @@ function defaultPiece(statement: ExportDefaultDeclaration, spans: Spans): Piece 
     case 'TSInterfaceDeclaration':
       return interfacePiece(node, statement, spans);
     case 'ArrowFunctionExpression': {
-      const body = 'body' in node.body ? (node.body.body as Statement[]) : undefined;
-      const parts = bodyParts(body, 'default', spans);
+      const parts = bodyParts(statementsOf(node.body), 'default', spans);
       return named('function', 'default', statement, spans, { parts, signatureEnd: node.body.start });
     }
     default:
@@ -288,7 +291,7 @@ function callPiece(call: CallExpression, statement: Node, spans: Spans): Piece {
   const heading = oneLine(spans.text(title.start, title.end)).replace(/^['"`]|['"`]$/g, '');
   const last = call.arguments.at(-1)!;
   const isFunction = last.type === 'ArrowFunctionExpression' || last.type === 'FunctionExpression';
-  const body = isFunction && last.body && 'body' in last.body ? (last.body.body as Statement[]) : [];
+  const body = isFunction ? statementsOf(last.body) : [];
   const parts = body.length < 2 ? [] : body.map((inner) => statementPiece(inner, spans));
   return {
     kind: 'test',

@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { documentVector, HASH_MODEL_ID, toHalfvecText } from '@cogo/spec/hash_embedding.ts';
+import { termCounts, TOKENIZER_VERSION, tokenize } from '@cogo/spec/tokenize.ts';
+import { keyTerms } from './key_terms.ts';
+import type { RawChunk } from './languages/chunk.ts';
+import { languageOf } from './languages/detect.ts';
+import { sourceText } from './source_text.ts';
+
+/** Raise the number when chunks of the same file come out differently: every file is then indexed again. */
+export const EXTRACTOR_VERSION = `chunks-1+${TOKENIZER_VERSION}+${HASH_MODEL_ID}`;
+
+/** One chunk as `cogo_api.index_put` takes it. */
+export interface ChunkRow {
+  ordinal: number;
+  kind: string;
+  symbol?: string;
+  signature?: string;
+  heading?: string;
+  start_line: number;
+  end_line: number;
+  text: string;
+  /** sha-256 of header and text, hex. */
+  content_hash: string;
+  tokens: Record<'path' | 'name' | 'doc' | 'body', Record<string, number>>;
+  /** Tokens of all fields but the path, which every chunk of a file shares. */
+  length: number;
+  embedding: string | null;
+}
+
+/** One file as `cogo_api.index_put` takes it. */
+export interface FileRow {
+  path: string;
+  content_hash: string;
+  language: string;
+  bytes: number;
+  extractor: string;
+  warning?: string;
+  chunks: ChunkRow[];
+}
+
+export function contentHash(bytes: Uint8Array | string): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** Parses, cuts and tokenises one file. `bytes` only for its hash and size; `text` is what it decodes to. */
+export async function documentRow(path: string, bytes: Uint8Array, text: string): Promise<FileRow> {
+  const language = languageOf(path);
+  const source = sourceText(path, text);
+  const { chunks, warning } = await language.chunk(source);
+  const context = keyTerms(path, chunks);
+  const pathTerms = termCounts(tokenize(path));
+  return {
+    path,
+    content_hash: contentHash(bytes),
+    language: language.id,
+    bytes: bytes.byteLength,
+    extractor: EXTRACTOR_VERSION,
+    ...(warning === undefined ? {} : { warning }),
+    chunks: chunks.map((chunk, ordinal) => chunkRow(path, chunk, ordinal, pathTerms, context)),
+  };
+}
+
+function chunkRow(
+  path: string,
+  chunk: RawChunk,
+  ordinal: number,
+  pathTerms: Record<string, number>,
+  context: string[],
+): ChunkRow {
+  const lines = chunk.text.split('\n');
+  const comment = lines.slice(0, chunk.docLines).join('\n');
+  const header = [path, chunk.symbol ?? chunk.heading].filter((part) => part !== undefined).join(' > ');
+  const name = tokenize(chunk.names.join(' '));
+  // The chain above a section says what it is about, as a comment does for a symbol.
+  const doc = tokenize(chunk.kind === 'section' ? (chunk.heading ?? '') : comment);
+  const body = tokenize(lines.slice(chunk.docLines).join('\n')).concat(context);
+  return {
+    ordinal,
+    kind: chunk.kind,
+    ...(chunk.symbol === undefined ? {} : { symbol: chunk.symbol }),
+    ...(chunk.signature === undefined ? {} : { signature: chunk.signature }),
+    ...(chunk.heading === undefined ? {} : { heading: chunk.heading }),
+    start_line: chunk.startLine,
+    end_line: chunk.endLine,
+    text: chunk.text,
+    content_hash: contentHash(`${header}\n${chunk.text}`),
+    tokens: { path: pathTerms, name: termCounts(name), doc: termCounts(doc), body: termCounts(body) },
+    length: name.length + doc.length + body.length,
+    embedding: toHalfvecText(documentVector(`${header}\n${chunk.text}`)),
+  };
+}

@@ -1,0 +1,95 @@
+import { setTimeout } from 'node:timers/promises';
+import type { Rpc } from '@cogo/client/rpc.ts';
+import type { CogoError } from '@cogo/spec/errors.ts';
+import { ok, type Result } from '@cogo/spec/result.ts';
+import type { FileRow } from './document.ts';
+
+/** About this much JSON goes into one call: far below every gateway's body limit, enough to hide the round trip. */
+const BATCH_BYTES = 1_000_000;
+const RETRY_DELAYS_MS = [200, 1000, 3000];
+
+export interface WriterOptions {
+  rpc: Rpc;
+  runId: string;
+  signal?: AbortSignal | undefined;
+  batchBytes?: number;
+  /** A file the database refuses; the run goes on without it. */
+  onRefused(path: string, why: string): void;
+  onWritten(files: FileRow[]): void;
+}
+
+export interface Writer {
+  /** Resolves when the writer can take more: one batch is on its way while the next is filled. */
+  add(row: FileRow): Promise<Result<void>>;
+  flush(): Promise<Result<void>>;
+}
+
+/** Sends files to an index run in batches. An error that concerns the run (not a file) ends the writing. */
+export function indexWriter(options: WriterOptions): Writer {
+  let batch: FileRow[] = [];
+  let bytes = 0;
+  let underway: Promise<Result<void>> = Promise.resolve(ok(undefined));
+
+  async function send(): Promise<Result<void>> {
+    const before = await underway;
+    if (!before.ok) return before;
+    const rows = batch;
+    batch = [];
+    bytes = 0;
+    if (rows.length > 0) underway = put(options, rows);
+    return ok(undefined);
+  }
+
+  return {
+    async add(row) {
+      batch.push(row);
+      bytes += weight(row);
+      return bytes >= (options.batchBytes ?? BATCH_BYTES) ? await send() : ok(undefined);
+    },
+    async flush() {
+      const sent = await send();
+      return sent.ok ? await underway : sent;
+    },
+  };
+}
+
+/** Size of a row as JSON, roughly: token maps are about as long as the text they come from. */
+function weight(row: FileRow): number {
+  return row.chunks.reduce(
+    (sum, one) => sum + one.text.length * 2.5 + (one.embedding?.length ?? 0) + 400,
+    300,
+  );
+}
+
+async function put(options: WriterOptions, rows: FileRow[]): Promise<Result<void>> {
+  const error = await attempt(options, rows);
+  if (error === undefined) {
+    options.onWritten(rows);
+    return ok(undefined);
+  }
+  if (concernsTheRun(error)) return { ok: false, error };
+  if (rows.length === 1) {
+    options.onRefused(rows[0]!.path, `the database refused it: ${error.message} (${error.code})`);
+    return ok(undefined);
+  }
+  // The call is atomic, so one bad file fails its whole batch: halve until it stands alone.
+  const middle = rows.length >> 1;
+  const first = await put(options, rows.slice(0, middle));
+  return first.ok ? await put(options, rows.slice(middle)) : first;
+}
+
+async function attempt(options: WriterOptions, files: FileRow[]): Promise<CogoError | undefined> {
+  const { rpc, runId, signal } = options;
+  for (let tries = 0; ; tries += 1) {
+    const result = await rpc.call('index_put', { run_id: runId, files }, signal ? { signal } : {});
+    if (result.ok) return undefined;
+    const delay = RETRY_DELAYS_MS[tries];
+    const isTransient = result.error.code === 'unavailable' || result.error.code === 'timeout';
+    if (!isTransient || delay === undefined || signal?.aborted) return result.error;
+    await setTimeout(delay, undefined, signal ? { signal } : {}).catch(() => {}); // an abort shows in the next call
+  }
+}
+
+function concernsTheRun(error: CogoError): boolean {
+  return !['bad_request', 'validation_failed', 'payload_too_large', 'internal'].includes(error.code);
+}

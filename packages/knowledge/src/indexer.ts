@@ -1,0 +1,252 @@
+import { realpath, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Rpc } from '@cogo/client/rpc.ts';
+import { failure, ok, type Result } from '@cogo/spec/result.ts';
+import { indexWriter } from './index_writer.ts';
+import { type ReadDocument, readDocuments } from './read_documents.ts';
+import { CONFIG_FILE, readIndexConfig } from './repo_config.ts';
+import type { Skipped, Walk } from './walk/candidates.ts';
+import { walkRepository } from './walk/walk_repository.ts';
+
+export interface IndexOptions {
+  /** Folder to index: a git repository, a folder inside one, or any folder. */
+  root: string;
+  /** Name the repository has in the project; a second run under the same name replaces the first. */
+  repo: string;
+  /** uuid */
+  projectId: string;
+  rpc: Rpc;
+  onProgress?: (progress: IndexProgress) => void;
+  signal?: AbortSignal;
+  /** Reads and compares, writes nothing. */
+  dryRun?: boolean;
+  /** Untracked files that are not ignored count too. Default: tracked files only. */
+  untracked?: boolean;
+}
+
+export interface IndexProgress {
+  phase: 'walk' | 'read' | 'publish';
+  filesDone: number;
+  filesTotal: number;
+  /** Chunks the database has taken so far. */
+  chunksWritten: number;
+  path?: string;
+}
+
+export interface IndexReport {
+  /** Files and chunks of the repository that queries see now (of a dry run: that would be written). */
+  files: number;
+  chunks: number;
+  skipped: Skipped[];
+  warnings: Array<{ path?: string; why: string }>;
+  added: number;
+  changed: number;
+  deleted: number;
+  unchanged: number;
+  ms: number;
+  generation?: number;
+  commit?: string;
+}
+
+interface KnownFile {
+  path: string;
+  content_hash: string;
+  extractor: string;
+}
+
+/**
+ * Brings the index of one repository up to date. Only what changed is read into chunks; nothing of a run shows before
+ * it is published as a whole, and a run that never finished is superseded by the next. A file that fails is skipped
+ * with its reason. Errors: `not_found` no such folder, `aborted` by the signal, and what `index_*` raise.
+ */
+export async function indexRepository(options: IndexOptions): Promise<Result<IndexReport>> {
+  const started = performance.now();
+  const { rpc, signal, projectId, repo } = options;
+  let chunksWritten = 0;
+  try {
+    const root = await folder(options.root);
+    if (!root.ok) return root;
+    const { config, warning } = await readIndexConfig(root.value);
+    progress('walk', 0, 0);
+    const walk = await walkRepository({
+      root: root.value,
+      ...config,
+      untracked: options.untracked ?? false,
+      signal,
+    });
+    const call = signal ? { signal } : {};
+    const files = await rpc.call<KnownFile[]>('index_files', { project_id: projectId, repo }, call);
+    if (!files.ok) return files;
+    const report = emptyReport(walk, warning);
+    const known = new Map(files.value.map((file) => [file.path, file]));
+    const written = await run(walk, known, report);
+    if (!written.ok) return written;
+    return ok({ ...report, ms: Math.round(performance.now() - started) });
+  } catch (error) {
+    if (signal?.aborted) return failure('aborted', 'Indexing was stopped; the index is as it was before.');
+    throw error;
+  }
+
+  function progress(
+    phase: IndexProgress['phase'],
+    filesDone: number,
+    filesTotal: number,
+    path?: string,
+  ): void {
+    options.onProgress?.({
+      phase,
+      filesDone,
+      filesTotal,
+      chunksWritten,
+      ...(path === undefined ? {} : { path }),
+    });
+  }
+
+  async function run(walk: Walk, known: Map<string, KnownFile>, report: IndexReport): Promise<Result<void>> {
+    const begun = options.dryRun ? undefined : await begin(walk);
+    if (begun && !begun.ok) return begun;
+    const runId = begun?.value.run_id;
+    const result = await write(runId, walk, known, report).catch((error: unknown) => {
+      if (signal?.aborted) return failure('aborted', 'Indexing was stopped; the index is as it was before.');
+      return failure(
+        'internal',
+        `Indexing failed: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    });
+    if (!result.ok && runId !== undefined && result.error.code !== 'stale_generation') {
+      // Best effort and without the caller's signal: the next run would clear it away as well.
+      await rpc.call('index_abort', { run_id: runId, reason: result.error.message });
+    }
+    if (result.ok && begun) report.generation = begun.value.generation;
+    return result;
+  }
+
+  async function begin(walk: Walk): Promise<Result<{ run_id: string; generation: number }>> {
+    return await rpc.call(
+      'index_begin',
+      { project_id: projectId, repo, commit_sha: walk.commit ?? null, meta: { listed_by: walk.by } },
+      signal ? { signal } : {},
+    );
+  }
+
+  async function write(
+    runId: string | undefined,
+    walk: Walk,
+    known: Map<string, KnownFile>,
+    report: IndexReport,
+  ): Promise<Result<void>> {
+    const writer =
+      runId === undefined
+        ? undefined
+        : indexWriter({
+            rpc,
+            runId,
+            signal,
+            onRefused: (path, why) => {
+              report.skipped.push({ path, why });
+              if (known.has(path)) report.changed -= 1;
+              else report.added -= 1;
+            },
+            onWritten: (rows) => {
+              for (const row of rows) chunksWritten += row.chunks.length;
+            },
+          });
+    const kept = new Set<string>();
+    let done = 0;
+    for await (const document of readDocuments(walk.candidates, known, signal)) {
+      done += 1;
+      note(document, kept, known, report);
+      if (document.kind === 'row') {
+        const added = await writer?.add(document.row);
+        if (added && !added.ok) return added;
+      }
+      progress('read', done, walk.candidates.length, document.path);
+    }
+    const flushed = await writer?.flush();
+    if (flushed && !flushed.ok) return flushed;
+    const deleted = [...known.keys()].filter((path) => !kept.has(path));
+    report.deleted = deleted.length;
+    report.skipped.sort((a, b) => (a.path < b.path ? -1 : 1));
+    if (runId === undefined) return ok(undefined);
+    progress('publish', done, walk.candidates.length);
+    return await publish(runId, deleted, report);
+  }
+
+  async function publish(runId: string, deleted: string[], report: IndexReport): Promise<Result<void>> {
+    const call = signal ? { signal } : {};
+    if (deleted.length > 0) {
+      const gone = await rpc.call('index_delete', { run_id: runId, paths: deleted }, call);
+      if (!gone.ok) return gone;
+    }
+    const { added, changed, unchanged } = report;
+    const stats = { added, changed, unchanged, deleted: deleted.length, skipped: report.skipped.length };
+    const finished = await rpc.call<{ files: number; chunks: number }>(
+      'index_finish',
+      { run_id: runId, stats },
+      call,
+    );
+    if (!finished.ok) return finished;
+    report.files = finished.value.files;
+    report.chunks = finished.value.chunks;
+    return ok(undefined);
+  }
+}
+
+async function folder(path: string): Promise<Result<string>> {
+  const asked = resolve(path);
+  try {
+    const real = await realpath(asked);
+    if ((await stat(real)).isDirectory()) return ok(real);
+    return failure('bad_request', `${asked} is a file. Give the folder of a repository.`);
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? 'unknown';
+    return failure('not_found', `${asked} cannot be opened (${code}). Give the folder of a repository.`);
+  }
+}
+
+function emptyReport(walk: Walk, configWarning: string | undefined): IndexReport {
+  const warnings: IndexReport['warnings'] = walk.warnings.map((why) => ({ why }));
+  if (configWarning !== undefined) warnings.push({ path: CONFIG_FILE, why: configWarning });
+  if (walk.candidates.length === 0) {
+    const what =
+      walk.by === 'git' ? 'git tracks no file here that can be indexed' : 'the folder has no file to index';
+    warnings.push({ why: what });
+  }
+  return {
+    files: 0,
+    chunks: 0,
+    skipped: [...walk.skipped],
+    warnings,
+    added: 0,
+    changed: 0,
+    deleted: 0,
+    unchanged: 0,
+    ms: 0,
+    ...(walk.commit === undefined ? {} : { commit: walk.commit }),
+  };
+}
+
+function note(
+  document: ReadDocument,
+  kept: Set<string>,
+  known: Map<string, unknown>,
+  report: IndexReport,
+): void {
+  const { path } = document;
+  if (document.kind === 'gone') return;
+  if (document.kind === 'skipped') {
+    report.skipped.push({ path, why: document.why });
+    if (document.keep) kept.add(path);
+    return;
+  }
+  kept.add(path);
+  if (document.kind === 'unchanged') {
+    report.unchanged += 1;
+    return;
+  }
+  if (known.has(path)) report.changed += 1;
+  else report.added += 1;
+  report.files += 1;
+  report.chunks += document.row.chunks.length;
+  if (document.row.warning !== undefined) report.warnings.push({ path, why: document.row.warning });
+}

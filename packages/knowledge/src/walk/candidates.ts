@@ -1,0 +1,45 @@
+/** A file the walk found. `path` is what is stored, `file` what the operating system opens. */
+export interface Candidate {
+  /** Repo-relative, POSIX separators, NFC. */
+  path: string;
+  /** Absolute. */
+  file: string;
+}
+
+export interface Skipped {
+  path: string;
+  why: string;
+}
+
+export interface Walk {
+  candidates: Candidate[];
+  skipped: Skipped[];
+  warnings: string[];
+  /** Commit checked out, when it is a git repository with one. */
+  commit?: string;
+  /** `git` when the tracked files were listed, `folder` when the tree was walked. */
+  by: 'git' | 'folder';
+}
+
+/**
+ * Sorts by path and keeps one file per stored path: two names that differ only in Unicode form (macOS stores NFD)
+ * are one path to every reader.
+ */
+export function uniqueByPath(found: Candidate[], skipped: Skipped[]): Candidate[] {
+  const byPath = new Map<string, Candidate>();
+  for (const candidate of found) {
+    if (byPath.has(candidate.path)) {
+      skipped.push({ path: candidate.path, why: 'same path as another file after Unicode normalisation' });
+    } else byPath.set(candidate.path, candidate);
+  }
+  return [...byPath.values()].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+}
+
+export function storedPath(relative: string): string {
+  return relative.normalize('NFC');
+}
+
+/** A name that is not UTF-8 comes back from the operating system with replacement characters: it cannot be opened. */
+export function isBrokenName(path: string): boolean {
+  return path.includes('\ufffd');
+}

@@ -1,0 +1,75 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type Candidate, isBrokenName, type Skipped, storedPath } from './candidates.ts';
+
+const run = promisify(execFile);
+
+/** A repository decides what git executes for it; listing files must execute nothing of the repository's. */
+const SAFE = ['-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null', '-c', 'core.quotepath=off'];
+
+export interface GitFiles {
+  found: Candidate[];
+  skipped: Skipped[];
+  commit?: string;
+}
+
+/** Tracked files under `root` (which may be a folder of a larger repository); undefined when git cannot say. */
+export async function gitFiles(
+  root: string,
+  options: { untracked: boolean; signal?: AbortSignal | undefined },
+): Promise<GitFiles | { unavailable: string }> {
+  const listed = await git(root, ['ls-files', '-z', '--stage'], options.signal);
+  if (!listed.ok) return { unavailable: listed.why };
+  const found = new Map<string, Candidate>();
+  const skipped: Skipped[] = [];
+  for (const entry of listed.out.split('\0')) {
+    const tab = entry.indexOf('\t');
+    if (tab < 0) continue;
+    const mode = entry.slice(0, 6);
+    const relative = entry.slice(tab + 1);
+    if (isBrokenName(relative)) skipped.push({ path: relative, why: 'the name is not UTF-8' });
+    else if (mode === '160000') skipped.push({ path: storedPath(relative), why: 'submodule' });
+    else if (mode === '120000') skipped.push({ path: storedPath(relative), why: 'symbolic link' });
+    // A file in conflict is listed once for each side.
+    else found.set(relative, { path: storedPath(relative), file: join(root, relative) });
+  }
+  if (options.untracked) {
+    const more = await git(root, ['ls-files', '-z', '--others', '--exclude-standard'], options.signal);
+    if (!more.ok) return { unavailable: more.why };
+    for (const relative of more.out.split('\0')) {
+      if (relative === '' || relative.endsWith('/')) continue;
+      found.set(relative, { path: storedPath(relative), file: join(root, relative) });
+    }
+  }
+  const head = await git(root, ['rev-parse', '--verify', '--quiet', 'HEAD'], options.signal);
+  const commit = head.ok ? head.out.trim() : '';
+  return { found: [...found.values()], skipped, ...(commit === '' ? {} : { commit }) };
+}
+
+/** Inside a hook git sets variables that point at another index; they must not leak into the question. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = { ...process.env, GIT_OPTIONAL_LOCKS: '0', LC_ALL: 'C' };
+  for (const name of ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE', 'GIT_PREFIX']) delete env[name];
+  return env;
+}
+
+async function git(
+  root: string,
+  args: string[],
+  signal: AbortSignal | undefined,
+): Promise<{ ok: true; out: string } | { ok: false; why: string }> {
+  try {
+    const { stdout } = await run('git', [...SAFE, ...args], {
+      cwd: root,
+      env: cleanEnvironment(),
+      maxBuffer: 1 << 30,
+      ...(signal ? { signal } : {}),
+    });
+    return { ok: true, out: stdout };
+  } catch (error) {
+    const { code, stderr } = error as { code?: unknown; stderr?: string };
+    if (code === 'ENOENT') return { ok: false, why: 'git is not installed' };
+    return { ok: false, why: (stderr ?? '').trim().split('\n')[0] || 'git failed' };
+  }
+}
