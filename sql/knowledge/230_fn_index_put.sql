@@ -50,7 +50,7 @@ begin
   on conflict do nothing;
 
   with item as materialized (
-    select sf.id as file_id, nextval(pg_get_serial_sequence('cogo.chunks', 'id')) as chunk_id, c.body
+    select sf.id as file_id, nextval('cogo.chunks_id_seq') as chunk_id, c.body
       from jsonb_array_elements(files) f
       join cogo.source_files sf
         on sf.repo_id = run.repo_id and sf.generation = run.generation and sf.path = f ->> 'path'

@@ -37,7 +37,6 @@ declare
   languages text[] := case when filter ? 'languages' then array(select jsonb_array_elements_text(filter -> 'languages')) end;
   kinds     text[] := case when filter ? 'kinds' then array(select jsonb_array_elements_text(filter -> 'kinds')) end;
   one_repo  text := filter ->> 'repo';
-  narrow    boolean := prefix is not null or languages is not null;
   goal      extensions.halfvec;
   model     smallint;
   n         double precision;
@@ -45,6 +44,9 @@ declare
   repo_ids  bigint[];
   newest    bigint;
   all_vectors boolean;
+  -- k1 * (1 - b + b * length / average), its constant parts taken out of the loop
+  k_flat    double precision;
+  k_long    double precision;
   items     jsonb;
 begin
   perform cogo.require_role(search.project_id, 'viewer');
@@ -59,47 +61,56 @@ begin
      where m.name = coalesce(query ->> 'embedder', 'hash-1024-v1') and m.status = 'active';
   end if;
   all_vectors := coalesce(n, 0) <= 20000;
+  k_flat := k1 * (1 - b);
+  k_long := k1 * b / greatest(average, 1);
 
   with term as materialized (
-    select t.id, asked.weight * ln(1 + (n - t.df + 0.5) / (t.df + 0.5)) as worth
-      from (select e.key, e.value::double precision as weight from jsonb_each_text(coalesce(query -> 'terms', '{}')) e) asked
-      join cogo.lex_terms t on t.project_id = search.project_id and t.term = asked.key
+    select t.id, asked.value::double precision * ln(1 + (n - t.df + 0.5) / (t.df + 0.5)) as worth
+      from jsonb_each_text(coalesce(query -> 'terms', '{}')) asked
+     -- the limit keeps it one index probe a term, also where no statistics are (nothing analyses tables in the embedded place)
+     cross join lateral (
+       select x.id, x.df from cogo.lex_terms x
+        where x.project_id = search.project_id and x.term = asked.key limit 1) t
      where t.df > 0 and strategy <> 'vector'
   ),
   bm25 as materialized (
-    select s.chunk_id, sum(s.worth * s.tf * (k1 + 1) / (s.tf + k1 * (1 - b + b * s.length / greatest(average, 1)))) as score
+    select s.chunk_id, sum(s.worth * s.tf * (k1 + 1) / (s.tf + k_flat + k_long * s.length)) as score
       from (select p.chunk_id, p.length, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body as tf
-              from term t join cogo.lex_postings p on p.term_id = t.id) s
+              from term t
+             -- offset 0 for the same reason: an index range a term, never a scan of all postings
+             cross join lateral (select x.* from cogo.lex_postings x where x.term_id = t.id offset 0) p) s
      where s.tf > 0
      group by s.chunk_id
   ),
+  -- Best first, then the filter as a scalar subquery: the planner cannot push that below the sort, so only as many chunks are
+  -- looked at as it takes to fill the list.
   lexical as materialized (
     select l.chunk_id, l.score
-      from bm25 l
-      join cogo.chunks c on c.id = l.chunk_id
-      join cogo.repos r on r.id = c.repo_id
-     where c.repo_id = any (repo_ids) and c.generation <= r.generation
-       and (kinds is null or c.kind = any (kinds))
-       and (not narrow or exists (
-             select from cogo.source_files f
-              where f.id = c.file_id and (prefix is null or starts_with(f.path, prefix))
-                and (languages is null or f.language = any (languages))))
+      from (select * from bm25 order by score desc, chunk_id) l
+     where (
+             select c.generation <= r.generation and (kinds is null or c.kind = any (kinds))
+                    and (prefix is null or starts_with(f.path, prefix)) and (languages is null or f.language = any (languages))
+               from cogo.chunks c
+               join cogo.repos r on r.id = c.repo_id
+               join cogo.source_files f on f.id = c.file_id
+              where c.id = l.chunk_id and c.repo_id = any (repo_ids))
      order by l.score desc, l.chunk_id
      limit case when all_vectors then 200 else 1000 end
   ),
   near as materialized (
-    select v.chunk_id, 1 - (v.embedding operator(extensions.<=>) goal) as score
-      from cogo.chunk_embeddings v
-      join cogo.chunks c on c.id = v.chunk_id
-      join cogo.repos r on r.id = c.repo_id
-     where all_vectors and goal is not null and v.project_id = search.project_id and v.model_id = model
-       and c.repo_id = any (repo_ids) and c.generation <= r.generation
-       and (kinds is null or c.kind = any (kinds))
-       and (not narrow or exists (
-             select from cogo.source_files f
-              where f.id = c.file_id and (prefix is null or starts_with(f.path, prefix))
-                and (languages is null or f.language = any (languages))))
-     order by score desc, v.chunk_id
+    select v.chunk_id, 1 - v.distance as score
+      from (select e.chunk_id, e.embedding operator(extensions.<=>) goal as distance
+              from cogo.chunk_embeddings e
+             where all_vectors and goal is not null and e.project_id = search.project_id and e.model_id = model
+             order by distance, e.chunk_id) v
+     where (
+             select c.generation <= r.generation and (kinds is null or c.kind = any (kinds))
+                    and (prefix is null or starts_with(f.path, prefix)) and (languages is null or f.language = any (languages))
+               from cogo.chunks c
+               join cogo.repos r on r.id = c.repo_id
+               join cogo.source_files f on f.id = c.file_id
+              where c.id = v.chunk_id and c.repo_id = any (repo_ids))
+     order by v.distance, v.chunk_id
      limit 100
   ),
   candidate as (

@@ -1629,7 +1629,7 @@ begin
   on conflict do nothing;
 
   with item as materialized (
-    select sf.id as file_id, nextval(pg_get_serial_sequence('cogo.chunks', 'id')) as chunk_id, c.body
+    select sf.id as file_id, nextval('cogo.chunks_id_seq') as chunk_id, c.body
       from jsonb_array_elements(files) f
       join cogo.source_files sf
         on sf.repo_id = run.repo_id and sf.generation = run.generation and sf.path = f ->> 'path'
@@ -1906,7 +1906,6 @@ declare
   languages text[] := case when filter ? 'languages' then array(select jsonb_array_elements_text(filter -> 'languages')) end;
   kinds     text[] := case when filter ? 'kinds' then array(select jsonb_array_elements_text(filter -> 'kinds')) end;
   one_repo  text := filter ->> 'repo';
-  narrow    boolean := prefix is not null or languages is not null;
   goal      extensions.halfvec;
   model     smallint;
   n         double precision;
@@ -1914,6 +1913,9 @@ declare
   repo_ids  bigint[];
   newest    bigint;
   all_vectors boolean;
+  -- k1 * (1 - b + b * length / average), its constant parts taken out of the loop
+  k_flat    double precision;
+  k_long    double precision;
   items     jsonb;
 begin
   perform cogo.require_role(search.project_id, 'viewer');
@@ -1928,47 +1930,56 @@ begin
      where m.name = coalesce(query ->> 'embedder', 'hash-1024-v1') and m.status = 'active';
   end if;
   all_vectors := coalesce(n, 0) <= 20000;
+  k_flat := k1 * (1 - b);
+  k_long := k1 * b / greatest(average, 1);
 
   with term as materialized (
-    select t.id, asked.weight * ln(1 + (n - t.df + 0.5) / (t.df + 0.5)) as worth
-      from (select e.key, e.value::double precision as weight from jsonb_each_text(coalesce(query -> 'terms', '{}')) e) asked
-      join cogo.lex_terms t on t.project_id = search.project_id and t.term = asked.key
+    select t.id, asked.value::double precision * ln(1 + (n - t.df + 0.5) / (t.df + 0.5)) as worth
+      from jsonb_each_text(coalesce(query -> 'terms', '{}')) asked
+     -- the limit keeps it one index probe a term, also where no statistics are (nothing analyses tables in the embedded place)
+     cross join lateral (
+       select x.id, x.df from cogo.lex_terms x
+        where x.project_id = search.project_id and x.term = asked.key limit 1) t
      where t.df > 0 and strategy <> 'vector'
   ),
   bm25 as materialized (
-    select s.chunk_id, sum(s.worth * s.tf * (k1 + 1) / (s.tf + k1 * (1 - b + b * s.length / greatest(average, 1)))) as score
+    select s.chunk_id, sum(s.worth * s.tf * (k1 + 1) / (s.tf + k_flat + k_long * s.length)) as score
       from (select p.chunk_id, p.length, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body as tf
-              from term t join cogo.lex_postings p on p.term_id = t.id) s
+              from term t
+             -- offset 0 for the same reason: an index range a term, never a scan of all postings
+             cross join lateral (select x.* from cogo.lex_postings x where x.term_id = t.id offset 0) p) s
      where s.tf > 0
      group by s.chunk_id
   ),
+  -- Best first, then the filter as a scalar subquery: the planner cannot push that below the sort, so only as many chunks are
+  -- looked at as it takes to fill the list.
   lexical as materialized (
     select l.chunk_id, l.score
-      from bm25 l
-      join cogo.chunks c on c.id = l.chunk_id
-      join cogo.repos r on r.id = c.repo_id
-     where c.repo_id = any (repo_ids) and c.generation <= r.generation
-       and (kinds is null or c.kind = any (kinds))
-       and (not narrow or exists (
-             select from cogo.source_files f
-              where f.id = c.file_id and (prefix is null or starts_with(f.path, prefix))
-                and (languages is null or f.language = any (languages))))
+      from (select * from bm25 order by score desc, chunk_id) l
+     where (
+             select c.generation <= r.generation and (kinds is null or c.kind = any (kinds))
+                    and (prefix is null or starts_with(f.path, prefix)) and (languages is null or f.language = any (languages))
+               from cogo.chunks c
+               join cogo.repos r on r.id = c.repo_id
+               join cogo.source_files f on f.id = c.file_id
+              where c.id = l.chunk_id and c.repo_id = any (repo_ids))
      order by l.score desc, l.chunk_id
      limit case when all_vectors then 200 else 1000 end
   ),
   near as materialized (
-    select v.chunk_id, 1 - (v.embedding operator(extensions.<=>) goal) as score
-      from cogo.chunk_embeddings v
-      join cogo.chunks c on c.id = v.chunk_id
-      join cogo.repos r on r.id = c.repo_id
-     where all_vectors and goal is not null and v.project_id = search.project_id and v.model_id = model
-       and c.repo_id = any (repo_ids) and c.generation <= r.generation
-       and (kinds is null or c.kind = any (kinds))
-       and (not narrow or exists (
-             select from cogo.source_files f
-              where f.id = c.file_id and (prefix is null or starts_with(f.path, prefix))
-                and (languages is null or f.language = any (languages))))
-     order by score desc, v.chunk_id
+    select v.chunk_id, 1 - v.distance as score
+      from (select e.chunk_id, e.embedding operator(extensions.<=>) goal as distance
+              from cogo.chunk_embeddings e
+             where all_vectors and goal is not null and e.project_id = search.project_id and e.model_id = model
+             order by distance, e.chunk_id) v
+     where (
+             select c.generation <= r.generation and (kinds is null or c.kind = any (kinds))
+                    and (prefix is null or starts_with(f.path, prefix)) and (languages is null or f.language = any (languages))
+               from cogo.chunks c
+               join cogo.repos r on r.id = c.repo_id
+               join cogo.source_files f on f.id = c.file_id
+              where c.id = v.chunk_id and c.repo_id = any (repo_ids))
+     order by v.distance, v.chunk_id
      limit 100
   ),
   candidate as (
@@ -2036,3 +2047,250 @@ end
 $$;
 revoke all on function cogo_api.get_chunks(uuid, bigint[]) from public;
 grant execute on function cogo_api.get_chunks(uuid, bigint[]) to anon, authenticated, service_role;
+
+-- sql/chat/010_tables.sql
+-- Chat sessions, their messages, and what answering cost.
+--
+-- A session belongs to a project and to the principal that opened it (owner: service, anon, user:<uuid>, token:<uuid>, …). Nobody
+-- else reads it, other members of the project included. An anonymous session is held by whoever knows its id.
+create table cogo.chat_sessions (
+  id          uuid primary key default gen_random_uuid(),
+  project_id  uuid not null references cogo.projects (id) on delete cascade,
+  owner       text not null,
+  title       text,
+  created_at  timestamptz not null default clock_timestamp(),
+  updated_at  timestamptz not null default clock_timestamp()
+);
+create index chat_sessions_project on cogo.chat_sessions (project_id, owner, updated_at desc);
+
+create table cogo.chat_messages (
+  id          bigint generated always as identity primary key,
+  session_id  uuid not null references cogo.chat_sessions (id) on delete cascade,
+  project_id  uuid not null references cogo.projects (id) on delete cascade,
+  role        text not null,
+  content     text not null,
+  trace_id    text,
+  role_id     text,
+  model       text,
+  -- of an answer: citations, provider, mode and the like, as the function gave them
+  answer      jsonb,
+  created_at  timestamptz not null default clock_timestamp(),
+  constraint chat_messages_role_known check (role in ('system', 'user', 'assistant', 'tool'))
+);
+create index chat_messages_session on cogo.chat_messages (session_id, id desc);
+create index chat_messages_project on cogo.chat_messages (project_id);
+
+-- Append-only. cost_usd null means the price is unknown, which is not the same as 0.
+create table cogo.usage_events (
+  id             bigint generated always as identity primary key,
+  project_id     uuid not null references cogo.projects (id) on delete cascade,
+  principal      text not null,
+  trace_id       text,
+  function       text not null,
+  provider       text not null,
+  model          text not null,
+  input_tokens   bigint not null default 0,
+  output_tokens  bigint not null default 0,
+  cost_usd       numeric,
+  estimated      boolean not null default false,
+  created_at     timestamptz not null default clock_timestamp(),
+  constraint usage_events_tokens check (input_tokens >= 0 and output_tokens >= 0),
+  constraint usage_events_cost check (cost_usd >= 0)
+);
+create index usage_events_project on cogo.usage_events (project_id, created_at desc);
+
+alter table cogo.chat_sessions enable row level security;
+alter table cogo.chat_messages enable row level security;
+alter table cogo.usage_events enable row level security;
+
+-- sql/chat/100_fn_own_session.sql
+-- cogo.own_session: a session the caller may use. Error: CG003 unknown, another's, or of a project the caller cannot read.
+create function cogo.own_session(session_id uuid)
+returns cogo.chat_sessions
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  session cogo.chat_sessions;
+  me      text := cogo.principal();
+begin
+  select s.* into session from cogo.chat_sessions s where s.id = own_session.session_id;
+  if not found or (me <> 'service' and session.owner <> me) or cogo.role_in(session.project_id) is null then
+    perform cogo.fail('CG003', 'no such chat session', jsonb_build_object('session_id', own_session.session_id));
+  end if;
+  return session;
+end
+$$;
+
+-- sql/chat/110_fn_messages_json.sql
+-- cogo.messages_json: the newest lim messages of a session, oldest first.
+create function cogo.messages_json(session_id uuid, lim int, full_rows boolean)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(jsonb_agg(
+           case when full_rows
+             then jsonb_build_object('id', m.id, 'role', m.role, 'content', m.content, 'trace_id', m.trace_id, 'role_id', m.role_id,
+                    'model', m.model, 'answer', m.answer, 'created_at', m.created_at)
+             else jsonb_build_object('role', m.role, 'content', m.content)
+           end order by m.id), '[]')
+    from (select x.* from cogo.chat_messages x where x.session_id = messages_json.session_id
+           order by x.id desc limit messages_json.lim) m
+$$;
+
+-- sql/chat/210_fn_chat_begin.sql
+-- cogo_api.chat_begin: opens or continues a session and stores what the user said; returns {session_id, message_id, history}.
+-- history: up to 50 messages before this call, [{role, content}], oldest first. message_id: the last message stored.
+-- messages: [{role, content}] as the request had them. A client may send the whole conversation each time: on a session that
+-- has messages, only those after its last assistant message are stored.
+-- Needs viewer. Errors: as require_role; CG003 another's session; CG004 no message, or one without role and content.
+create function cogo_api.chat_begin(
+  project_id uuid, session_id uuid, trace_id text, messages jsonb, model text, role_id text default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  session cogo.chat_sessions;
+  history jsonb := '[]';
+  first   int := 1;
+  last_id bigint;
+begin
+  perform cogo.require_role(chat_begin.project_id, 'viewer');
+  if jsonb_typeof(messages) is distinct from 'array' or jsonb_array_length(messages) = 0 then
+    perform cogo.fail('CG004', 'at least one message is needed', jsonb_build_object('field', 'messages'));
+  end if;
+  if chat_begin.session_id is null then
+    insert into cogo.chat_sessions as s (project_id, owner, title)
+    values (chat_begin.project_id, cogo.principal(), left(messages -> -1 ->> 'content', 120))
+    returning s.* into session;
+  else
+    session := cogo.own_session(chat_begin.session_id);
+    if session.project_id <> chat_begin.project_id then
+      perform cogo.fail('CG003', 'no such chat session', jsonb_build_object('session_id', chat_begin.session_id));
+    end if;
+    history := cogo.messages_json(session.id, 50, false);
+    if jsonb_array_length(history) > 0 then
+      select coalesce(max(m.nth), 0) + 1 into first
+        from jsonb_array_elements(messages) with ordinality as m(body, nth) where m.body ->> 'role' = 'assistant';
+    end if;
+    update cogo.chat_sessions s set updated_at = clock_timestamp() where s.id = session.id;
+  end if;
+
+  with said as (
+    insert into cogo.chat_messages as c (session_id, project_id, role, content, trace_id, role_id, model)
+    select session.id, session.project_id, m.body ->> 'role', m.body ->> 'content', chat_begin.trace_id, chat_begin.role_id, chat_begin.model
+      from jsonb_array_elements(messages) with ordinality as m(body, nth)
+     where m.nth >= first
+     order by m.nth
+    returning c.id
+  )
+  select max(said.id) into last_id from said;
+  return jsonb_build_object('session_id', session.id, 'message_id', last_id, 'history', history);
+exception
+  when not_null_violation or check_violation then
+    perform cogo.fail('CG004', 'a message needs role (system, user, assistant or tool) and content',
+      jsonb_build_object('field', 'messages'));
+    return null;
+end
+$$;
+revoke all on function cogo_api.chat_begin(uuid, uuid, text, jsonb, text, text) from public;
+grant execute on function cogo_api.chat_begin(uuid, uuid, text, jsonb, text, text) to anon, authenticated, service_role;
+
+-- sql/chat/220_fn_chat_end.sql
+-- cogo_api.chat_end: stores the answer and what it cost; returns {message_id}.
+-- answer: {text, citations?, provider?, mode?, …}, kept whole. usage: {provider, model, input_tokens, output_tokens, cost_usd?,
+-- estimated?}; a missing cost_usd is stored as unknown, never as 0.
+-- Errors: CG003 unknown or another's session; CG004 no text, or usage out of range.
+create function cogo_api.chat_end(session_id uuid, trace_id text, answer jsonb, usage jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  session cogo.chat_sessions := cogo.own_session(chat_end.session_id);
+  made    bigint;
+begin
+  insert into cogo.chat_messages as m (session_id, project_id, role, content, trace_id, model, answer)
+  values (session.id, session.project_id, 'assistant', answer ->> 'text', chat_end.trace_id, usage ->> 'model', answer)
+  returning m.id into made;
+  update cogo.chat_sessions s set updated_at = clock_timestamp() where s.id = session.id;
+  if usage is not null then
+    insert into cogo.usage_events (project_id, principal, trace_id, function, provider, model, input_tokens, output_tokens, cost_usd, estimated)
+    values (session.project_id, session.owner, chat_end.trace_id, 'chat', coalesce(usage ->> 'provider', 'unknown'),
+      coalesce(usage ->> 'model', 'unknown'), coalesce((usage ->> 'input_tokens')::bigint, 0),
+      coalesce((usage ->> 'output_tokens')::bigint, 0), (usage ->> 'cost_usd')::numeric,
+      coalesce((usage ->> 'estimated')::boolean, false));
+  end if;
+  return jsonb_build_object('message_id', made);
+exception
+  when not_null_violation or check_violation or invalid_text_representation then
+    perform cogo.fail('CG004', 'the answer needs text, and usage whole numbers of tokens', jsonb_build_object('reason', sqlerrm));
+    return null;
+end
+$$;
+revoke all on function cogo_api.chat_end(uuid, text, jsonb, jsonb) from public;
+grant execute on function cogo_api.chat_end(uuid, text, jsonb, jsonb) to anon, authenticated, service_role;
+
+-- sql/chat/230_fn_chat_history.sql
+-- cogo_api.chat_history: {session_id, project_id, title, messages:[{id, role, content, trace_id, role_id, model, answer,
+-- created_at}]}, the newest lim (at most 500), oldest first. Error: CG003 unknown or another's session.
+create function cogo_api.chat_history(session_id uuid, lim int default 50)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  session cogo.chat_sessions := cogo.own_session(chat_history.session_id);
+begin
+  return jsonb_build_object('session_id', session.id, 'project_id', session.project_id, 'title', session.title,
+    'messages', cogo.messages_json(session.id, least(greatest(coalesce(lim, 50), 1), 500), true));
+end
+$$;
+revoke all on function cogo_api.chat_history(uuid, int) from public;
+grant execute on function cogo_api.chat_history(uuid, int) to anon, authenticated, service_role;
+
+-- sql/chat/240_fn_usage_summary.sql
+-- cogo_api.usage_summary: {since, total:{calls, input_tokens, output_tokens, cost_usd, unpriced_calls, estimated_calls},
+-- by_model:[{provider, model, …the same}]} of a project, by default for the last 30 days. cost_usd sums the known prices only;
+-- unpriced_calls says how many are missing from it. Needs viewer.
+create function cogo_api.usage_summary(project_id uuid, since timestamptz default null)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  start  timestamptz := coalesce(usage_summary.since, clock_timestamp() - interval '30 days');
+  answer jsonb;
+begin
+  perform cogo.require_role(usage_summary.project_id, 'viewer');
+  with line as (
+    select u.provider, u.model, grouping(u.provider) as is_total,
+           jsonb_build_object('calls', count(*), 'input_tokens', coalesce(sum(u.input_tokens), 0),
+             'output_tokens', coalesce(sum(u.output_tokens), 0), 'cost_usd', coalesce(sum(u.cost_usd), 0),
+             'unpriced_calls', count(*) filter (where u.cost_usd is null),
+             'estimated_calls', count(*) filter (where u.estimated)) as sums
+      from cogo.usage_events u
+     where u.project_id = usage_summary.project_id and u.created_at >= start
+     group by grouping sets ((), (u.provider, u.model))
+  )
+  select jsonb_build_object('since', start,
+           'total', (select l.sums from line l where l.is_total = 1),
+           'by_model', coalesce((
+             select jsonb_agg(jsonb_build_object('provider', l.provider, 'model', l.model) || l.sums order by l.provider, l.model)
+               from line l where l.is_total = 0), '[]'))
+    into answer;
+  return answer;
+end
+$$;
+revoke all on function cogo_api.usage_summary(uuid, timestamptz) from public;
+grant execute on function cogo_api.usage_summary(uuid, timestamptz) to anon, authenticated, service_role;
