@@ -1,0 +1,58 @@
+import { backoffMs } from '../backoff.ts';
+import { CALL_MS, isFatal, PRESENCE_MS, type Core } from './core.ts';
+import { beatEveryMs, MIN_BEAT_MS } from './lease.ts';
+import type { Slot } from './slots.ts';
+
+/** One beat for all slots every third of the lease, earlier for news; presence only while idle. */
+export async function beatLoop(core: Core): Promise<void> {
+  const { clock, random, link, info, log, leaseS } = core.setup;
+  let failures = 0;
+  while (!core.over.aborted) {
+    const sentAt = clock.now();
+    const slots = [...core.slots.keys()].filter((slot) => slot.stopped !== 'lost');
+    const news = slots.map((slot) => slot.takeNews());
+    const leaseMs = Math.min(leaseS * 1000, ...slots.map((slot) => slot.leaseMs));
+    const beats = slots.map(({ job }, i) => ({ jobId: job.jobId, token: job.token, ...news[i] }));
+    const got = await core.call(leaseMs / 3, (signal) => link.beat(beats, { signal }));
+    if (got.ok) {
+      // The dispatcher may have lost its memory of this executor while it was away.
+      if (failures > 0) void core.call(CALL_MS, (signal) => link.register(info, { signal }));
+      failures = 0;
+      for (const { jobId, verdict } of got.value) {
+        const slot = slots.find((s) => s.job.jobId === jobId);
+        if (verdict === 'ok') slot?.acknowledged(sentAt);
+        else slot?.stop(verdict);
+      }
+    } else {
+      for (const [i, slot] of slots.entries()) slot.putBack(news[i]!);
+      if (isFatal(got.error)) core.end(got.error);
+      else if (failures++ === 0)
+        log('warn', `could not beat: ${got.error.message}`, { code: got.error.code });
+    }
+    const floor = Math.min(MIN_BEAT_MS, leaseMs / 8);
+    await clock.sleep(floor, core.over);
+    if (failures > 0) {
+      // Soon again, well before the fence.
+      await clock.sleep(backoffMs(failures, random, 250, leaseMs / 8), core.over);
+    } else {
+      const every = Math.min(PRESENCE_MS, beatEveryMs(leaseMs, random));
+      await core.news.wait(clock, Math.max(0, every - floor), core.over);
+    }
+  }
+}
+
+/** Stops the work of a slot whose lease can no longer be trusted: someone else may hold it soon. */
+export async function watchFence(core: Core, slot: Slot, task: Promise<void>): Promise<void> {
+  const { clock, log } = core.setup;
+  const ended = new AbortController();
+  void task.finally(() => ended.abort());
+  while (slot.phase === 'working' && !slot.stopped) {
+    if (clock.now() >= slot.fenceAt) {
+      core.sum.fenced++;
+      log('warn', 'no beat was acknowledged in time: stopping the job', { job_id: slot.job.jobId });
+      slot.stop('fenced');
+      return;
+    }
+    await clock.sleep(slot.fenceAt - clock.now(), ended.signal);
+  }
+}

@@ -1,0 +1,70 @@
+import type { Settled } from '../client/worker_link.ts';
+import { backoffMs } from '../backoff.ts';
+import type { Outcome } from '../executors/executor.ts';
+import { CALL_MS, isFatal, type Core } from './core.ts';
+import type { Slot } from './slots.ts';
+
+/** Reports what became of a slot, until an answer comes: a gateway that is away must not cost a result. */
+export async function settle(core: Core, slot: Slot, outcome: Outcome, ms: number): Promise<void> {
+  const { link, clock, random, log } = core.setup;
+  const { jobId, token } = slot.job;
+  const stop = slot.stopped;
+  if (stop === 'lost') {
+    core.sum.lost++;
+    log('warn', 'job stopped: its lease was lost', { job_id: jobId });
+    return;
+  }
+  // On shutdown all leases go back in one call, at once: see `handBack`.
+  if (stop === 'shutdown') return;
+  let final = outcome;
+  for (let attempt = 0; ; attempt++) {
+    const got = await core.call(CALL_MS, (signal) => {
+      if (stop) return link.release([{ jobId, token }], { signal });
+      if (final.kind === 'finished') {
+        return link.finish([{ jobId, token, result: final.result }], { signal });
+      }
+      const { error, retryable, retryAfterS } = final;
+      const again = retryAfterS === undefined ? {} : { retryAfterS };
+      return link.fail([{ jobId, token, error, retryable, ...again }], { signal });
+    });
+    if (got.ok) return count(core, slot, stop ? 'released' : final.kind, got.value[0] ?? null, ms);
+    if (slot.stopped === 'lost') return count(core, slot, final.kind, null, ms);
+    if (isFatal(got.error)) return core.end(got.error);
+    if (!got.error.retryable) {
+      if (stop || final.kind === 'failed') {
+        log('error', `the outcome was refused: ${got.error.message}`, { job_id: jobId });
+        return;
+      }
+      // The result itself is what is refused (too large, not storable): say so instead of it.
+      const { code, message } = got.error;
+      final = {
+        kind: 'failed',
+        error: { code, message: `The result was refused: ${message}`, reason: 'validation_failed' },
+        retryable: false,
+      };
+      continue;
+    }
+    if (core.stopped.aborted) {
+      log('warn', 'could not report before the end; the lease will run out', { job_id: jobId });
+      return;
+    }
+    if (attempt === 0) log('warn', `could not report: ${got.error.message}`, { job_id: jobId });
+    await clock.sleep(backoffMs(attempt, random), core.stopped);
+  }
+}
+
+function count(
+  core: Core,
+  slot: Slot,
+  what: 'finished' | 'failed' | 'released',
+  got: Settled | null,
+  ms: number,
+): void {
+  const verdict = got?.verdict ?? 'lost';
+  if (verdict === 'lost') core.sum.lost++;
+  else if (verdict === 'cancelled') core.sum.cancelled++;
+  else core.sum[what]++;
+  const fields = { job_id: slot.job.jobId, state: got?.state, ms, stopped: slot.stopped };
+  if (verdict === 'ok') core.setup.log('info', `job ${what}`, fields);
+  else core.setup.log('warn', `job ${what}, answered ${verdict}`, fields);
+}
