@@ -1,0 +1,122 @@
+import { tokenize } from '@cogo/spec/tokenize.ts';
+import type { Question } from './question.ts';
+import type { ScoredSpan } from './span.ts';
+
+/** Strengths of the ranking features, as shares of the best base score. */
+const WEIGHTS = {
+  definition: 0.5,
+  symbolMatch: 0.12,
+  fileName: 0.3,
+  folder: 0.08,
+  coherence: 0.25,
+  /** Factor on chunks that show or test the thing instead of being it. */
+  test: 0.55,
+  barrel: 0.7,
+  /** Factor on each further chunk of a file already listed. */
+  repeat: 0.75,
+};
+
+/**
+ * Orders candidates by what a reader means, on top of how well the words fit: the definition of what was named, a file
+ * named after it, files with several hits; tests and re-exports below what they test, unless tests were asked for.
+ * Pure and stable: equal scores keep the order of the candidates.
+ */
+export function rerank(question: Question, candidates: ScoredSpan[], limit: number): ScoredSpan[] {
+  const best = candidates[0]?.score ?? 0;
+  if (best <= 0) return candidates.slice(0, limit);
+  const sums = new Map<string, number>();
+  for (const one of candidates) sums.set(fileOf(one), (sums.get(fileOf(one)) ?? 0) + one.score);
+  const topSum = Math.max(...sums.values());
+  const terms = new Set(Object.keys(question.terms));
+  const names = new Set(question.identifiers.map((name) => name.toLowerCase()));
+  if (question.route === 'symbol') names.add(question.text.replace(/[`?!.()]+/g, '').toLowerCase());
+  const wantsTests = terms.has('test') || terms.has('spec');
+  const firstOfFile = new Set<string>();
+
+  const scored = candidates.map((one, order) => {
+    const isFirst = !firstOfFile.has(fileOf(one));
+    firstOfFile.add(fileOf(one));
+    const features: Record<string, number> = {
+      base: one.score / best,
+      definition: WEIGHTS.definition * definition(one, names),
+      symbol: WEIGHTS.symbolMatch * overlap(one.symbol ?? '', terms),
+      file: WEIGHTS.fileName * overlap(baseName(one.path), terms),
+      folder: WEIGHTS.folder * overlap(one.path.split('/').slice(0, -1).join(' '), terms),
+      coherence: isFirst ? WEIGHTS.coherence * (sums.get(fileOf(one))! / topSum) : 0,
+    };
+    let score = 0;
+    for (const value of Object.values(features)) score += value;
+    if (!wantsTests && isTest(one.path)) score *= WEIGHTS.test;
+    if (isBarrel(one)) score *= WEIGHTS.barrel;
+    return { one, order, score, features };
+  });
+  return spread(scored)
+    .slice(0, limit)
+    .map(({ one, score, features }) => ({
+      ...one,
+      score,
+      ...(one.signals ? { signals: { ...one.signals, ...features } } : {}),
+    }));
+}
+
+interface Scored {
+  one: ScoredSpan;
+  order: number;
+  score: number;
+  features: Record<string, number>;
+}
+
+/** Greedy order in which each further chunk of a listed file counts less, so that one file does not fill the list. */
+function spread(scored: Scored[]): Scored[] {
+  const byFile = new Map<string, number>();
+  const sorted = scored.toSorted((a, b) => b.score - a.score || a.order - b.order);
+  for (const item of sorted) {
+    const seen = byFile.get(fileOf(item.one)) ?? 0;
+    byFile.set(fileOf(item.one), seen + 1);
+    item.score *= WEIGHTS.repeat ** seen;
+  }
+  return sorted.toSorted((a, b) => b.score - a.score || a.order - b.order);
+}
+
+function fileOf(span: ScoredSpan): string {
+  return `${span.repo}\0${span.path}`;
+}
+
+/** 1 when the chunk defines a name that was asked for, 0.6 when it is a member of that name. */
+function definition(span: ScoredSpan, names: ReadonlySet<string>): number {
+  if (!span.symbol || names.size === 0) return 0;
+  const symbol = span.symbol.toLowerCase();
+  if (names.has(symbol)) return 1;
+  const parts = symbol.split('.');
+  if (names.has(parts.at(-1)!)) return 1;
+  return names.has(parts[0]!) ? 0.6 : 0;
+}
+
+/** Share of the words of a name that the question has. */
+function overlap(name: string, terms: ReadonlySet<string>): number {
+  const words = new Set(tokenize(name.replace(/\W+/g, ' ')));
+  if (words.size === 0) return 0;
+  let shared = 0;
+  for (const word of words) if (terms.has(word)) shared += 1;
+  return shared / words.size;
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1).replace(/\.[^.]*$/, '');
+}
+
+function isTest(path: string): boolean {
+  return (
+    /(?:^|\/)(?:tests?|__tests__|__mocks__|spec|fixtures?|examples?|benchmarks?|bench)\//i.test(path) ||
+    /[._](?:test|spec|bench)\.[cm]?[jt]sx?$/.test(path)
+  );
+}
+
+/** A file that only passes names on. */
+function isBarrel(span: ScoredSpan): boolean {
+  return (
+    span.kind === 'module' &&
+    /^\s*(?:import|export)\b/m.test(span.text) &&
+    !/[;{]\s*\n\s*(?:const|let|function|class)\b/.test(span.text)
+  );
+}
