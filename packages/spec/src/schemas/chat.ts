@@ -2,7 +2,19 @@ import { z } from 'zod';
 import { failureEnvelope, success } from '../envelope.ts';
 import { operation, type FunctionSpec } from '../operation.ts';
 import { citation, searchFilter, span, strategy, usage } from './evidence.ts';
-import { bigintId, doneEvent, handoffEvent, metaEvent, model, projectId, queryInteger, roleId, sessionId, stream, timestamp } from './fields.ts';
+import {
+  bigintId,
+  doneEvent,
+  handoffEvent,
+  metaEvent,
+  model,
+  projectId,
+  queryInteger,
+  roleId,
+  sessionId,
+  stream,
+  timestamp,
+} from './fields.ts';
 
 export const chatMessage = z.object({
   role: z.enum(['system', 'user', 'assistant']),
@@ -13,7 +25,13 @@ export const chatRequest = z
   .object({
     project_id: projectId,
     messages: z.array(chatMessage).min(1).max(200).optional(),
-    text: z.string().trim().min(1).max(100_000).optional().describe('One user message; instead of `messages`.'),
+    text: z
+      .string()
+      .trim()
+      .min(1)
+      .max(100_000)
+      .optional()
+      .describe('One user message; instead of `messages`.'),
     session_id: sessionId.optional(),
     role_id: roleId.optional(),
     model: model.optional(),
@@ -29,9 +47,17 @@ export const chatRequest = z
   })
   .superRefine((value, context) => {
     if ((value.text === undefined) === (value.messages === undefined)) {
-      context.addIssue({ code: 'custom', path: ['text'], message: 'give exactly one of `text` and `messages`' });
+      context.addIssue({
+        code: 'custom',
+        path: ['text'],
+        message: 'give exactly one of `text` and `messages`',
+      });
     } else if (value.messages !== undefined && value.messages.at(-1)?.role !== 'user') {
-      context.addIssue({ code: 'custom', path: ['messages'], message: 'the last message must be of role user' });
+      context.addIssue({
+        code: 'custom',
+        path: ['messages'],
+        message: 'the last message must be of role user',
+      });
     }
   });
 
@@ -76,7 +102,9 @@ export const historyQuery = z.object({ session_id: sessionId, limit: queryIntege
 
 export const historyResponse = success({
   session_id: sessionId,
-  messages: z.array(z.object({ role: z.string(), content: z.string(), created_at: timestamp.optional() }).loose()),
+  messages: z.array(
+    z.object({ role: z.string(), content: z.string(), created_at: timestamp.optional() }).loose(),
+  ),
 });
 
 export const chat = operation({

@@ -20,7 +20,11 @@ export const embedRequest = z
     const seen = new Set<string | number>();
     value.items.forEach((item, index) => {
       if (seen.has(item.id)) {
-        context.addIssue({ code: 'custom', path: ['items', index, 'id'], message: 'ids must be unique in a request' });
+        context.addIssue({
+          code: 'custom',
+          path: ['items', index, 'id'],
+          message: 'ids must be unique in a request',
+        });
       }
       seen.add(item.id);
     });
@@ -29,7 +33,10 @@ export const embedRequest = z
 /** One item fails alone: an empty text has an error, its neighbours have vectors. */
 export const embedItem = z.union([
   z.object({ id: itemId, embedding: z.array(z.number()) }),
-  z.object({ id: itemId, error: z.object({ code: z.enum(ERROR_SLUGS as [string, ...string[]]), message: z.string() }) }),
+  z.object({
+    id: itemId,
+    error: z.object({ code: z.enum(ERROR_SLUGS as [string, ...string[]]), message: z.string() }),
+  }),
 ]);
 
 const summary = {

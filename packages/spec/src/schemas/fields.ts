@@ -1,7 +1,9 @@
 // Fields that several functions share.
 import { z } from 'zod';
 
-export const projectId = z.uuid().describe('Project id; an unknown one and one of another tenant both answer not_found.');
+export const projectId = z
+  .uuid()
+  .describe('Project id; an unknown one and one of another tenant both answer not_found.');
 export const sessionId = z.uuid();
 export const jobId = z.uuid();
 export const traceId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{7,63}$/);

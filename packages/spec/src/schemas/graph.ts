@@ -3,7 +3,16 @@ import { success, via } from '../envelope.ts';
 import { operation, type FunctionSpec } from '../operation.ts';
 import { bigintId, jsonObject, projectId } from './fields.ts';
 
-export const edgeKind = z.enum(['contains', 'imports', 'extends', 'implements', 'calls', 'references', 'uses_type', 'links']);
+export const edgeKind = z.enum([
+  'contains',
+  'imports',
+  'extends',
+  'implements',
+  'calls',
+  'references',
+  'uses_type',
+  'links',
+]);
 
 /** A node by id, or by name when the id is not known. */
 const nodeRef = z.union([
@@ -20,7 +29,12 @@ const walk = {
 };
 
 export const graphRequest = z.discriminatedUnion('op', [
-  z.object({ op: z.literal('neighbors'), ...walk, node: nodeRef, direction: z.enum(['in', 'out', 'both']).default('both') }),
+  z.object({
+    op: z.literal('neighbors'),
+    ...walk,
+    node: nodeRef,
+    direction: z.enum(['in', 'out', 'both']).default('both'),
+  }),
   z.object({ op: z.literal('paths'), ...walk, from: nodeRef, to: nodeRef }),
   z.object({ op: z.literal('impact'), ...walk, node: nodeRef }),
   z.object({

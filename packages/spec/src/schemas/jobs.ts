@@ -1,9 +1,27 @@
 import { z } from 'zod';
 import { failureEnvelope, success } from '../envelope.ts';
 import { operation, type FunctionSpec } from '../operation.ts';
-import { bigintId, doneEvent, jobId, jsonObject, metaEvent, projectId, queryInteger, timestamp, traceId } from './fields.ts';
+import {
+  bigintId,
+  doneEvent,
+  jobId,
+  jsonObject,
+  metaEvent,
+  projectId,
+  queryInteger,
+  timestamp,
+  traceId,
+} from './fields.ts';
 
-export const jobState = z.enum(['scheduled', 'blocked', 'queued', 'running', 'succeeded', 'cancelled', 'dead']);
+export const jobState = z.enum([
+  'scheduled',
+  'blocked',
+  'queued',
+  'running',
+  'succeeded',
+  'cancelled',
+  'dead',
+]);
 
 export const newJob = z.object({
   type: z

@@ -55,7 +55,13 @@ export const keyVaultResponse = success({
   keys: z.array(vaultKey).optional().describe('Of list.'),
   entries: z
     .array(
-      z.object({ at: timestamp, action: z.string(), key_id: z.uuid(), principal: z.string(), trace_id: z.string().nullable() }),
+      z.object({
+        at: timestamp,
+        action: z.string(),
+        key_id: z.uuid(),
+        principal: z.string(),
+        trace_id: z.string().nullable(),
+      }),
     )
     .optional()
     .describe('Of audit, newest first.'),

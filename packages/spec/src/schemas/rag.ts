@@ -21,7 +21,9 @@ export const ragResponse = success({
   count: z.int().nonnegative(),
   route: z.string(),
   strategy: z.string(),
-  generation: bigintId.nullable().describe('The index generation all hits come from; null when nothing is indexed.'),
+  generation: bigintId
+    .nullable()
+    .describe('The index generation all hits come from; null when nothing is indexed.'),
   took_ms: z.number().nonnegative(),
   cached: z.boolean().optional(),
 });
@@ -53,9 +55,18 @@ export const rag = operation({
   idempotent: true,
 });
 
-export const ragSearch = operation({ ...common, id: 'ragSearch', path: '/search', summary: 'Raw hits of one strategy.' });
+export const ragSearch = operation({
+  ...common,
+  id: 'ragSearch',
+  path: '/search',
+  summary: 'Raw hits of one strategy.',
+});
 
-export const spec: FunctionSpec = { name: 'rag', summary: 'Retrieval over a project.', operations: [rag, ragSearch] };
+export const spec: FunctionSpec = {
+  name: 'rag',
+  summary: 'Retrieval over a project.',
+  operations: [rag, ragSearch],
+};
 
 export type RagRequest = z.infer<typeof ragRequest>;
 export type RagResponse = z.infer<typeof ragResponse>;

@@ -2,7 +2,16 @@ import { z } from 'zod';
 import { failureEnvelope, success } from '../envelope.ts';
 import { operation, type FunctionSpec } from '../operation.ts';
 import { searchFilter } from './evidence.ts';
-import { bigintId, doneEvent, handoffEvent, jsonObject, metaEvent, model, projectId, stream } from './fields.ts';
+import {
+  bigintId,
+  doneEvent,
+  handoffEvent,
+  jsonObject,
+  metaEvent,
+  model,
+  projectId,
+  stream,
+} from './fields.ts';
 
 export const synthesizeRequest = z
   .object({
@@ -25,7 +34,11 @@ export const synthesizeRequest = z
       .prefault({}),
     options: z
       .object({
-        locales: z.array(z.enum(['en', 'ko'])).min(1).max(2).default(['en', 'ko']),
+        locales: z
+          .array(z.enum(['en', 'ko']))
+          .min(1)
+          .max(2)
+          .default(['en', 'ko']),
         model: model.optional().describe('Without one the compiler alone answers.'),
         intent: z.string().max(2000).optional(),
         render: z.boolean().default(false),
@@ -33,7 +46,10 @@ export const synthesizeRequest = z
       .prefault({}),
     stream,
   })
-  .refine((value) => Object.values(value.target).some(Boolean), { path: ['target'], message: 'ask for at least one document' });
+  .refine((value) => Object.values(value.target).some(Boolean), {
+    path: ['target'],
+    message: 'ask for at least one document',
+  });
 
 export const finding = z
   .object({
@@ -68,7 +84,11 @@ export const synthesizeEvents = {
     content_id: z.string(),
     value: jsonObject,
   }),
-  'synth.done': z.object({ trace_id: z.string(), findings: z.array(finding), content_ids: z.record(z.string(), z.string()) }),
+  'synth.done': z.object({
+    trace_id: z.string(),
+    findings: z.array(finding),
+    content_ids: z.record(z.string(), z.string()),
+  }),
   handoff: handoffEvent,
   done: doneEvent,
   error: failureEnvelope,
@@ -89,6 +109,10 @@ export const synthesize = operation({
   errors: ['not_found', 'not_configured'],
 });
 
-export const spec: FunctionSpec = { name: 'synthesize', summary: 'Applications as JSON.', operations: [synthesize] };
+export const spec: FunctionSpec = {
+  name: 'synthesize',
+  summary: 'Applications as JSON.',
+  operations: [synthesize],
+};
 
 export type SynthesizeRequest = z.infer<typeof synthesizeRequest>;

@@ -36,4 +36,8 @@ export const traceStatus = operation({
   errors: ['not_found'],
 });
 
-export const spec: FunctionSpec = { name: 'trace-status', summary: 'Progress of a trace.', operations: [traceStatus] };
+export const spec: FunctionSpec = {
+  name: 'trace-status',
+  summary: 'Progress of a trace.',
+  operations: [traceStatus],
+};
