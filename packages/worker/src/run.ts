@@ -1,0 +1,100 @@
+import { hostname, platform, release, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Rpc } from '@cogo/client/rpc.ts';
+import { failure, type Result } from '@cogo/spec/result.ts';
+import { rpcWorkerLink } from './client/worker_link.ts';
+import { monotonicClock, type Clock } from './clock.ts';
+import { buildTestExecutor } from './executors/build_test.ts';
+import type { Executor } from './executors/executor.ts';
+import type { WorkerLog } from './log.ts';
+import type { RunSummary } from './loop/core.ts';
+import { runLoops } from './loop/worker.ts';
+import { chooseSandbox } from './sandbox/probe.ts';
+import type { SandboxMode } from './sandbox/sandbox.ts';
+import { COGO_VERSION as WORKER_VERSION } from '@cogo/spec/version.ts';
+
+export interface RunOptions {
+  rpc: Rpc;
+  /** The lane this worker serves, for example `cogo-work`. */
+  executorId: string;
+  /** Jobs at once, default 1. */
+  slots?: number;
+  /** Exact types or prefixes with `*`; null or absent takes all of the lane. */
+  includeTypes?: string[] | null;
+  /** Folder whose repositories jobs may use; also what a job without `repo_path` builds. */
+  workspaceRoot: string;
+  /** Further folders whose repositories jobs may use. */
+  allowRepos?: string[];
+  /** Aborting it ends the worker: work is stopped, leases are handed back within a second. */
+  signal: AbortSignal;
+  log: WorkerLog;
+  /** Default `auto`. */
+  sandbox?: SandboxMode;
+  /** Artifacts lie in `<dataDir>/artifacts`, workspaces in `<dataDir>/work`; default a folder of the system's tmp. */
+  dataDir?: string;
+  /** Seconds, default 30. */
+  leaseS?: number;
+  /** Work off what is ready, then return. */
+  once?: boolean;
+  wake?: ((ring: () => void) => () => void) | null;
+  executors?: Executor[];
+  clock?: Clock;
+  random?: () => number;
+}
+
+/**
+ * Runs a worker until `signal` aborts, the lane is drained (`once`) or an error no retry mends. Never rejects.
+ *
+ * Errors: `not_configured` (a sandbox is required and cannot be had), `unauthorized` and `forbidden` of the dispatcher.
+ */
+export async function runWorker(o: RunOptions): Promise<Result<RunSummary>> {
+  const chosen = chooseSandbox(o.sandbox ?? 'auto');
+  if (!chosen.ok) {
+    return failure('not_configured', `No job is taken without a sandbox: ${chosen.reason}.`);
+  }
+  const { sandbox } = chosen;
+  const slots = Math.max(1, Math.trunc(o.slots ?? 1));
+  const includeTypes = o.includeTypes && o.includeTypes.length > 0 ? o.includeTypes : null;
+  const dataDir = resolve(o.dataDir ?? join(tmpdir(), `cogo-work-${process.getuid?.() ?? 'user'}`));
+  const executors = o.executors ?? [
+    buildTestExecutor({
+      sandbox,
+      allowRepos: [o.workspaceRoot, ...(o.allowRepos ?? [])],
+      defaultRepo: resolve(o.workspaceRoot),
+      scratchDir: join(dataDir, 'work'),
+      artifactsDir: join(dataDir, 'artifacts'),
+    }),
+  ];
+  o.log('info', `worker ${o.executorId} starts`, {
+    version: WORKER_VERSION,
+    slots,
+    types: includeTypes ?? 'all',
+    sandbox: sandbox.kind === 'none' ? undefined : `bubblewrap ${sandbox.version}`,
+  });
+  if (sandbox.kind === 'none') o.log('warn', `jobs run WITHOUT A SANDBOX: ${sandbox.reason}`);
+  return runLoops({
+    link: rpcWorkerLink(o.rpc, o.executorId),
+    info: {
+      version: WORKER_VERSION,
+      slots,
+      types: includeTypes,
+      sandbox: sandbox.kind,
+      host: hostname(),
+      platform: `${platform()} ${release()} node ${process.version}`,
+    },
+    slots,
+    leaseS: o.leaseS ?? 30,
+    includeTypes,
+    executor: (type) => executors.find((executor) => executor.type === type) ?? null,
+    signal: o.signal,
+    // Said with every line while there is none: nobody should learn it only from the first one.
+    log:
+      sandbox.kind === 'none'
+        ? (level, text, fields) => o.log(level, text, { ...fields, sandbox: 'none' })
+        : o.log,
+    clock: o.clock ?? monotonicClock,
+    random: o.random ?? Math.random,
+    once: o.once ?? false,
+    wake: o.wake ?? null,
+  });
+}
