@@ -15,7 +15,8 @@ import { remoteKeySet } from './jwks.ts';
 import { ProjectAccess } from './project_access.ts';
 import { MemoryBuckets } from './rate.ts';
 import { failureResponse, jsonResponse } from './respond.ts';
-import { runRoute, type Route, type Shared } from './run.ts';
+import type { Route } from './prepare.ts';
+import { runRoute, type Shared } from './run.ts';
 
 export type GivenDeps = Partial<Omit<Deps, 'limits'>> & { limits?: Partial<Limits> };
 

@@ -1,13 +1,11 @@
 // One request from its arrival to its record, in the fixed order:
-//   body limit -> authenticate -> validate -> rate limit + idempotency + trace -> handler -> error map -> bus, log
+//   body limit -> authenticate -> input -> rate limit + idempotency + trace -> handler -> error map -> bus, log
 // (CORS and the trace id come before it, in plane.ts.)
 import type { z } from 'zod';
 import { cogoError, type CogoError } from '@cogo/spec/errors.ts';
 import { successEnvelope } from '@cogo/spec/envelope.ts';
-import type { Operation } from '@cogo/spec/operation.ts';
-import type { Result } from '@cogo/spec/result.ts';
+import { ok, type Result } from '@cogo/spec/result.ts';
 import { framesAfter } from '@cogo/spec/sse.ts';
-import { authenticate } from './authenticate.ts';
 import {
   begin,
   checkIdempotencyKey,
@@ -16,26 +14,20 @@ import {
   type BeginRequest,
   type StoredResponse,
 } from './begin.ts';
-import { parseJsonBody, readBody } from './body.ts';
-import { Bus, bounded } from './bus.ts';
-import { Context, type Handler, type Reply, type StreamReply } from './context.ts';
+import { Bus } from './bus.ts';
+import { Context, type FailureReply, type Handler, type Reply, type StreamReply } from './context.ts';
 import type { Deps } from './deps.ts';
 import type { KeySet } from './jwks.ts';
-import { mayCall, NOBODY, type Principal } from './principal.ts';
-import { ProjectAccess, projectIdOf, sessionIdOf } from './project_access.ts';
-import { bucketOf, DEFAULT_RATE, MemoryBuckets, rateHeaders } from './rate.ts';
+import { prepare, type Arrival, type Prepared, type Route } from './prepare.ts';
+import { NOBODY, type Principal } from './principal.ts';
+import { projectIdOf, sessionIdOf, type ProjectAccess } from './project_access.ts';
+import { bucketOf, DEFAULT_RATE, rateHeaders, type MemoryBuckets } from './rate.ts';
+import { endRequest, snapshotOf, type Ending } from './record.ts';
 import { redact } from './redact.ts';
-import { failureResponse, JSON_TYPE, jsonResponse } from './respond.ts';
+import { failureResponse, jsonResponse } from './respond.ts';
 import { replayBody, STREAM_HEADERS, streamBody } from './stream.ts';
-import { queryObject, validate } from './validate.ts';
 
-/** An operation as the plane needs it; the documentation fields are optional here. */
-export type Route<B extends z.ZodType, Q extends z.ZodType, P extends z.ZodType> = Omit<
-  Operation<B, Q, P>,
-  'id' | 'summary' | 'response' | 'events' | 'errors'
-> &
-  Partial<Pick<Operation<B, Q, P>, 'id' | 'summary' | 'response' | 'events' | 'errors'>>;
-
+/** What the requests of one function share. */
 export interface Shared {
   name: string;
   deps: Deps;
@@ -46,36 +38,23 @@ export interface Shared {
   later: (work: Promise<unknown>) => void;
 }
 
-export interface Arrival {
-  request: Request;
-  /** `/<function>/…` without the query. */
-  path: string;
-  params: Record<string, string>;
-  traceId: string;
-}
-
-interface Prepared {
-  principal: Principal;
-  body: unknown;
-  rawBody: unknown;
-  query: unknown;
-  rawQuery: Record<string, string>;
-  params: unknown;
-  wantsStream: boolean;
-}
-
 export async function runRoute<B extends z.ZodType, Q extends z.ZodType, P extends z.ZodType>(
   route: Route<B, Q, P>,
   handler: Handler<B, Q, P>,
   arrival: Arrival,
   shared: Shared,
 ): Promise<Response> {
-  const run = new Run(route, handler as Handler<z.ZodType, z.ZodType, z.ZodType>, arrival, shared);
+  const run = new Run(
+    route as unknown as Route,
+    handler as unknown as Handler<z.ZodType, z.ZodType, z.ZodType>,
+    arrival,
+    shared,
+  );
   return await run.respond();
 }
 
 class Run {
-  private readonly route: Route<z.ZodType, z.ZodType, z.ZodType>;
+  private readonly route: Route;
   private readonly handler: Handler<z.ZodType, z.ZodType, z.ZodType>;
   private readonly arrival: Arrival;
   private readonly shared: Shared;
@@ -90,7 +69,7 @@ class Run {
   private over = false;
 
   constructor(
-    route: Route<z.ZodType, z.ZodType, z.ZodType>,
+    route: Route,
     handler: Handler<z.ZodType, z.ZodType, z.ZodType>,
     arrival: Arrival,
     shared: Shared,
@@ -107,130 +86,76 @@ class Run {
   async respond(): Promise<Response> {
     this.watchClient();
     try {
-      const prepared = await this.prepare();
-      if (!prepared.ok) return this.refuse(prepared.error);
-      return await this.execute(prepared.value);
+      const { principal, result } = await prepare(this.route, this.arrival, this.deps, this.shared.keySet);
+      this.principal = principal;
+      if (!result.ok) return this.refuse(result.error);
+      return await this.execute(result.value);
     } catch (thrown) {
       return this.refuse(this.explain(thrown));
     }
   }
 
-  // Body, caller and input. Nothing is written anywhere before all three are good.
-  private async prepare(): Promise<Result<Prepared>> {
-    const { request, path } = this.arrival;
-    const bytes = await readBody(request, this.deps.limits.maxBodyBytes);
-    if (!bytes.ok) return bytes;
-    const url = new URL(request.url);
-    const who = await authenticate(
-      {
-        method: request.method,
-        path: path + url.search,
-        headers: request.headers,
-        body: bytes.value,
-        traceId: this.traceId,
-      },
-      { ...this.deps, keySet: this.shared.keySet },
-    );
-    if (!who.ok) return who;
-    this.principal = who.value;
-    const refusal = this.accessRefusal();
-    if (refusal !== undefined) return { ok: false, error: refusal };
-
-    const rawQuery = queryObject(url.searchParams);
-    if (!rawQuery.ok) return rawQuery;
-    const query = this.route.query ? validate(this.route.query, rawQuery.value, 'query') : rawQuery;
-    if (!query.ok) return query;
-    const params = this.route.params
-      ? validate(this.route.params, this.arrival.params, 'params')
-      : { ok: true as const, value: this.arrival.params };
-    if (!params.ok) return params;
-    const body = this.parseBody(bytes.value);
-    if (!body.ok) return body;
-    return {
-      ok: true,
-      value: {
-        principal: who.value,
-        body: body.value.body,
-        rawBody: body.value.rawBody,
-        query: query.value,
-        rawQuery: rawQuery.value,
-        params: params.value,
-        wantsStream: this.asksForStream(body.value.body),
-      },
-    };
-  }
-
-  private accessRefusal(): CogoError | undefined {
-    if (mayCall(this.principal, this.route.auth)) return undefined;
-    if (this.principal.kind === 'none') {
-      return cogoError(
-        'unauthorized',
-        'No credentials. Send the publishable key as `apikey`, and a user JWT as `Authorization: Bearer` or a token as `x-cogo-token`.',
-      );
-    }
-    const needed =
-      this.route.auth === 'service' ? 'the secret key' : 'a signed-in user, a token or the secret key';
-    return cogoError('forbidden', `This operation needs ${needed}.`);
-  }
-
-  private parseBody(bytes: Uint8Array): Result<{ body: unknown; rawBody: unknown }> {
-    if (!this.route.body) return { ok: true, value: { body: undefined, rawBody: null } };
-    const raw = parseJsonBody(bytes, this.arrival.request.headers.get('content-type'));
-    if (!raw.ok) return raw;
-    const body = validate(this.route.body, raw.value, 'body');
-    return body.ok ? { ok: true, value: { body: body.value, rawBody: raw.value } } : body;
-  }
-
-  private asksForStream(body: unknown): boolean {
-    if (!this.route.stream) return false;
-    const field = (body as { stream?: unknown } | undefined)?.stream;
-    if (typeof field === 'boolean') return field;
-    return /\btext\/event-stream\b/i.test(this.arrival.request.headers.get('accept') ?? '');
-  }
-
   private async execute(prepared: Prepared): Promise<Response> {
     const { deps, shared, route } = this;
-    const db = deps.rpc(prepared.principal, { traceId: this.traceId });
     const projectId = projectIdOf(prepared.body, prepared.query);
-    const hidden = projectId ? await shared.access.check(prepared.principal, projectId, db) : undefined;
+    const hidden = projectId
+      ? await shared.access.check(
+          prepared.principal,
+          projectId,
+          deps.rpc(prepared.principal, { traceId: this.traceId }),
+        )
+      : undefined;
+    const rule = route.rate ?? DEFAULT_RATE;
     const limited = await bucketOf(
       shared.name,
       prepared.principal,
       this.arrival.request.headers,
-      route.rate ?? DEFAULT_RATE,
+      rule,
       deps.env,
     );
     // Reads leave no trace row: a poll of a trace must not begin that trace anew. A stream's row must exist before
     // its first frame, whatever the method.
-    const traced = route.method !== 'GET' || prepared.wantsStream;
-    if (!traced && limited) {
-      const rate = shared.buckets.take(limited, deps.now());
-      Object.assign(this.headers, rateHeaders(rate));
-      if (!rate.allowed) {
-        return this.refuse(
-          cogoError('rate_limited', `Too many requests. Retry after ${rate.retry_after_s} s.`),
-        );
+    if (route.method === 'GET' && !prepared.wantsStream) {
+      if (limited) {
+        const rate = shared.buckets.take(limited, deps.now());
+        Object.assign(this.headers, rateHeaders(rate));
+        if (!rate.allowed) {
+          return this.refuse(
+            cogoError('rate_limited', `Too many requests. Retry after ${rate.retry_after_s} s.`),
+          );
+        }
       }
+    } else {
+      const answered = await this.begin(prepared, hidden ? undefined : projectId, limited);
+      if (answered !== undefined) return answered;
     }
-    if (traced) {
-      const ask = await this.question(prepared, hidden ? undefined : projectId, limited);
-      if (!ask.ok) return this.refuse(ask.error);
-      const begun = await begin(ask.value, deps, this.abort.signal);
-      if (begun.rate) Object.assign(this.headers, rateHeaders(begun.rate));
-      if (!begun.result.ok) return this.refuse(begun.result.error);
-      this.traceId = begun.result.value.traceId;
-      if (begun.result.value.replay) return this.replay(begun.result.value.replay);
-      const lockToken = begun.result.value.lockToken;
-      if (lockToken && ask.value.idempotency)
-        this.lock = { key: ask.value.idempotency.key, lock_token: lockToken };
-      this.bus = new Bus(deps, {
-        trace_id: this.traceId,
-        source: shared.name,
-        ...(projectId && !hidden ? { project_id: projectId } : {}),
-      });
-    }
-    if (hidden) return this.finish({ kind: 'failure', error: hidden, via: 'postgres', headers: {} });
+    if (hidden) return await this.finish({ kind: 'failure', error: hidden, via: 'postgres', headers: {} });
     return await this.handle(prepared);
+  }
+
+  /** Makes the trace and takes the key; a Response when the request ends here. */
+  private async begin(
+    prepared: Prepared,
+    projectId: string | undefined,
+    limited: BeginRequest['rate'],
+  ): Promise<Response | undefined> {
+    const { deps, shared } = this;
+    const ask = await this.question(prepared, projectId, limited);
+    if (!ask.ok) return this.refuse(ask.error);
+    const begun = await begin(ask.value, deps, this.abort.signal);
+    if (begun.rate) Object.assign(this.headers, rateHeaders(begun.rate));
+    if (!begun.result.ok) return this.refuse(begun.result.error);
+    const { traceId, replay, lockToken } = begun.result.value;
+    if (replay) return this.replay(replay);
+    this.traceId = traceId;
+    if (lockToken && ask.value.idempotency)
+      this.lock = { key: ask.value.idempotency.key, lock_token: lockToken };
+    this.bus = new Bus(deps, {
+      trace_id: traceId,
+      source: shared.name,
+      ...(projectId ? { project_id: projectId } : {}),
+    });
+    return undefined;
   }
 
   private async question(
@@ -238,31 +163,30 @@ class Run {
     projectId: string | undefined,
     limited: BeginRequest['rate'],
   ): Promise<Result<BeginRequest>> {
+    const { route, shared, arrival } = this;
+    const sessionId = sessionIdOf(prepared.body);
     const ask: BeginRequest = {
       trace_id: this.traceId,
-      function: this.shared.name,
+      function: shared.name,
       principal: this.principal.id,
-      route: `${this.route.method} ${this.route.path}`,
+      route: `${route.method} ${route.path}`,
+      ...(projectId ? { project_id: projectId } : {}),
+      ...(sessionId ? { session_id: sessionId } : {}),
+      ...(limited ? { rate: limited } : {}),
     };
-    if (projectId) ask.project_id = projectId;
-    const sessionId = sessionIdOf(prepared.body);
-    if (sessionId) ask.session_id = sessionId;
-    if (limited) ask.rate = limited;
-    const presented = this.arrival.request.headers.get('idempotency-key');
-    if (presented !== null && this.route.idempotent) {
-      const key = checkIdempotencyKey(presented);
-      if (!key.ok) return key;
-      const hash = await requestHash({
-        function: this.shared.name,
-        method: this.route.method,
-        path: this.arrival.path,
-        query: { ...prepared.rawQuery },
-        stream: prepared.wantsStream,
-        body: prepared.rawBody,
-      });
-      ask.idempotency = { key: key.value, request_hash: hash, ttl_s: IDEMPOTENCY_TTL_S };
-    }
-    return { ok: true, value: ask };
+    const presented = arrival.request.headers.get('idempotency-key');
+    if (presented === null || !route.idempotent) return ok(ask);
+    const key = checkIdempotencyKey(presented);
+    if (!key.ok) return key;
+    const request_hash = await requestHash({
+      function: shared.name,
+      method: route.method,
+      path: arrival.path,
+      query: { ...prepared.rawQuery },
+      stream: prepared.wantsStream,
+      body: prepared.rawBody,
+    });
+    return ok({ ...ask, idempotency: { key: key.value, request_hash, ttl_s: IDEMPOTENCY_TTL_S } });
   }
 
   private async handle(prepared: Prepared): Promise<Response> {
@@ -307,6 +231,7 @@ class Run {
   }
 
   private stream(reply: StreamReply, context: Context, timer: ReturnType<typeof setTimeout>): Response {
+    const headers = this.allHeaders(STREAM_HEADERS);
     const body = streamBody({
       reply,
       traceId: this.traceId,
@@ -314,89 +239,73 @@ class Run {
       signal: this.abort.signal,
       abort: (reason) => this.stop(reason),
       explain: (thrown) => this.explain(thrown),
-      onEnd: (outcome) => {
+      onEnd: ({ error, recorded, output }) => {
         clearTimeout(timer);
-        const { error, recorded } = outcome;
-        const stored =
-          error === undefined && recorded !== undefined
-            ? {
+        // Only what ended well is replayed: an error, like an abort, frees the key.
+        const stored: StoredResponse | undefined =
+          error || recorded === undefined
+            ? undefined
+            : {
                 status: 200,
-                headers: this.storedHeaders(),
-                content_type: STREAM_HEADERS['content-type']!,
+                headers: { 'x-trace-id': this.traceId },
+                content_type: headers['content-type']!,
                 body: recorded,
-              }
-            : undefined;
-        const output = context.output ?? outcome.output;
-        this.record({ status: error?.status ?? 200, error, output, stored, handedOff: context.handedOff });
+              };
+        const { handedOff } = context;
+        this.record({
+          status: error?.status ?? 200,
+          error,
+          output: context.output ?? output,
+          stored,
+          handedOff,
+        });
       },
     });
-    return new Response(body, { status: 200, headers: this.allHeaders(STREAM_HEADERS) });
+    return new Response(body, { status: 200, headers });
   }
 
   private async finish(reply: Exclude<Reply, StreamReply>, context?: Context): Promise<Response> {
-    if (reply instanceof Response) return await this.finishResponse(reply, context);
-    if (reply.kind === 'failure') {
-      const { error } = reply;
-      const response = failureResponse(error, this.traceId, reply.via, this.allHeaders(reply.headers));
-      // A retry of what may succeed later must execute; anything else would fail the same way again.
-      const stored = error.retryable || error.status >= 499 ? undefined : await this.snapshot(response);
-      this.record({ status: error.status, error, stored });
+    const response = this.responseOf(reply);
+    const error = !(reply instanceof Response) && reply.kind === 'failure' ? reply.error : undefined;
+    const payload = !(reply instanceof Response) && reply.kind === 'json' ? reply.payload : undefined;
+    // A retry of what may succeed later must execute; anything else would come out the same way again.
+    const keep = this.lock !== undefined && response.status < 499 && !error?.retryable;
+    const stored = keep
+      ? await snapshotOf(response, this.traceId, this.deps.limits.maxStoredBytes)
+      : undefined;
+    const output = error ? undefined : (context?.output ?? payload);
+    this.record({ status: response.status, error, output, stored, handedOff: context?.handedOff ?? false });
+    return response;
+  }
+
+  private responseOf(reply: Exclude<Reply, StreamReply>): Response {
+    if (reply instanceof Response) {
+      const response = new Response(reply.body, reply);
+      for (const [name, value] of Object.entries(this.allHeaders({}))) {
+        if (!response.headers.has(name)) response.headers.set(name, value);
+      }
       return response;
     }
+    if (reply.kind === 'failure') return this.failure(reply);
     const text = JSON.stringify(successEnvelope(this.traceId, reply.payload));
-    const response = jsonResponse(text, reply.status, this.allHeaders(reply.headers));
-    const stored = await this.snapshot(response);
-    this.record({
-      status: reply.status,
-      output: context?.output ?? reply.payload,
-      stored,
-      handedOff: context?.handedOff ?? false,
-    });
+    return jsonResponse(text, reply.status, this.allHeaders(reply.headers));
+  }
+
+  private failure({ error, via, headers }: FailureReply): Response {
+    const response = failureResponse(error, this.traceId, via, this.allHeaders(headers));
+    if (error.code === 'unauthorized') response.headers.set('www-authenticate', 'Bearer realm="cogo"');
+    const soon = error.status === 429 || (error.code === 'idempotency_conflict' && error.retryable);
+    if (soon && !response.headers.has('retry-after')) response.headers.set('retry-after', '1');
     return response;
   }
 
-  private async finishResponse(reply: Response, context?: Context): Promise<Response> {
-    const response = new Response(reply.body, reply);
-    for (const [name, value] of Object.entries(this.allHeaders({}))) {
-      if (!response.headers.has(name)) response.headers.set(name, value);
-    }
-    const stored = response.status < 499 ? await this.snapshot(response) : undefined;
-    this.record({
-      status: response.status,
-      output: context?.output,
-      stored,
-      handedOff: context?.handedOff ?? false,
-    });
-    return response;
-  }
-
-  private async snapshot(response: Response): Promise<StoredResponse | undefined> {
-    if (!this.lock) return undefined;
-    const body = await response.clone().text();
-    if (new TextEncoder().encode(body).length > this.deps.limits.maxStoredBytes) {
-      response.headers.set('idempotency-stored', 'false');
-      return undefined;
-    }
-    const extra = Object.fromEntries(
-      ['etag', 'location', 'cache-control'].flatMap((name) => {
-        const value = response.headers.get(name);
-        return value === null ? [] : [[name, value]];
-      }),
-    );
-    return {
-      status: response.status,
-      headers: { ...this.storedHeaders(), ...extra },
-      content_type: response.headers.get('content-type') ?? JSON_TYPE,
-      body,
-    };
-  }
-
-  private storedHeaders(): Record<string, string> {
-    return { 'x-trace-id': this.traceId };
+  /** A request refused before its handler. When nothing was begun, there is nothing to end but the log line. */
+  private refuse(error: CogoError): Response {
+    this.record({ status: error.status, error });
+    return this.failure({ kind: 'failure', error, via: error.sqlstate ? 'postgres' : 'edge', headers: {} });
   }
 
   private replay(stored: StoredResponse): Response {
-    this.over = true;
     const isStream = stored.content_type.startsWith('text/event-stream');
     const headers = {
       ...this.headers,
@@ -406,95 +315,30 @@ class Run {
       'idempotency-replayed': 'true',
     };
     const last = this.arrival.request.headers.get('last-event-id');
-    const frames = isStream && last !== null ? framesAfter(stored.body, last) : stored.body;
+    const body = isStream && last !== null ? framesAfter(stored.body, last) : stored.body;
+    this.over = true;
     this.log(stored.status, undefined, { replayed: true });
-    return new Response(isStream ? replayBody(frames, this.deps) : frames, {
-      status: stored.status,
-      headers,
-    });
+    return new Response(isStream ? replayBody(body, this.deps) : body, { status: stored.status, headers });
   }
 
-  // A refusal before the handler: nothing was begun, so there is nothing to end but the log line.
-  private refuse(error: CogoError): Response {
-    const response = failureResponse(
-      error,
-      this.traceId,
-      error.sqlstate ? 'postgres' : 'edge',
-      this.allHeaders({}),
-    );
-    if (error.code === 'unauthorized') response.headers.set('www-authenticate', 'Bearer realm="cogo"');
-    if (error.status === 429 && !response.headers.has('retry-after'))
-      response.headers.set('retry-after', '1');
-    if (error.code === 'idempotency_conflict' && error.retryable) response.headers.set('retry-after', '1');
-    if (this.bus || this.lock) this.record({ status: error.status, error });
-    else {
-      this.over = true;
-      this.log(error.status, error);
-    }
-    return response;
-  }
-
-  private record(end: {
-    status: number;
-    error?: CogoError | undefined;
-    output?: unknown;
-    stored?: StoredResponse | undefined;
-    handedOff?: boolean;
-  }): void {
+  private record(end: Ending): void {
     if (this.over) return;
     this.over = true;
     this.log(end.status, end.error);
     if (!this.bus) return;
-    this.shared.later(this.send(this.bus, end));
+    const who = {
+      traceId: this.traceId,
+      function: this.shared.name,
+      operation: this.operation(),
+      principal: this.principal.id,
+      durationMs: this.deps.now() - this.startedAt,
+      lock: this.lock,
+    };
+    this.shared.later(endRequest(this.deps, this.bus, who, end));
   }
 
-  private async send(
-    bus: Bus,
-    end: {
-      status: number;
-      error?: CogoError | undefined;
-      output?: unknown;
-      stored?: StoredResponse | undefined;
-      handedOff?: boolean;
-    },
-  ): Promise<void> {
-    const duration = this.deps.now() - this.startedAt;
-    bus.emit(end.error ? 'request.error' : 'request.done', {
-      function: this.shared.name,
-      operation: this.route.id ?? `${this.route.method} ${this.route.path}`,
-      status: end.status,
-      duration_ms: duration,
-      ...(end.error ? { code: end.error.code } : {}),
-    });
-    const request = {
-      trace_id: this.traceId,
-      function: this.shared.name,
-      principal: this.principal.id,
-      status: end.status,
-      duration_ms: duration,
-      trace_status: end.error ? 'failed' : end.handedOff ? 'running' : 'ready',
-      ...(end.output === undefined ? {} : { output: bounded(end.output) }),
-      ...(end.error ? { error: { code: end.error.code, message: end.error.message } } : {}),
-      ...(this.lock
-        ? {
-            idempotency: {
-              ...this.lock,
-              store: end.stored !== undefined,
-              ...(end.stored ? { response: end.stored } : {}),
-            },
-          }
-        : {}),
-      events: await bus.drain(),
-    };
-    const answer = await this.deps.serviceRpc.call('request_end', { request });
-    if (!answer.ok) {
-      this.deps.log({
-        level: 'warn',
-        msg: 'request_end failed',
-        trace_id: this.traceId,
-        error: answer.error.code,
-      });
-    }
+  private operation(): string {
+    return this.route.id ?? `${this.route.method} ${this.route.path}`;
   }
 
   private allHeaders(headers: Record<string, string>): Record<string, string> {
@@ -525,7 +369,7 @@ class Run {
       msg: 'request',
       trace_id: this.traceId,
       function: this.shared.name,
-      operation: this.route.id ?? `${this.route.method} ${this.route.path}`,
+      operation: this.operation(),
       status,
       ms: this.deps.now() - this.startedAt,
       principal: this.principal.kind,

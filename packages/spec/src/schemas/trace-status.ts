@@ -1,20 +1,24 @@
 import { z } from 'zod';
 import { success } from '../envelope.ts';
 import { operation, type FunctionSpec } from '../operation.ts';
-import { timestamp, traceId } from './fields.ts';
+import { bigintId, timestamp, traceId } from './fields.ts';
 
 export const traceStatusQuery = z.object({ trace_id: traceId });
 
 export const busEvent = z.looseObject({
+  id: bigintId.optional(),
   event_type: z.string(),
   source: z.string(),
   payload: z.unknown(),
-  created_at: timestamp,
+  ts: timestamp,
 });
 
 export const traceStatusResponse = success({
   status: z.enum(['queued', 'running', 'ready', 'failed']),
   function: z.string(),
+  project_id: z.uuid().nullable().optional(),
+  route: z.string().nullable().optional(),
+  http_status: z.int().nullable().optional(),
   counts: z.record(z.string(), z.int().nonnegative()).describe('Events by type.'),
   started_at: timestamp.nullable(),
   finished_at: timestamp.nullable(),
