@@ -2294,3 +2294,1872 @@ end
 $$;
 revoke all on function cogo_api.usage_summary(uuid, timestamptz) from public;
 grant execute on function cogo_api.usage_summary(uuid, timestamptz) to anon, authenticated, service_role;
+
+-- sql/jobs/010_tables.sql
+-- Durable jobs: enqueue -> claim -> beat -> finish | fail | release.
+--
+-- cogo.jobs is the truth; a pgmq queue per lane is a list of the jobs that are ready, which can be rebuilt from it at any time.
+-- A claim takes the message out of the queue and writes the lease (executor, until, token) into the job row, in one transaction.
+-- The token is unique per attempt; beat, finish, fail and release carry it and do nothing when it is no longer the job's. So a job
+-- may be executed more than once, but exactly one outcome is recorded.
+--
+--   scheduled -> blocked -> queued -> running -> succeeded
+--       ^                     ^          |-> scheduled  fail: retry after a backoff
+--       |                     |          |-> queued     release, lease lost: no failure counted
+--       |                     |          |-> dead       failures or lease losses spent, or not retryable
+--       +--- any of these, not final ----+-> cancelled
+--
+-- scheduled: waits for run_at. blocked: waits for a slot of its concurrency key. queued: runnable now.
+-- Locks are taken in this order: slot -> job -> queue row -> attempt; several of a kind by id. Claiming skips what is locked.
+create table cogo.lanes (
+  name           text primary key,
+  executor       text not null,
+  capability     text not null default 'default',
+  band           smallint not null,
+  queue_name     text not null,
+  -- messages below are read by nobody (sweep re-sends a job stranded there): keeps a claim off the dead rows at the queue's head
+  low_msg_id     bigint not null default 0,
+  reconciled_at  timestamptz not null default clock_timestamp(),
+  constraint lanes_route_key unique (executor, capability, band),
+  constraint lanes_queue_key unique (queue_name),
+  constraint lanes_executor_known check (executor in ('cogo-plan', 'cogo-work')),
+  constraint lanes_band_known check (band between 0 and 2),
+  constraint lanes_queue_form check (queue_name ~ '^[a-z][a-z0-9_]{0,39}$')
+);
+
+-- What may be enqueued: an exact type, or a prefix ending in '.*'. The longest match decides.
+create table cogo.job_types (
+  pattern       text primary key,
+  executor      text not null,
+  max_attempts  int not null default 5,
+  constraint job_types_pattern_form check (pattern ~ '^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.\*)?$'),
+  constraint job_types_executor_known check (executor in ('cogo-plan', 'cogo-work')),
+  constraint job_types_attempts check (max_attempts between 1 and 50)
+);
+
+create sequence cogo.lease_tokens as bigint;
+
+create table cogo.jobs (
+  id                   uuid primary key default gen_random_uuid(),
+  project_id           uuid not null references cogo.projects (id) on delete cascade,
+  type                 text not null,
+  lane                 text not null references cogo.lanes (name),
+  band                 smallint not null,
+  state                text not null,
+  run_at               timestamptz not null default clock_timestamp(),
+  msg_id               bigint,
+  attempt              int not null default 0,
+  failures             int not null default 0,
+  lease_losses         int not null default 0,
+  releases             int not null default 0,
+  max_attempts         int not null,
+  lease_s              int,
+  lease_token          bigint,
+  lease_until          timestamptz,
+  -- who runs it, or ran it last
+  executor_id          text,
+  pinned_executor_id   text,
+  concurrency_key      text,
+  cancel_requested_at  timestamptz,
+  parent_id            uuid,
+  redriven_from        uuid,
+  trace_id             text,
+  created_by           text not null,
+  created_at           timestamptz not null default clock_timestamp(),
+  queued_at            timestamptz,
+  started_at           timestamptz,
+  finished_at          timestamptz,
+  constraint jobs_state_known check (state in ('scheduled', 'blocked', 'queued', 'running', 'succeeded', 'cancelled', 'dead')),
+  constraint jobs_running check ((state = 'running') = (lease_token is not null)),
+  constraint jobs_lease check ((lease_token is null) = (lease_until is null)),
+  constraint jobs_running_has_executor check (state <> 'running' or (executor_id is not null and lease_s is not null)),
+  constraint jobs_queued_has_message check ((state = 'queued' and pinned_executor_id is null) = (msg_id is not null)),
+  constraint jobs_blocked_has_key check (state <> 'blocked' or concurrency_key is not null),
+  constraint jobs_finished check ((state in ('succeeded', 'cancelled', 'dead')) = (finished_at is not null)),
+  constraint jobs_counts check (attempt >= 0 and failures >= 0 and lease_losses >= 0 and releases >= 0 and max_attempts between 1 and 50)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+-- Partial indexes in the order each reader walks them. None holds a lease column, so that a beat is a HOT update.
+create index jobs_due on cogo.jobs (run_at) where state = 'scheduled';
+create index jobs_ready on cogo.jobs (lane, project_id, msg_id) where state = 'queued' and pinned_executor_id is null;
+create index jobs_pinned on cogo.jobs (pinned_executor_id, band, queued_at) where state = 'queued' and pinned_executor_id is not null;
+create index jobs_blocked on cogo.jobs (project_id, concurrency_key, band, created_at) where state = 'blocked';
+create index jobs_running_now on cogo.jobs (id) where state = 'running';
+create index jobs_project on cogo.jobs (project_id, created_at desc);
+create index jobs_parent on cogo.jobs (parent_id) where parent_id is not null;
+
+-- The wide part of a job, apart from the row that claims and beats rewrite.
+create table cogo.job_payloads (
+  job_id       uuid primary key references cogo.jobs (id) on delete cascade,
+  project_id   uuid not null,
+  input        jsonb not null default '{}',
+  result       jsonb,
+  error        jsonb,
+  checkpoint   jsonb,
+  progress     jsonb,
+  progress_at  timestamptz
+) with (fillfactor = 80);
+
+create table cogo.job_attempts (
+  job_id       uuid not null references cogo.jobs (id) on delete cascade,
+  attempt      int not null,
+  project_id   uuid not null,
+  lease_token  bigint not null,
+  executor_id  text not null,
+  started_at   timestamptz not null default clock_timestamp(),
+  ended_at     timestamptz,
+  outcome      text,
+  error        jsonb,
+  primary key (job_id, attempt),
+  constraint job_attempts_token_key unique (lease_token),
+  constraint job_attempts_outcome_known check (outcome in ('succeeded', 'failed', 'released', 'lost', 'cancelled')),
+  constraint job_attempts_ended check ((ended_at is null) = (outcome is null))
+) with (fillfactor = 80);
+
+create table cogo.job_events (
+  id          bigint generated always as identity primary key,
+  job_id      uuid not null references cogo.jobs (id) on delete cascade,
+  project_id  uuid not null,
+  kind        text not null,
+  data        jsonb not null default '{}',
+  at          timestamptz not null default clock_timestamp(),
+  constraint job_events_kind_form check (kind ~ '^job\.[a-z_]{1,40}$')
+);
+create index job_events_job on cogo.job_events (job_id, id);
+create index job_events_at on cogo.job_events (at);
+
+-- Idempotency keys of enqueue. No reference to jobs: a key outlives the job it made.
+create table cogo.job_keys (
+  project_id    uuid not null references cogo.projects (id) on delete cascade,
+  key           text not null,
+  job_id        uuid not null,
+  request_hash  bytea not null,
+  created_at    timestamptz not null default clock_timestamp(),
+  expires_at    timestamptz not null,
+  primary key (project_id, key)
+);
+create index job_keys_expiry on cogo.job_keys (expires_at);
+
+create table cogo.job_dead (
+  job_id       uuid primary key references cogo.jobs (id) on delete cascade,
+  project_id   uuid not null,
+  reason       text not null,
+  error        jsonb,
+  redriven_to  uuid,
+  at           timestamptz not null default clock_timestamp(),
+  constraint job_dead_reason_known check (reason in ('parse_error', 'validation_failed', 'dependency_unavailable', 'timeout',
+    'exhausted_retries', 'policy_violation', 'infrastructure_failure', 'compensation_failed', 'lease_lost'))
+);
+create index job_dead_project on cogo.job_dead (project_id, at desc);
+
+-- How many jobs of a concurrency key are queued or running, and may be.
+create table cogo.job_slots (
+  project_id  uuid not null references cogo.projects (id) on delete cascade,
+  key         text not null,
+  slots       int not null default 1,
+  used        int not null default 0,
+  primary key (project_id, key),
+  constraint job_slots_used check (used between 0 and slots)
+) with (fillfactor = 50);
+
+-- Presence. project_id null: an executor of the server itself, serving every project.
+create table cogo.executors (
+  id           text primary key,
+  project_id   uuid references cogo.projects (id) on delete cascade,
+  kind         text not null,
+  info         jsonb not null default '{}',
+  epoch        int not null default 1,
+  draining     boolean not null default false,
+  started_at   timestamptz not null default clock_timestamp(),
+  last_seen    timestamptz not null default clock_timestamp(),
+  constraint executors_id_form check (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$'),
+  constraint executors_kind_known check (kind in ('cogo-plan', 'cogo-work'))
+) with (fillfactor = 50);
+create index executors_project on cogo.executors (project_id);
+
+alter table cogo.lanes enable row level security;
+alter table cogo.job_types enable row level security;
+alter table cogo.jobs enable row level security;
+alter table cogo.job_payloads enable row level security;
+alter table cogo.job_attempts enable row level security;
+alter table cogo.job_events enable row level security;
+alter table cogo.job_keys enable row level security;
+alter table cogo.job_dead enable row level security;
+alter table cogo.job_slots enable row level security;
+alter table cogo.executors enable row level security;
+
+insert into cogo.job_types (pattern, executor, max_attempts) values
+  ('code.build.test', 'cogo-work', 3),
+  ('code.debug', 'cogo-work', 3),
+  ('index.repo', 'cogo-work', 5),
+  ('index.file', 'cogo-work', 5),
+  ('quality.*', 'cogo-plan', 5),
+  ('research.run', 'cogo-plan', 5);
+
+-- sql/jobs/015_fn_ensure_queue.sql
+-- cogo.ensure_queue: makes the pgmq queue where its table is not there. Queue tables belong to the extension in pgmq 1.5.1, so a
+-- logical dump or a branch can come back without them.
+create function cogo.ensure_queue(queue text)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if to_regclass(format('pgmq.%I', 'q_' || queue)) is not null then
+    return false;
+  end if;
+  perform pgmq.create(queue);
+  return true;
+end
+$$;
+
+-- sql/jobs/020_fn_create_lane.sql
+-- cogo.create_lane: makes a lane, its pgmq queue, and the four functions that touch the queue's table.
+--
+-- They are generated so that their SQL is static: pgmq's own functions build SQL on each call and are planned on each call.
+-- Only columns of pgmq 1.5.1 are used: msg_id, vt, message. vt is never in the future: delays live in cogo.jobs.run_at.
+--   push_<queue>(ids)        adds a message per job; (job_id, msg_id)
+--   pop_<queue>(qty, low)    takes out the oldest messages and returns their jobs, locked; drops messages whose job moved on; leaves
+--                            those whose job is locked by someone else. Waits for nothing.
+--   drop_<queue>(msg_ids)    removes messages; one that is being claimed just now is left to its claimer, who finds it stale
+--   head_<queue>()           (oldest message or null, newest message ever)
+create function cogo.create_lane(executor text, capability text, band smallint)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+  lane  text := format('%s/%s/%s', executor, capability, band);
+  queue text := replace(format('%s_%s_%s', executor, capability, band), '-', '_');
+begin
+  insert into cogo.lanes (name, executor, capability, band, queue_name)
+  values (lane, create_lane.executor, create_lane.capability, create_lane.band, queue);
+  perform cogo.ensure_queue(queue);
+
+  execute format($sql$
+    create function cogo.push_%1$s(ids uuid[])
+    returns table (job_id uuid, msg_id bigint)
+    language sql
+    set search_path = ''
+    as $fn$
+      insert into pgmq.q_%1$s as q (vt, message)
+      select clock_timestamp(), jsonb_build_object('j', i.id)
+        from unnest(ids) with ordinality as i(id, nth)
+       order by i.nth
+      returning (q.message ->> 'j')::uuid, q.msg_id
+    $fn$
+  $sql$, queue);
+
+  execute format($sql$
+    create function cogo.pop_%1$s(qty int, low bigint)
+    returns uuid[]
+    language plpgsql
+    set search_path = ''
+    as $fn$
+    declare
+      messages bigint[];
+      wanted   uuid[];
+      taken    uuid[];
+      done     bigint[];
+    begin
+      select array_agg(p.msg_id), array_agg(p.job_id) into messages, wanted
+        from (select q.msg_id, (q.message ->> 'j')::uuid as job_id
+                from pgmq.q_%1$s q
+               where q.msg_id >= low
+               order by q.msg_id
+               limit qty
+                 for update skip locked) p;
+      if messages is null then
+        return '{}';
+      end if;
+      select array_agg(l.id), array_agg(l.msg_id) into taken, done
+        from (select j.id, j.msg_id from cogo.jobs j
+               where j.id = any (wanted) and j.state = 'queued' and j.msg_id = any (messages)
+               order by j.id
+                 for update skip locked) l;
+      delete from pgmq.q_%1$s q
+       where q.msg_id = any (messages)
+         and (q.msg_id = any (done)
+              or not exists (select from cogo.jobs j
+                              where j.id = (q.message ->> 'j')::uuid and j.state = 'queued' and j.msg_id = q.msg_id));
+      return coalesce(taken, '{}');
+    end
+    $fn$
+  $sql$, queue);
+
+  execute format($sql$
+    create function cogo.drop_%1$s(msg_ids bigint[])
+    returns void
+    language sql
+    set search_path = ''
+    as $fn$
+      delete from pgmq.q_%1$s q
+       where q.msg_id in (select x.msg_id from pgmq.q_%1$s x where x.msg_id = any (msg_ids) order by x.msg_id for update skip locked)
+    $fn$
+  $sql$, queue);
+
+  execute format($sql$
+    create function cogo.head_%1$s(out oldest bigint, out newest bigint)
+    language sql
+    set search_path = ''
+    as $fn$
+      select (select q.msg_id from pgmq.q_%1$s q order by q.msg_id limit 1), s.last_value
+        from pgmq.q_%1$s_msg_id_seq s
+    $fn$
+  $sql$, queue);
+  return lane;
+end
+$$;
+
+-- sql/jobs/030_lanes.sql
+-- The lanes: executor x priority band; 0 is served before 1, 1 before 2. Capabilities narrower than 'default' come later.
+do $$
+declare
+  route record;
+begin
+  for route in
+    select e.executor, b.band::smallint as band
+      from unnest(array['cogo-plan', 'cogo-work']) as e(executor)
+     cross join generate_series(0, 2) as b(band)
+     order by e.executor, b.band
+  loop
+    perform cogo.create_lane(route.executor, 'default', route.band);
+  end loop;
+end
+$$;
+
+-- sql/jobs/100_fn_can_read_job.sql
+-- cogo.can_read_job: whether the caller may read the job with this id (any text; what is no id is nobody's).
+create function cogo.can_read_job(job_id text)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  home uuid;
+begin
+  select j.project_id into home from cogo.jobs j where j.id = can_read_job.job_id::uuid;
+  return found and cogo.role_in(home) is not null;
+exception when invalid_text_representation then
+  return false;
+end
+$$;
+
+-- sql/jobs/110_fn_can_read_executor.sql
+-- cogo.can_read_executor: whether the caller may follow an executor: the server, members of its project, and the project's workers.
+-- An executor that has not registered is known to nobody but the server.
+create function cogo.can_read_executor(executor_id text)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  home uuid;
+  mine text;
+begin
+  if (cogo.identity()).kind = 'service' then
+    return true;
+  end if;
+  select e.project_id into home from cogo.executors e where e.id = can_read_executor.executor_id;
+  if not found or home is null then
+    return false;
+  end if;
+  mine := cogo.role_in(home);
+  -- readers of a public project do not see its machines
+  return mine = 'worker' or exists (
+    select from cogo.project_members m where m.project_id = home and m.user_id = (cogo.identity()).user_id);
+end
+$$;
+
+-- sql/jobs/120_fn_readable_job.sql
+-- cogo.readable_job: the job, for a caller whose role in its project reaches minimum. Error: CG003 unknown or not the caller's to
+-- see; CG001/CG002 as require_role.
+create function cogo.readable_job(job_id uuid, minimum text)
+returns cogo.jobs
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  job cogo.jobs;
+begin
+  select j.* into job from cogo.jobs j where j.id = readable_job.job_id;
+  if not found or cogo.role_in(job.project_id) is null then
+    perform cogo.fail('CG003', 'no such job', jsonb_build_object('job_id', readable_job.job_id));
+  end if;
+  perform cogo.require_role(job.project_id, minimum);
+  return job;
+end
+$$;
+
+-- sql/jobs/130_fn_job_events_broadcast.sql
+-- Trigger: every new row of job_events goes out on jobs:{job_id}; the turns of a job's life (not its progress and logs) also
+-- become bus events of its trace. job.enqueued is not broadcast: nobody can listen on a topic before the id of the job is known.
+create function cogo.job_events_broadcast()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  event record;
+begin
+  for event in select * from inserted where kind <> 'job.enqueued' order by id loop
+    perform cogo.broadcast('jobs:' || event.job_id, event.kind,
+      jsonb_build_object('id', event.id, 'job_id', event.job_id, 'kind', event.kind, 'data', event.data, 'ts', event.at));
+  end loop;
+  insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
+  select j.trace_id, i.kind, 'jobs', i.project_id, i.data || jsonb_build_object('job_id', i.job_id, 'type', j.type)
+    from inserted i
+    join cogo.jobs j on j.id = i.job_id
+   where j.trace_id is not null and i.kind not in ('job.progress', 'job.log')
+   order by i.id;
+  return null;
+end
+$$;
+
+create trigger job_events_broadcast
+  after insert on cogo.job_events
+  referencing new table as inserted
+  for each statement execute function cogo.job_events_broadcast();
+
+-- sql/jobs/140_fn_ring.sql
+-- cogo.ring: wakes executors that could take a job just made ready: the pinned one, or up to 20 live ones of the lane that serve the
+-- project. One message each on agents:{executor_id}; a hint, everyone polls as well.
+create function cogo.ring(project_id uuid, lane text, pinned_executor_id text default null)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  bell text;
+begin
+  for bell in
+    select e.id
+      from cogo.executors e
+      join cogo.lanes l on l.name = ring.lane and l.executor = e.kind
+     where (ring.pinned_executor_id is null or e.id = ring.pinned_executor_id)
+       and (e.project_id is null or e.project_id = ring.project_id)
+       and not e.draining
+       and e.last_seen > clock_timestamp() - interval '60 seconds'
+     order by e.last_seen desc
+     limit 20
+  loop
+    perform cogo.broadcast('agents:' || bell, 'wake', jsonb_build_object('lane', ring.lane));
+  end loop;
+end
+$$;
+
+-- sql/jobs/150_fn_push_jobs.sql
+-- cogo.push_jobs: makes locked jobs queued: each gets a new message in its lane's queue, or none where it is pinned. Their slots
+-- must be taken already. Rings the executors.
+create function cogo.push_jobs(ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  batch record;
+begin
+  for batch in
+    select j.lane, l.queue_name, array_agg(j.id order by j.created_at, j.id) as ids
+      from cogo.jobs j join cogo.lanes l on l.name = j.lane
+     where j.id = any (push_jobs.ids) and j.pinned_executor_id is null
+     group by j.lane, l.queue_name
+     order by j.lane
+  loop
+    execute format(
+      'update cogo.jobs j
+          set state = ''queued'', msg_id = p.msg_id, queued_at = clock_timestamp(), lease_token = null, lease_until = null
+         from cogo.push_%s($1) p
+        where j.id = p.job_id', batch.queue_name)
+      using batch.ids;
+  end loop;
+  update cogo.jobs j
+     set state = 'queued', msg_id = null, queued_at = clock_timestamp(), lease_token = null, lease_until = null
+   where j.id = any (push_jobs.ids) and j.pinned_executor_id is not null;
+  perform cogo.ring(w.project_id, w.lane, w.pinned_executor_id)
+     from (select distinct j.project_id, j.lane, j.pinned_executor_id from cogo.jobs j where j.id = any (push_jobs.ids)) w;
+end
+$$;
+
+-- sql/jobs/160_fn_lock_jobs.sql
+-- cogo.lock_jobs: locks the slots the jobs may touch, then the jobs, each sorted: the first step of everything that changes jobs by
+-- id. A concurrency key never changes, so it can be read before the lock.
+create function cogo.lock_jobs(ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform from cogo.job_slots s
+    where (s.project_id, s.key) in (
+      select j.project_id, j.concurrency_key from cogo.jobs j where j.id = any (ids) and j.concurrency_key is not null)
+    order by s.project_id, s.key
+      for update;
+  perform from cogo.jobs j where j.id = any (ids) order by j.id for update;
+end
+$$;
+
+-- sql/jobs/170_fn_admit_jobs.sql
+-- cogo.admit_jobs: makes locked jobs that are due queued, or blocked where their concurrency key has no slot left. Jobs of one key
+-- take its slots by band and age. The caller holds the locks of lock_jobs.
+create function cogo.admit_jobs(ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  admitted uuid[];
+begin
+  with wanting as (
+    select j.id, j.project_id, j.concurrency_key,
+           row_number() over (partition by j.project_id, j.concurrency_key order by j.band, j.created_at, j.id) as place
+      from cogo.jobs j
+     where j.id = any (admit_jobs.ids) and j.state in ('scheduled', 'blocked')
+  ),
+  free as (
+    select w.id, w.project_id, w.concurrency_key
+      from wanting w
+      left join cogo.job_slots s on s.project_id = w.project_id and s.key = w.concurrency_key
+     where w.concurrency_key is null or w.place <= s.slots - s.used
+  ),
+  taken as (
+    update cogo.job_slots s
+       set used = s.used + f.n
+      from (select x.project_id, x.concurrency_key, count(*)::int as n from free x
+             where x.concurrency_key is not null group by x.project_id, x.concurrency_key) f
+     where s.project_id = f.project_id and s.key = f.concurrency_key
+  )
+  select array_agg(f.id) into admitted from free f;
+
+  update cogo.jobs j set state = 'blocked'
+   where j.id = any (admit_jobs.ids) and j.state = 'scheduled' and not (j.id = any (coalesce(admitted, '{}')));
+  if admitted is not null then
+    perform cogo.push_jobs(admitted);
+  end if;
+end
+$$;
+
+-- sql/jobs/180_fn_free_slots.sql
+-- cogo.free_slots: gives back the slots of jobs that stopped being queued or running, and admits the next blocked ones of the same
+-- keys. The caller holds the locks of lock_jobs for the given jobs, so their slots are locked; blocked jobs are locked here, and one
+-- that is locked by another is left to it (sweep finds a slot that stays free).
+create function cogo.free_slots(ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  freed record;
+  next  uuid[];
+begin
+  for freed in
+    select j.project_id, j.concurrency_key as key, count(*)::int as n
+      from cogo.jobs j
+     where j.id = any (free_slots.ids) and j.concurrency_key is not null
+     group by j.project_id, j.concurrency_key
+     order by j.project_id, j.concurrency_key
+  loop
+    update cogo.job_slots s set used = greatest(s.used - freed.n, 0)
+     where s.project_id = freed.project_id and s.key = freed.key;
+    next := array(
+      select j.id from cogo.jobs j
+       where j.project_id = freed.project_id and j.concurrency_key = freed.key and j.state = 'blocked'
+       order by j.band, j.created_at
+       limit freed.n
+         for update skip locked);
+    perform cogo.admit_jobs(next);
+  end loop;
+end
+$$;
+
+-- sql/jobs/190_fn_bury_job.sql
+-- cogo.bury_job: makes a locked job dead, with a reason, and writes it to the dead letters. An unknown reason becomes fallback.
+create function cogo.bury_job(job_id uuid, reason text, fallback text, error jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  known text := case when reason in ('parse_error', 'validation_failed', 'dependency_unavailable', 'timeout', 'exhausted_retries',
+    'policy_violation', 'infrastructure_failure', 'compensation_failed', 'lease_lost') then reason else fallback end;
+  home  uuid;
+begin
+  update cogo.jobs j
+     set state = 'dead', finished_at = clock_timestamp(), lease_token = null, lease_until = null, msg_id = null
+   where j.id = bury_job.job_id
+  returning j.project_id into home;
+  insert into cogo.job_dead (job_id, project_id, reason, error) values (bury_job.job_id, home, known, bury_job.error);
+  insert into cogo.job_events (job_id, project_id, kind, data)
+  values (bury_job.job_id, home, 'job.error', jsonb_build_object('state', 'dead', 'reason', known, 'error', bury_job.error));
+end
+$$;
+
+-- sql/jobs/195_fn_settle_cancelled.sql
+-- cogo.settle_cancelled: ends a locked job as cancelled and records it. Its slot is the caller's to give back.
+create function cogo.settle_cancelled(job_id uuid)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  home uuid;
+begin
+  update cogo.jobs j
+     set state = 'cancelled', finished_at = clock_timestamp(), lease_token = null, lease_until = null, msg_id = null
+   where j.id = settle_cancelled.job_id
+  returning j.project_id into home;
+  insert into cogo.job_events (job_id, project_id, kind, data)
+  values (settle_cancelled.job_id, home, 'job.cancelled', jsonb_build_object('state', 'cancelled'));
+end
+$$;
+
+-- sql/jobs/200_fn_executor_scope.sql
+-- cogo.executor_scope: who works here: (kind, project_id) the caller may serve as executor_id. A worker token: its executor kind in
+-- its project. The server: the kind the executor registered with, or every kind (null), in every project (null).
+-- Errors: CG001 anonymous, CG002 not a worker or the id is another project's, CG004 malformed id.
+create function cogo.executor_scope(executor_id text, out kind text, out project_id uuid)
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  who  record := cogo.identity();
+  home record;
+begin
+  if who.kind = 'anon' then
+    perform cogo.fail('CG001', 'a worker token is needed', null, 'Send it in x-cogo-token');
+  elsif who.kind not in ('worker', 'service') then
+    perform cogo.fail('CG002', 'only workers take jobs', null, 'Use a worker token');
+  end if;
+  if coalesce(executor_id, '') !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' then
+    perform cogo.fail('CG004', 'executor_id must be 1 to 100 letters, digits, dots, dashes or underscores',
+      jsonb_build_object('field', 'executor_id'));
+  end if;
+  select e.kind, e.project_id into home from cogo.executors e where e.id = executor_scope.executor_id;
+  if who.kind = 'service' then
+    executor_scope.kind := home.kind;
+    executor_scope.project_id := home.project_id;
+    return;
+  end if;
+  if home.kind is not null and (home.project_id is distinct from who.project_id or home.kind <> who.executor) then
+    perform cogo.fail('CG002', 'this executor id is not yours', null, 'Choose another executor id');
+  end if;
+  executor_scope.kind := who.executor;
+  executor_scope.project_id := who.project_id;
+end
+$$;
+
+-- sql/jobs/205_fn_fenced.sql
+-- cogo.fenced: reads [{job_id, token, …}] of a worker's call, locks those jobs in order, and returns each item once with whether its
+-- token still holds the lease. Jobs outside the caller's project answer lost, as unknown ones do.
+-- Errors: CG001/CG002 not a worker, CG000 malformed.
+create function cogo.fenced(items jsonb)
+returns table (job_id uuid, token bigint, body jsonb, held boolean, cancel_requested boolean)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  who record := cogo.identity();
+  ids uuid[];
+begin
+  if who.kind = 'anon' then
+    perform cogo.fail('CG001', 'a worker token is needed', null, 'Send it in x-cogo-token');
+  elsif who.kind not in ('worker', 'service') then
+    perform cogo.fail('CG002', 'only workers report on jobs', null, 'Use a worker token');
+  end if;
+  if jsonb_typeof(items) is distinct from 'array' then
+    perform cogo.fail('CG000', 'an array of {job_id, token, …} is needed');
+  end if;
+  ids := array(select (i ->> 'job_id')::uuid from jsonb_array_elements(items) i);
+  perform cogo.lock_jobs(ids);
+  return query
+    select distinct on ((i.value ->> 'job_id')::uuid)
+           (i.value ->> 'job_id')::uuid, (i.value ->> 'token')::bigint, i.value,
+           coalesce(j.id is not null and j.state = 'running' and j.lease_token = (i.value ->> 'token')::bigint, false),
+           j.cancel_requested_at is not null
+      from jsonb_array_elements(items) i
+      left join cogo.jobs j
+        on j.id = (i.value ->> 'job_id')::uuid
+       and (who.kind = 'service' or j.project_id = who.project_id)
+     where i.value ->> 'job_id' is not null
+     order by (i.value ->> 'job_id')::uuid,
+              (j.lease_token is not distinct from (i.value ->> 'token')::bigint) desc;
+exception
+  when invalid_text_representation or numeric_value_out_of_range then
+    perform cogo.fail('CG000', 'job_id must be a uuid and token a number', jsonb_build_object('reason', sqlerrm));
+end
+$$;
+
+-- sql/jobs/210_fn_end_attempt.sql
+-- cogo.end_attempt: closes the open attempt of a job with its outcome.
+create function cogo.end_attempt(job_id uuid, token bigint, outcome text, error jsonb default null)
+returns void
+language sql
+set search_path = ''
+as $$
+  update cogo.job_attempts a
+     set ended_at = clock_timestamp(), outcome = end_attempt.outcome, error = end_attempt.error
+   where a.job_id = end_attempt.job_id and a.lease_token = end_attempt.token and a.ended_at is null
+$$;
+
+-- sql/jobs/220_fn_touch_executor.sql
+-- cogo.touch_executor: presence. Writes last_seen at most every 10 seconds, unless insist.
+create function cogo.touch_executor(executor_id text, insist boolean default false)
+returns void
+language sql
+set search_path = ''
+as $$
+  update cogo.executors e
+     set last_seen = clock_timestamp()
+   where e.id = touch_executor.executor_id
+     and (insist or e.last_seen < clock_timestamp() - interval '10 seconds')
+$$;
+
+-- sql/jobs/222_fn_job_request_hash.sql
+-- cogo.job_request_hash: what makes two enqueues of one key the same input: type, payload and everything that steers the job.
+-- jsonb's text form is canonical: keys sorted, numbers normalised.
+create function cogo.job_request_hash(item jsonb)
+returns bytea
+language sql
+immutable
+set search_path = ''
+as $$
+  select sha256(convert_to(jsonb_build_array(item -> 'type', coalesce(item -> 'payload', '{}'), item -> 'band', item -> 'lane',
+    item -> 'delay_s', item -> 'max_attempts', item -> 'pin', item -> 'concurrency_key', item -> 'parent_id')::text, 'UTF8'))
+$$;
+
+-- sql/jobs/225_fn_claim_job_keys.sql
+-- cogo.claim_job_keys: the idempotency of enqueue. Claims the key of each planned item; where a key has a job already, the item gets
+-- that job_id and fresh = false. Keys are taken in order, so two calls with the same keys take turns instead of deadlocking.
+-- Error: CG023 the key belongs to another input.
+create function cogo.claim_job_keys(project_id uuid, plan jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  bad    record;
+  answer jsonb;
+begin
+  delete from cogo.job_keys k
+   where k.project_id = claim_job_keys.project_id
+     and k.key in (select i ->> 'key' from jsonb_array_elements(plan) i)
+     and k.expires_at < clock_timestamp();
+  insert into cogo.job_keys (project_id, key, job_id, request_hash, expires_at)
+  select distinct on (i.value ->> 'key')
+         claim_job_keys.project_id, i.value ->> 'key', (i.value ->> 'job_id')::uuid, cogo.job_request_hash(i.value),
+         clock_timestamp() + interval '7 days'
+    from jsonb_array_elements(plan) with ordinality i
+   where i.value ->> 'key' is not null
+   order by i.value ->> 'key', i.ordinality
+  on conflict do nothing;
+
+  select i.value ->> 'key' as key, (i.value ->> 'nth')::int - 1 as index into bad
+    from jsonb_array_elements(plan) i
+    join cogo.job_keys k on k.project_id = claim_job_keys.project_id and k.key = i.value ->> 'key'
+   where k.request_hash <> cogo.job_request_hash(i.value)
+   limit 1;
+  if found then
+    perform cogo.fail('CG023', format('jobs[%s]: the key was used before with another input', bad.index),
+      jsonb_build_object('index', bad.index, 'key', bad.key), 'Use a new key for a new input');
+  end if;
+
+  select jsonb_agg(case when k.key is null or k.job_id = (i.value ->> 'job_id')::uuid then i.value
+                        else i.value || jsonb_build_object('job_id', k.job_id, 'fresh', false) end order by i.ordinality)
+    into answer
+    from jsonb_array_elements(plan) with ordinality i
+    left join cogo.job_keys k on k.project_id = claim_job_keys.project_id and k.key = i.value ->> 'key';
+  return answer;
+end
+$$;
+
+-- sql/jobs/230_fn_plan_jobs.sql
+-- cogo.plan_jobs: checks the items of enqueue, finds their lanes and claims their keys. Returns the items in order, each with job_id,
+-- fresh (false: the key had a job already), ready (can be queued without waiting), lane, band, run_at, max_attempts.
+-- Errors: those of enqueue.
+create function cogo.plan_jobs(project_id uuid, jobs jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  bad   record;
+  plan  jsonb;
+begin
+  if jsonb_typeof(jobs) is distinct from 'array' or jsonb_array_length(jobs) > 1000 then
+    perform cogo.fail('CG000', 'jobs must be an array of at most 1,000');
+  end if;
+
+  with asked as (
+    select i.ordinality as nth, gen_random_uuid() as job_id, r.*, octet_length(r.payload::text) as payload_bytes,
+           coalesce(r.executor, rule.executor) as kind, coalesce(r.max_attempts, rule.max_attempts) as attempts,
+           rule.pattern, coalesce(r.priority, 1) as band
+      from jsonb_array_elements(jobs) with ordinality i
+     cross join lateral jsonb_to_record(i.value)
+        as r(type text, payload jsonb, priority int, delay_s double precision, key text, max_attempts int, executor text, pin text,
+             concurrency_key text, parent_id uuid, trace_id text)
+      left join lateral (
+        select t.* from cogo.job_types t
+         where t.pattern = r.type or (t.pattern like '%.*' and starts_with(r.type, left(t.pattern, -1)))
+         order by length(t.pattern) desc limit 1) rule on true
+  )
+  select jsonb_agg(to_jsonb(a) - 'executor' - 'pattern' - 'kind' - 'attempts' || jsonb_build_object(
+           'lane', format('%s/default/%s', a.kind, a.band), 'max_attempts', a.attempts, 'fresh', true,
+           'run_at', clock_timestamp() + make_interval(secs => coalesce(a.delay_s, 0)),
+           'ready', coalesce(a.delay_s, 0) = 0 and a.pin is null and a.concurrency_key is null,
+           'problem', case
+             when a.pattern is null then 'type is not known'
+             when a.payload is not null and jsonb_typeof(a.payload) <> 'object' then 'payload must be an object'
+             when a.band not between 0 and 2 then 'priority must be 0, 1 or 2'
+             when a.delay_s < 0 or a.delay_s > 2592000 then 'delay_s must be 0 to 2592000'
+             when length(a.key) not between 1 and 255 then 'key must have 1 to 255 characters'
+             when length(a.concurrency_key) not between 1 and 255 then 'concurrency_key must have 1 to 255 characters'
+             when a.attempts not between 1 and 50 then 'max_attempts must be 1 to 50'
+             when a.kind not in ('cogo-plan', 'cogo-work') then 'executor must be cogo-plan or cogo-work'
+             when a.pin !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' then 'pin must be an executor id'
+             when a.parent_id is not null and not exists (
+               select from cogo.jobs p where p.id = a.parent_id and p.project_id = plan_jobs.project_id) then 'parent_id is not a job of this project'
+           end) order by a.nth)
+    into plan from asked a;
+  if plan is null then
+    return '[]';
+  end if;
+
+  select i.value ->> 'problem' as problem, (i.value ->> 'nth')::int - 1 as index into bad
+    from jsonb_array_elements(plan) i where i.value ->> 'problem' is not null limit 1;
+  if found then
+    perform cogo.fail('CG004', format('jobs[%s]: %s', bad.index, bad.problem), jsonb_build_object('index', bad.index));
+  end if;
+  select (i.value ->> 'payload_bytes')::int as bytes, (i.value ->> 'nth')::int - 1 as index into bad
+    from jsonb_array_elements(plan) i where (i.value ->> 'payload_bytes')::int > 131072 limit 1;
+  if found then
+    perform cogo.fail('CG005', format('jobs[%s]: the payload has %s bytes, at most 131072 are stored', bad.index, bad.bytes),
+      jsonb_build_object('index', bad.index, 'bytes', bad.bytes, 'limit', 131072), 'Upload it to Storage and send its path');
+  end if;
+  if exists (select from jsonb_array_elements(plan) i where i ->> 'key' is not null) then
+    plan := cogo.claim_job_keys(plan_jobs.project_id, plan);
+  end if;
+  return plan;
+exception
+  when invalid_text_representation or numeric_value_out_of_range or datetime_field_overflow then
+    perform cogo.fail('CG000', 'jobs is malformed', jsonb_build_object('reason', sqlerrm));
+    return null;
+end
+$$;
+
+-- sql/jobs/240_fn_pick_jobs.sql
+-- cogo.pick_jobs: the claim of an executor that may not take just any job of a lane: walks the ready index instead of the queue,
+-- which knows neither project nor type. Returns the jobs, locked; their messages are removed, or found stale later. Waits for nothing.
+create function cogo.pick_jobs(
+  lane text, queue text, project_id uuid, every_type boolean, exact text[], prefixes text[], qty int)
+returns uuid[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  taken uuid[];
+  done  bigint[];
+begin
+  select array_agg(p.id), array_agg(p.msg_id) into taken, done
+    from (select j.id, j.msg_id from cogo.jobs j
+           where j.lane = pick_jobs.lane and j.state = 'queued' and j.pinned_executor_id is null
+             and (pick_jobs.project_id is null or j.project_id = pick_jobs.project_id)
+             and (every_type or j.type = any (exact) or j.type like any (prefixes))
+           order by j.msg_id
+           limit qty
+             for update skip locked) p;
+  if done is not null then
+    execute format('select cogo.drop_%s($1)', queue) using done;
+  end if;
+  return coalesce(taken, '{}');
+end
+$$;
+
+-- sql/jobs/250_fn_lease_jobs.sql
+-- cogo.lease_jobs: gives locked, queued jobs to an executor: running, a new token, an attempt row. Returns what claim answers.
+create function cogo.lease_jobs(ids uuid[], executor_id text, lease_s int)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  answer jsonb;
+begin
+  update cogo.jobs j
+     set state = 'running', attempt = j.attempt + 1, msg_id = null, executor_id = lease_jobs.executor_id,
+         lease_token = nextval('cogo.lease_tokens'), lease_s = lease_jobs.lease_s,
+         lease_until = clock_timestamp() + make_interval(secs => lease_jobs.lease_s),
+         started_at = coalesce(j.started_at, clock_timestamp())
+   where j.id = any (ids);
+  insert into cogo.job_attempts (job_id, attempt, project_id, lease_token, executor_id)
+  select j.id, j.attempt, j.project_id, j.lease_token, j.executor_id from cogo.jobs j where j.id = any (ids) order by j.id;
+  insert into cogo.job_events (job_id, project_id, kind, data)
+  select j.id, j.project_id, 'job.started', jsonb_build_object('attempt', j.attempt, 'executor_id', j.executor_id)
+    from cogo.jobs j where j.id = any (ids) order by j.id;
+  select jsonb_agg(jsonb_build_object(
+           'job_id', j.id, 'token', j.lease_token::text, 'attempt', j.attempt, 'type', j.type, 'payload', p.input,
+           'checkpoint', p.checkpoint, 'project_id', j.project_id, 'trace_id', j.trace_id, 'lease_s', j.lease_s,
+           'cancel_requested', j.cancel_requested_at is not null) order by array_position(ids, j.id))
+    into answer
+    from cogo.jobs j left join cogo.job_payloads p on p.job_id = j.id
+   where j.id = any (ids);
+  return answer;
+end
+$$;
+
+-- sql/jobs/260_fn_verdict.sql
+-- cogo.verdict: one answer of finish, fail and release: [{job_id, verdict, state}]. A lost attempt learns no state: it may be another
+-- project's job.
+create function cogo.verdict(job_id uuid, verdict text)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_array(jsonb_build_object('job_id', verdict.job_id, 'verdict', verdict.verdict,
+    'state', case when verdict.verdict <> 'lost' then (select j.state from cogo.jobs j where j.id = verdict.job_id) end))
+$$;
+
+-- sql/jobs/270_fn_job_json.sql
+-- cogo.job_json: a job's own row as the API shows it.
+create function cogo.job_json(j cogo.jobs)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object('job_id', j.id, 'project_id', j.project_id, 'type', j.type, 'state', j.state, 'lane', j.lane,
+    'attempt', j.attempt, 'failures', j.failures, 'lease_losses', j.lease_losses, 'releases', j.releases,
+    'max_attempts', j.max_attempts, 'created_at', j.created_at, 'run_at', j.run_at, 'started_at', j.started_at,
+    'finished_at', j.finished_at, 'trace_id', j.trace_id, 'executor_id', j.executor_id,
+    'pinned_executor_id', j.pinned_executor_id, 'concurrency_key', j.concurrency_key, 'parent_id', j.parent_id,
+    'redriven_from', j.redriven_from, 'cancel_requested', j.cancel_requested_at is not null)
+$$;
+
+-- sql/jobs/280_fn_expire_leases.sql
+-- cogo.expire_leases: takes back up to lim leases that ran out: cancelled where that was asked for, dead (lease_lost) at the third
+-- loss, else queued again. Returns {expired, dead}.
+create function cogo.expire_leases(lim int)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  max_losses constant int := 3;
+  late   uuid[];
+  job    cogo.jobs;
+  again  uuid[] := '{}';
+  ended  uuid[] := '{}';
+  buried int := 0;
+begin
+  late := array(select j.id from cogo.jobs j where j.state = 'running' and j.lease_until < clock_timestamp() order by j.id limit lim);
+  if cardinality(late) = 0 then
+    return jsonb_build_object('expired', 0, 'dead', 0);
+  end if;
+  perform cogo.lock_jobs(late);
+  for job in
+    select j.* from cogo.jobs j
+     where j.id = any (late) and j.state = 'running' and j.lease_until < clock_timestamp() order by j.id
+  loop
+    update cogo.jobs j set lease_losses = j.lease_losses + 1 where j.id = job.id;
+    if job.cancel_requested_at is not null then
+      perform cogo.settle_cancelled(job.id);
+      ended := ended || job.id;
+    elsif job.lease_losses + 1 >= max_losses then
+      perform cogo.bury_job(job.id, 'lease_lost', 'lease_lost', jsonb_build_object('code', 'lease_lost',
+        'message', format('%s executors lost the lease, the last one was %s', max_losses, job.executor_id)));
+      ended := ended || job.id;
+      buried := buried + 1;
+    else
+      insert into cogo.job_events (job_id, project_id, kind, data)
+      values (job.id, job.project_id, 'job.lease_lost', jsonb_build_object('attempt', job.attempt, 'executor_id', job.executor_id));
+      again := again || job.id;
+    end if;
+    perform cogo.end_attempt(job.id, job.lease_token, 'lost');
+  end loop;
+  perform cogo.push_jobs(again);
+  perform cogo.free_slots(ended);
+  return jsonb_build_object('expired', cardinality(again) + cardinality(ended), 'dead', buried);
+end
+$$;
+
+-- sql/jobs/285_fn_fill_slots.sql
+-- cogo.fill_slots: admits blocked jobs whose key has a free slot that nobody handed on. Returns how many.
+create function cogo.fill_slots(lim int)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  idle record;
+  next uuid[];
+  made int := 0;
+begin
+  for idle in
+    select s.project_id, s.key, s.slots - s.used as free
+      from cogo.job_slots s
+     where s.used < s.slots
+       and exists (select from cogo.jobs j where j.project_id = s.project_id and j.concurrency_key = s.key and j.state = 'blocked')
+     order by s.project_id, s.key
+     limit lim
+       for update of s skip locked
+  loop
+    next := array(
+      select j.id from cogo.jobs j
+       where j.project_id = idle.project_id and j.concurrency_key = idle.key and j.state = 'blocked'
+       order by j.band, j.created_at
+       limit idle.free
+         for update skip locked);
+    perform cogo.admit_jobs(next);
+    made := made + cardinality(next);
+  end loop;
+  return made;
+end
+$$;
+
+-- sql/jobs/290_fn_reconcile_lanes.sql
+-- cogo.reconcile_lanes: once in 30 s a lane: moves its low watermark up, and re-sends queued jobs whose message is gone (a purge, a lost
+-- queue table) or lies below the watermark (a slow transaction took its id long before it committed). Returns how many were re-sent.
+create function cogo.reconcile_lanes(lim int)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  -- ids a slow enqueue may lie behind; costs a claim this many dead rows at most
+  slack constant bigint := 1000;
+  lane   cogo.lanes;
+  head   record;
+  adrift uuid[];
+  made   int := 0;
+begin
+  for lane in
+    select l.* from cogo.lanes l where l.reconciled_at < clock_timestamp() - interval '30 seconds' order by l.name for update skip locked
+  loop
+    perform cogo.ensure_queue(lane.queue_name);
+    execute format('select h.oldest, h.newest from cogo.head_%s() h', lane.queue_name) into head;
+    update cogo.lanes l
+       set low_msg_id = greatest(l.low_msg_id, coalesce(head.oldest, head.newest) - slack), reconciled_at = clock_timestamp()
+     where l.name = lane.name
+    returning l.* into lane;
+    execute format(
+      'select array(
+         select j.id from cogo.jobs j
+          where j.lane = $1 and j.state = ''queued'' and j.pinned_executor_id is null
+            and j.queued_at < clock_timestamp() - interval ''10 seconds''
+            and (j.msg_id < $2 or not exists (select from pgmq.q_%s q where q.msg_id = j.msg_id))
+          order by j.id limit $3 for update skip locked)', lane.queue_name)
+      into adrift using lane.name, lane.low_msg_id, lim;
+    if cardinality(adrift) > 0 then
+      perform cogo.push_jobs(adrift);
+      made := made + cardinality(adrift);
+    end if;
+  end loop;
+  return made;
+end
+$$;
+
+-- sql/jobs/300_fn_enqueue.sql
+-- cogo_api.enqueue: makes jobs in one transaction with whatever else the caller does; returns [{job_id, state, duplicate}] in order.
+--
+-- jobs: [{type, payload?, priority?, delay_s?, key?, max_attempts?, executor?, pin?, concurrency_key?, parent_id?, trace_id?}], up
+-- to 1,000. priority is the band: 0 first, 1 default, 2 last. executor overrides the lane rule of the type. pin: only this executor
+-- takes it. concurrency_key: one job of the key at a time. parent_id links to a job of the same project.
+-- key: the first job made with it is returned again (duplicate = true) for 7 days, also when that job's row is gone.
+-- Needs editor. Errors: as require_role; CG000 not an array; CG004 a field out of range or an unknown type; CG005 a payload over
+-- 128 KB (put it in Storage and send the path); CG023 a key used with another input.
+create function cogo_api.enqueue(project_id uuid, jobs jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  me      text;
+  answer  jsonb;
+  batch   record;
+  pushed  uuid[] := '{}';
+  msgs    bigint[] := '{}';
+  sent    record;
+  waiting uuid[];
+  items   jsonb;
+begin
+  perform cogo.require_role(enqueue.project_id, 'editor');
+  me := cogo.principal();
+  items := cogo.plan_jobs(enqueue.project_id, enqueue.jobs);
+
+  -- the slots of the keys in play exist and are locked before any job is
+  insert into cogo.job_slots (project_id, key)
+  select distinct enqueue.project_id, i ->> 'concurrency_key' from jsonb_array_elements(items) i
+   where i ->> 'concurrency_key' is not null and (i ->> 'fresh')::boolean
+   order by 2
+  on conflict do nothing;
+  perform from cogo.job_slots s
+    where s.project_id = enqueue.project_id
+      and s.key in (select i ->> 'concurrency_key' from jsonb_array_elements(items) i where (i ->> 'fresh')::boolean)
+    order by s.key for update;
+
+  -- jobs that are ready right away get their message first, so that each row is written once
+  for batch in
+    select l.queue_name, array_agg((i.value ->> 'job_id')::uuid order by i.ordinality) as ids
+      from jsonb_array_elements(items) with ordinality i
+      join cogo.lanes l on l.name = i.value ->> 'lane'
+     where (i.value ->> 'fresh')::boolean and (i.value ->> 'ready')::boolean
+     group by l.queue_name
+     order by l.queue_name
+  loop
+    execute format('select array_agg(p.job_id) as ids, array_agg(p.msg_id) as msgs from cogo.push_%s($1) p', batch.queue_name)
+      into sent using batch.ids;
+    pushed := pushed || sent.ids;
+    msgs := msgs || sent.msgs;
+  end loop;
+
+  with item as (
+    select r.* from jsonb_to_recordset(items)
+      as r(job_id uuid, fresh boolean, ready boolean, type text, payload jsonb, lane text, band smallint, run_at timestamptz,
+           max_attempts int, pin text, concurrency_key text, parent_id uuid, trace_id text)
+     where r.fresh
+  ),
+  message as (
+    select m.job_id, m.msg_id from unnest(pushed, msgs) as m(job_id, msg_id)
+  ),
+  made as (
+    insert into cogo.jobs (id, project_id, type, lane, band, state, run_at, msg_id, queued_at, max_attempts, pinned_executor_id,
+                           concurrency_key, parent_id, trace_id, created_by)
+    select i.job_id, enqueue.project_id, i.type, i.lane, i.band, case when i.ready then 'queued' else 'scheduled' end, i.run_at,
+           m.msg_id, case when i.ready then clock_timestamp() end, i.max_attempts, i.pin, i.concurrency_key, i.parent_id, i.trace_id, me
+      from item i left join message m on m.job_id = i.job_id
+    returning id
+  )
+  insert into cogo.job_payloads (job_id, project_id, input)
+  select i.job_id, enqueue.project_id, coalesce(i.payload, '{}') from item i;
+
+  insert into cogo.job_events (job_id, project_id, kind, data)
+  select (i ->> 'job_id')::uuid, enqueue.project_id, 'job.enqueued', jsonb_build_object('type', i ->> 'type')
+    from jsonb_array_elements(items) i where (i ->> 'fresh')::boolean;
+
+  waiting := array(
+    select (i ->> 'job_id')::uuid from jsonb_array_elements(items) i
+     where (i ->> 'fresh')::boolean and not (i ->> 'ready')::boolean and (i ->> 'run_at')::timestamptz <= clock_timestamp());
+  perform cogo.admit_jobs(waiting);
+
+  perform cogo.ring(enqueue.project_id, w.lane) from (
+    select distinct i ->> 'lane' as lane from jsonb_array_elements(items) i
+     where (i ->> 'fresh')::boolean and (i ->> 'ready')::boolean) w;
+
+  select coalesce(jsonb_agg(jsonb_build_object('job_id', i.value ->> 'job_id', 'state', coalesce(j.state, 'forgotten'),
+           'duplicate', not (i.value ->> 'fresh')::boolean) order by i.ordinality), '[]')
+    into answer
+    from jsonb_array_elements(items) with ordinality i
+    left join cogo.jobs j on j.id = (i.value ->> 'job_id')::uuid;
+  return answer;
+end
+$$;
+revoke all on function cogo_api.enqueue(uuid, jsonb) from public;
+grant execute on function cogo_api.enqueue(uuid, jsonb) to anon, authenticated, service_role;
+
+-- sql/jobs/310_fn_claim.sql
+-- cogo_api.claim: leases up to qty ready jobs to an executor; returns [{job_id, token, attempt, type, payload, checkpoint, project_id,
+-- trace_id, lease_s, cancel_requested}]. token (a string: it is a bigint) goes with every later call for the attempt.
+--
+-- Jobs pinned to the executor first, then its lanes by band, each roughly first in, first out. A worker token gets jobs of its
+-- project only. include_types: exact types or prefixes ending in '.*'.
+-- The lease ends lease_s after the last beat, by the database's clock: count it on a monotonic clock and stop at 80 %.
+-- An empty answer is normal; nothing ever waits for a lock here.
+-- Errors: CG001/CG002/CG004 as executor_scope; CG004 qty not 1 to 100, lease_s not 5 to 3600; CG025 the executor is draining.
+create function cogo_api.claim(executor_id text, qty int default 1, lease_s int default 30, include_types text[] default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  scope    record := cogo.executor_scope(claim.executor_id);
+  chosen   uuid[];
+  more     uuid[];
+  lane     cogo.lanes;
+  exact    text[] := array(select t from unnest(include_types) t where t not like '%.*');
+  prefixes text[] := array(select left(t, -1) || '%' from unnest(include_types) t where t like '%.*');
+begin
+  if coalesce(qty, 0) not between 1 and 100 then
+    perform cogo.fail('CG004', 'qty must be 1 to 100', jsonb_build_object('field', 'qty'));
+  end if;
+  if coalesce(lease_s, 0) not between 5 and 3600 then
+    perform cogo.fail('CG004', 'lease_s must be 5 to 3600', jsonb_build_object('field', 'lease_s'));
+  end if;
+  if exists (select from cogo.executors e where e.id = claim.executor_id and e.draining) then
+    perform cogo.fail('CG025', 'this executor is draining', null, 'Register it again to take jobs');
+  end if;
+  perform cogo.touch_executor(claim.executor_id);
+
+  chosen := array(
+    select j.id from cogo.jobs j
+     where j.pinned_executor_id = claim.executor_id and j.state = 'queued'
+       and (scope.project_id is null or j.project_id = scope.project_id)
+       and (include_types is null or j.type = any (exact) or j.type like any (prefixes))
+     order by j.band, j.queued_at
+     limit qty
+       for update skip locked);
+
+  for lane in
+    select l.* from cogo.lanes l where scope.kind is null or l.executor = scope.kind order by l.band, l.name
+  loop
+    exit when cardinality(chosen) >= qty;
+    if scope.project_id is null and include_types is null then
+      execute format('select cogo.pop_%s($1, $2)', lane.queue_name)
+        into more using qty - cardinality(chosen), lane.low_msg_id;
+    else
+      more := cogo.pick_jobs(lane.name, lane.queue_name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
+    end if;
+    chosen := chosen || more;
+  end loop;
+  if cardinality(chosen) = 0 then
+    return '[]';
+  end if;
+  return cogo.lease_jobs(chosen, claim.executor_id, lease_s);
+end
+$$;
+revoke all on function cogo_api.claim(text, int, int, text[]) from public;
+grant execute on function cogo_api.claim(text, int, int, text[]) to anon, authenticated, service_role;
+
+-- sql/jobs/320_fn_beat.sql
+-- cogo_api.beat: keeps leases alive, all of an executor's in one call; returns [{job_id, verdict}].
+--   ok      the lease runs lease_s from now
+--   cancel  the same, and somebody wants the job cancelled: stop it, then finish or fail it
+--   lost    the token is not the job's any more: stop at once, nothing of this attempt counts
+-- beats: [{job_id, token, progress?, log?}]; an empty list is presence only. progress replaces the last one; at most two a second
+-- become events. log: text or a list of lines, up to 16,384 characters a beat are kept.
+-- Errors: CG001/CG002/CG004 as executor_scope; CG000 malformed.
+create function cogo_api.beat(executor_id text, beats jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  held   jsonb;
+  moment timestamptz;
+begin
+  perform cogo.executor_scope(beat.executor_id);
+  select coalesce(jsonb_agg(to_jsonb(f)), '[]') into held from cogo.fenced(coalesce(beats, '[]')) f;
+  moment := clock_timestamp();
+  update cogo.jobs j
+     set lease_until = moment + make_interval(secs => j.lease_s)
+    from jsonb_to_recordset(held) as f(job_id uuid, held boolean)
+   where j.id = f.job_id and f.held;
+
+  with said as (
+    select f.job_id, f.body -> 'progress' as progress
+      from jsonb_to_recordset(held) as f(job_id uuid, body jsonb, held boolean)
+     where f.held and jsonb_typeof(f.body -> 'progress') <> 'null'
+  ),
+  due as (
+    select s.job_id, s.progress, p.project_id from said s join cogo.job_payloads p on p.job_id = s.job_id
+     where p.progress_at is null or p.progress_at <= moment - interval '500 milliseconds'
+  ),
+  kept as (
+    update cogo.job_payloads p
+       set progress = s.progress,
+           progress_at = case when exists (select from due d where d.job_id = s.job_id) then moment else p.progress_at end
+      from said s where p.job_id = s.job_id
+  )
+  insert into cogo.job_events (job_id, project_id, kind, data)
+  select d.job_id, d.project_id, 'job.progress', jsonb_build_object('progress', d.progress) from due d order by d.job_id;
+
+  insert into cogo.job_events (job_id, project_id, kind, data)
+  select f.job_id, j.project_id, 'job.log', jsonb_build_object('log', left(case jsonb_typeof(f.body -> 'log')
+           when 'array' then (select string_agg(line, e'\n' order by n)
+                                from jsonb_array_elements_text(f.body -> 'log') with ordinality l(line, n))
+           else f.body ->> 'log' end, 16384))
+    from jsonb_to_recordset(held) as f(job_id uuid, body jsonb, held boolean)
+    join cogo.jobs j on j.id = f.job_id
+   where f.held and jsonb_typeof(f.body -> 'log') in ('string', 'array')
+   order by f.job_id;
+
+  perform cogo.touch_executor(beat.executor_id, jsonb_array_length(held) = 0);
+  return coalesce((
+    select jsonb_agg(jsonb_build_object('job_id', f.job_id,
+             'verdict', case when not f.held then 'lost' when f.cancel_requested then 'cancel' else 'ok' end) order by f.job_id)
+      from jsonb_to_recordset(held) as f(job_id uuid, held boolean, cancel_requested boolean)), '[]');
+end
+$$;
+revoke all on function cogo_api.beat(text, jsonb) from public;
+grant execute on function cogo_api.beat(text, jsonb) to anon, authenticated, service_role;
+
+-- sql/jobs/330_fn_finish.sql
+-- cogo_api.finish: records results; returns [{job_id, verdict, state}] by job id.
+-- results: [{job_id, token, result}]. ok: the job succeeded. cancelled: somebody had asked for that; the result is kept all the same.
+-- lost: the token is stale and nothing was changed. Writes of the same transaction stand or fall with the verdict.
+-- Errors: CG001/CG002/CG000 as fenced.
+create function cogo_api.finish(results jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  item   record;
+  answer jsonb := '[]';
+  ended  uuid[] := '{}';
+begin
+  for item in select * from cogo.fenced(results) loop
+    if not item.held then
+      answer := answer || cogo.verdict(item.job_id, 'lost');
+      continue;
+    end if;
+    update cogo.job_payloads p set result = item.body -> 'result' where p.job_id = item.job_id;
+    if item.cancel_requested then
+      perform cogo.settle_cancelled(item.job_id);
+      perform cogo.end_attempt(item.job_id, item.token, 'cancelled');
+    else
+      update cogo.jobs j
+         set state = 'succeeded', finished_at = clock_timestamp(), lease_token = null, lease_until = null
+       where j.id = item.job_id;
+      perform cogo.end_attempt(item.job_id, item.token, 'succeeded');
+      insert into cogo.job_events (job_id, project_id, kind, data)
+      select j.id, j.project_id, 'job.done', jsonb_build_object('state', 'succeeded', 'attempt', j.attempt)
+        from cogo.jobs j where j.id = item.job_id;
+    end if;
+    ended := ended || item.job_id;
+    answer := answer || cogo.verdict(item.job_id, case when item.cancel_requested then 'cancelled' else 'ok' end);
+  end loop;
+  perform cogo.free_slots(ended);
+  return answer;
+end
+$$;
+revoke all on function cogo_api.finish(jsonb) from public;
+grant execute on function cogo_api.finish(jsonb) to anon, authenticated, service_role;
+
+-- sql/jobs/340_fn_fail.sql
+-- cogo_api.fail: records failed attempts; returns [{job_id, verdict, state}] by job id.
+-- failures: [{job_id, token, error:{code, message, reason?}, retryable, retry_after_s?}].
+-- A retryable failure is tried again after retry_after_s, or after a full-jitter backoff: random() * least(60, 0.5 * 2^(failures - 1))
+-- seconds; when max_attempts failures are spent the job is dead (exhausted_retries). One that is not retryable is dead at once, with
+-- error.reason where that is a dead-letter reason, else validation_failed.
+-- Errors: CG001/CG002/CG000 as fenced.
+create function cogo_api.fail(failures jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  item   record;
+  job    cogo.jobs;
+  error  jsonb;
+  delay  double precision;
+  answer jsonb := '[]';
+  ended  uuid[] := '{}';
+begin
+  for item in select * from cogo.fenced(failures) loop
+    if not item.held then
+      answer := answer || cogo.verdict(item.job_id, 'lost');
+      continue;
+    end if;
+    error := coalesce(item.body -> 'error', '{}');
+    update cogo.jobs j set failures = j.failures + 1 where j.id = item.job_id returning j.* into job;
+    update cogo.job_payloads p set error = item.body -> 'error' where p.job_id = item.job_id;
+    if item.cancel_requested then
+      perform cogo.settle_cancelled(item.job_id);
+      perform cogo.end_attempt(item.job_id, item.token, 'cancelled', error);
+      answer := answer || cogo.verdict(item.job_id, 'cancelled');
+    else
+      if not coalesce((item.body ->> 'retryable')::boolean, true) then
+        perform cogo.bury_job(job.id, error ->> 'reason', 'validation_failed', error);
+      elsif job.failures >= job.max_attempts then
+        perform cogo.bury_job(job.id, 'exhausted_retries', 'exhausted_retries', error);
+      else
+        delay := coalesce(
+          greatest((item.body ->> 'retry_after_s')::double precision, 0),
+          random() * least(60, 0.5 * power(2, job.failures - 1)));
+        update cogo.jobs j
+           set state = 'scheduled', run_at = clock_timestamp() + make_interval(secs => delay), lease_token = null, lease_until = null
+         where j.id = job.id;
+        insert into cogo.job_events (job_id, project_id, kind, data)
+        values (job.id, job.project_id, 'job.retry',
+          jsonb_build_object('attempt', job.attempt, 'failures', job.failures, 'delay_s', round(delay::numeric, 3), 'error', error));
+      end if;
+      perform cogo.end_attempt(item.job_id, item.token, 'failed', error);
+      answer := answer || cogo.verdict(item.job_id, 'ok');
+    end if;
+    ended := ended || item.job_id;
+  end loop;
+  perform cogo.free_slots(ended);
+  return answer;
+end
+$$;
+revoke all on function cogo_api.fail(jsonb) from public;
+grant execute on function cogo_api.fail(jsonb) to anon, authenticated, service_role;
+
+-- sql/jobs/350_fn_release.sql
+-- cogo_api.release: hands leases back without a result (drain, wall limit, a voluntary yield); costs no attempt of max_attempts.
+-- releases: [{job_id, token, checkpoint?}]; returns [{job_id, verdict, state}] by job id. The job is queued again at once and its
+-- next claim gets the checkpoint. Errors: CG001/CG002/CG000 as fenced.
+create function cogo_api.release(releases jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  item   record;
+  answer jsonb := '[]';
+  again  uuid[] := '{}';
+  ended  uuid[] := '{}';
+begin
+  for item in select * from cogo.fenced(releases) loop
+    if not item.held then
+      answer := answer || cogo.verdict(item.job_id, 'lost');
+      continue;
+    end if;
+    if item.cancel_requested then
+      perform cogo.settle_cancelled(item.job_id);
+      perform cogo.end_attempt(item.job_id, item.token, 'cancelled');
+      ended := ended || item.job_id;
+      answer := answer || cogo.verdict(item.job_id, 'cancelled');
+      continue;
+    end if;
+    update cogo.jobs j set releases = j.releases + 1 where j.id = item.job_id;
+    update cogo.job_payloads p set checkpoint = item.body -> 'checkpoint'
+     where p.job_id = item.job_id and jsonb_typeof(item.body -> 'checkpoint') <> 'null';
+    perform cogo.end_attempt(item.job_id, item.token, 'released');
+    insert into cogo.job_events (job_id, project_id, kind, data)
+    select j.id, j.project_id, 'job.released', jsonb_build_object('attempt', j.attempt) from cogo.jobs j where j.id = item.job_id;
+    again := again || item.job_id;
+    answer := answer || jsonb_build_array(jsonb_build_object('job_id', item.job_id, 'verdict', 'ok', 'state', 'queued'));
+  end loop;
+  -- a released job keeps its slot: it is runnable now
+  perform cogo.push_jobs(again);
+  perform cogo.free_slots(ended);
+  return answer;
+end
+$$;
+revoke all on function cogo_api.release(jsonb) from public;
+grant execute on function cogo_api.release(jsonb) to anon, authenticated, service_role;
+
+-- sql/jobs/360_fn_cancel.sql
+-- cogo_api.cancel: cancels a job; returns {job_id, state, cancel_requested}. One that does not run is cancelled at once; a running one
+-- is asked to stop (by its next beat, and by the doorbell) and counts as cancelled when its worker reports or loses the lease.
+-- Again on a cancelled job is harmless. Needs editor.
+-- Errors: CG003 as readable_job; CG022 the job succeeded or is dead.
+create function cogo_api.cancel(job_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  job    cogo.jobs := cogo.readable_job(cancel.job_id, 'editor');
+  queue  text;
+begin
+  perform cogo.lock_jobs(array[job.id]);
+  select j.* into job from cogo.jobs j where j.id = cancel.job_id;
+  if job.state in ('succeeded', 'dead') then
+    perform cogo.fail('CG022', format('the job is %s already', job.state), jsonb_build_object('state', job.state));
+  elsif job.state = 'running' then
+    if job.cancel_requested_at is null then
+      update cogo.jobs j set cancel_requested_at = clock_timestamp() where j.id = job.id;
+      insert into cogo.job_events (job_id, project_id, kind, data)
+      values (job.id, job.project_id, 'job.cancel_requested', jsonb_build_object('executor_id', job.executor_id));
+      perform cogo.broadcast('agents:' || job.executor_id, 'cancel', jsonb_build_object('job_id', job.id));
+    end if;
+  elsif job.state <> 'cancelled' then
+    update cogo.jobs j set cancel_requested_at = clock_timestamp() where j.id = job.id;
+    perform cogo.settle_cancelled(job.id);
+    if job.msg_id is not null then
+      select l.queue_name into queue from cogo.lanes l where l.name = job.lane;
+      execute format('select cogo.drop_%s($1)', queue) using array[job.msg_id];
+    end if;
+    if job.state = 'queued' then
+      perform cogo.free_slots(array[job.id]);
+    end if;
+  end if;
+  return (select jsonb_build_object('job_id', j.id, 'state', j.state, 'cancel_requested', j.cancel_requested_at is not null)
+            from cogo.jobs j where j.id = cancel.job_id);
+end
+$$;
+revoke all on function cogo_api.cancel(uuid) from public;
+grant execute on function cogo_api.cancel(uuid) to anon, authenticated, service_role;
+
+-- sql/jobs/370_fn_redrive.sql
+-- cogo_api.redrive: makes a new job from a dead one and links the two; returns {job_id, state, duplicate, redriven_from}. Again on
+-- the same dead job returns the job made then (duplicate = true). Needs editor.
+-- Errors: CG003 as readable_job; CG022 the job is not dead.
+create function cogo_api.redrive(job_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  job    cogo.jobs := cogo.readable_job(redrive.job_id, 'editor');
+  letter cogo.job_dead;
+  made   uuid := gen_random_uuid();
+begin
+  perform cogo.lock_jobs(array[job.id]);
+  select j.* into job from cogo.jobs j where j.id = redrive.job_id;
+  select d.* into letter from cogo.job_dead d where d.job_id = redrive.job_id;
+  if job.state <> 'dead' or letter.job_id is null then
+    perform cogo.fail('CG022', format('only a dead job is redriven, this one is %s', job.state), jsonb_build_object('state', job.state));
+  end if;
+  if letter.redriven_to is not null then
+    return jsonb_build_object('job_id', letter.redriven_to, 'duplicate', true, 'redriven_from', job.id,
+      'state', coalesce((select j.state from cogo.jobs j where j.id = letter.redriven_to), 'forgotten'));
+  end if;
+  insert into cogo.jobs (id, project_id, type, lane, band, state, max_attempts, pinned_executor_id, concurrency_key, parent_id,
+                         trace_id, redriven_from, created_by)
+  values (made, job.project_id, job.type, job.lane, job.band, 'scheduled', job.max_attempts, job.pinned_executor_id,
+    job.concurrency_key, job.parent_id, job.trace_id, job.id, cogo.principal());
+  insert into cogo.job_payloads (job_id, project_id, input, checkpoint)
+  select made, p.project_id, p.input, p.checkpoint from cogo.job_payloads p where p.job_id = job.id;
+  insert into cogo.job_events (job_id, project_id, kind, data)
+  values (made, job.project_id, 'job.enqueued', jsonb_build_object('type', job.type, 'redriven_from', job.id));
+  update cogo.job_dead d set redriven_to = made where d.job_id = job.id;
+  perform cogo.admit_jobs(array[made]);
+  return jsonb_build_object('job_id', made, 'duplicate', false, 'redriven_from', job.id,
+    'state', (select j.state from cogo.jobs j where j.id = made));
+end
+$$;
+revoke all on function cogo_api.redrive(uuid) from public;
+grant execute on function cogo_api.redrive(uuid) to anon, authenticated, service_role;
+
+-- sql/jobs/380_fn_pin.sql
+-- cogo_api.pin: binds a job that does not run to one executor, or frees it (executor_id null); returns {job_id, state,
+-- pinned_executor_id}. Needs editor.
+-- Errors: CG003 as readable_job; CG004 malformed id; CG022 the job runs or is over.
+create function cogo_api.pin(job_id uuid, executor_id text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  job   cogo.jobs := cogo.readable_job(pin.job_id, 'editor');
+  queue text;
+begin
+  if pin.executor_id !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' then
+    perform cogo.fail('CG004', 'executor_id is malformed', jsonb_build_object('field', 'executor_id'));
+  end if;
+  perform cogo.lock_jobs(array[job.id]);
+  select j.* into job from cogo.jobs j where j.id = pin.job_id;
+  if job.state not in ('scheduled', 'blocked', 'queued') then
+    perform cogo.fail('CG022', format('a job that is %s cannot be pinned', job.state), jsonb_build_object('state', job.state));
+  end if;
+  if job.state = 'queued' then
+    if job.msg_id is not null then
+      select l.queue_name into queue from cogo.lanes l where l.name = job.lane;
+      execute format('select cogo.drop_%s($1)', queue) using array[job.msg_id];
+    end if;
+    -- out of queued for a moment: queued, pin and message change together
+    update cogo.jobs j set state = 'scheduled', msg_id = null, pinned_executor_id = pin.executor_id where j.id = job.id;
+    perform cogo.push_jobs(array[job.id]);
+  else
+    update cogo.jobs j set pinned_executor_id = pin.executor_id where j.id = job.id;
+  end if;
+  return (select jsonb_build_object('job_id', j.id, 'state', j.state, 'pinned_executor_id', j.pinned_executor_id)
+            from cogo.jobs j where j.id = pin.job_id);
+end
+$$;
+revoke all on function cogo_api.pin(uuid, text) from public;
+grant execute on function cogo_api.pin(uuid, text) to anon, authenticated, service_role;
+
+-- sql/jobs/390_fn_job_status.sql
+-- cogo_api.job_status: {job_id, project_id, type, state, attempt, failures, lease_losses, releases, max_attempts, progress, result,
+-- error, reason, created_at, run_at, started_at, finished_at, trace_id, executor_id, pinned_executor_id, parent_id, redriven_from,
+-- redriven_to, cancel_requested}. reason: why a dead job is dead. Needs viewer. Error: CG003.
+create function cogo_api.job_status(job_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  job cogo.jobs := cogo.readable_job(job_status.job_id, 'viewer');
+begin
+  return (
+    select cogo.job_json(job) || jsonb_build_object(
+             'progress', p.progress, 'result', p.result, 'error', p.error, 'reason', d.reason, 'redriven_to', d.redriven_to)
+      from (select job.id) j
+      left join cogo.job_payloads p on p.job_id = j.id
+      left join cogo.job_dead d on d.job_id = j.id);
+end
+$$;
+revoke all on function cogo_api.job_status(uuid) from public;
+grant execute on function cogo_api.job_status(uuid) to anon, authenticated, service_role;
+
+-- sql/jobs/400_fn_job_events.sql
+-- cogo_api.job_events: the events of a job after an id, oldest first, at most 1,000: [{id, kind, data, at}]. Needs viewer.
+-- Error: CG003.
+create function cogo_api.job_events(job_id uuid, after_id bigint default 0, lim int default 200)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.readable_job(job_events.job_id, 'viewer');
+  return coalesce((
+    select jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind, 'data', e.data, 'at', e.at) order by e.id)
+      from (select x.* from cogo.job_events x
+             where x.job_id = job_events.job_id and x.id > coalesce(after_id, 0)
+             order by x.id limit least(greatest(coalesce(lim, 200), 1), 1000)) e), '[]');
+end
+$$;
+revoke all on function cogo_api.job_events(uuid, bigint, int) from public;
+grant execute on function cogo_api.job_events(uuid, bigint, int) to anon, authenticated, service_role;
+
+-- sql/jobs/410_fn_list_jobs.sql
+-- cogo_api.list_jobs: the newest jobs of a project, of one state where given, at most 500. Needs viewer.
+create function cogo_api.list_jobs(project_id uuid, state text default null, lim int default 50)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_role(list_jobs.project_id, 'viewer');
+  return coalesce((
+    select jsonb_agg(cogo.job_json(j) order by j.created_at desc, j.id)
+      from (select x.* from cogo.jobs x
+             where x.project_id = list_jobs.project_id and (list_jobs.state is null or x.state = list_jobs.state)
+             order by x.created_at desc, x.id limit least(greatest(coalesce(lim, 50), 1), 500)) j), '[]');
+end
+$$;
+revoke all on function cogo_api.list_jobs(uuid, text, int) from public;
+grant execute on function cogo_api.list_jobs(uuid, text, int) to anon, authenticated, service_role;
+
+-- sql/jobs/420_fn_register_executor.sql
+-- cogo_api.register_executor: announces an executor, or changes what it says of itself; returns {executor_id, kind, project_id, epoch}.
+-- info: {version?, slots?, capabilities?, draining?, kind?, …}, kept whole. A worker token fixes kind and project; the server may
+-- name a kind (default cogo-plan) and serves every project. epoch counts registrations.
+-- Errors: as executor_scope; CG004 unknown kind.
+create function cogo_api.register_executor(executor_id text, info jsonb default '{}')
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  scope record := cogo.executor_scope(register_executor.executor_id);
+  kind  text;
+  made  cogo.executors;
+begin
+  if (cogo.identity()).kind = 'service' then
+    kind := coalesce(info ->> 'kind', scope.kind, 'cogo-plan');
+    if kind not in ('cogo-plan', 'cogo-work') then
+      perform cogo.fail('CG004', 'kind must be cogo-plan or cogo-work', jsonb_build_object('field', 'kind'));
+    end if;
+  else
+    kind := scope.kind;
+  end if;
+  insert into cogo.executors as e (id, project_id, kind, info, draining)
+  values (register_executor.executor_id, scope.project_id, kind, coalesce(info, '{}'), coalesce((info ->> 'draining')::boolean, false))
+  on conflict on constraint executors_pkey do update
+    set kind = excluded.kind, info = excluded.info, draining = excluded.draining, epoch = e.epoch + 1,
+        started_at = clock_timestamp(), last_seen = clock_timestamp()
+    where e.project_id is not distinct from excluded.project_id
+  returning e.* into made;
+  if not found then
+    perform cogo.fail('CG002', 'this executor id is not yours', null, 'Choose another executor id');
+  end if;
+  perform cogo.broadcast('agents:' || made.id, 'presence',
+    jsonb_build_object('executor_id', made.id, 'kind', made.kind, 'epoch', made.epoch, 'draining', made.draining, 'info', made.info));
+  return jsonb_build_object('executor_id', made.id, 'kind', made.kind, 'project_id', made.project_id, 'epoch', made.epoch);
+end
+$$;
+revoke all on function cogo_api.register_executor(text, jsonb) from public;
+grant execute on function cogo_api.register_executor(text, jsonb) to anon, authenticated, service_role;
+
+-- sql/jobs/430_fn_list_executors.sql
+-- cogo_api.list_executors: the executors that serve a project, [{executor_id, kind, info, epoch, draining, alive, running, started_at,
+-- last_seen}]; alive: seen in the last 60 s; running: jobs of this project it holds. Needs to be a member (viewer of a private
+-- project); readers of a public project get [].
+create function cogo_api.list_executors(project_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  who record := cogo.identity();
+begin
+  perform cogo.require_role(list_executors.project_id, 'viewer');
+  if who.kind in ('anon', 'user') and not exists (
+    select from cogo.project_members m where m.project_id = list_executors.project_id and m.user_id = who.user_id)
+  then
+    return '[]';
+  end if;
+  return coalesce((
+    select jsonb_agg(jsonb_build_object('executor_id', e.id, 'kind', e.kind, 'info', e.info, 'epoch', e.epoch,
+             'draining', e.draining, 'alive', e.last_seen > clock_timestamp() - interval '60 seconds',
+             'running', (select count(*) from cogo.jobs j
+                          where j.state = 'running' and j.executor_id = e.id and j.project_id = list_executors.project_id),
+             'started_at', e.started_at, 'last_seen', e.last_seen) order by e.last_seen desc, e.id)
+      from cogo.executors e
+     where e.project_id is null or e.project_id = list_executors.project_id), '[]');
+end
+$$;
+revoke all on function cogo_api.list_executors(uuid) from public;
+grant execute on function cogo_api.list_executors(uuid) to anon, authenticated, service_role;
+
+-- sql/jobs/440_fn_sweep.sql
+-- cogo_api.sweep: what no caller does: expired leases, due jobs, free slots, lost messages, low watermarks. Scheduled every 5 s; one
+-- at a time (a second one returns {skipped: true}); each part takes a bounded bite. Returns {expired, dead, due, promoted, resent}.
+-- Error: CG002 not the server.
+create function cogo_api.sweep()
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  lapsed   jsonb;
+  due      uuid[];
+  promoted int;
+  resent   int;
+begin
+  perform cogo.require_service();
+  if not pg_try_advisory_xact_lock(hashtextextended('cogo.sweep', 0)) then
+    return jsonb_build_object('skipped', true);
+  end if;
+  lapsed := cogo.expire_leases(500);
+  due := array(select j.id from cogo.jobs j where j.state = 'scheduled' and j.run_at <= clock_timestamp() order by j.run_at limit 1000);
+  perform cogo.lock_jobs(due);
+  -- again under the lock: one of them may have been cancelled or started meanwhile
+  due := array(select j.id from cogo.jobs j where j.id = any (due) and j.state = 'scheduled' and j.run_at <= clock_timestamp());
+  perform cogo.admit_jobs(due);
+  promoted := cogo.fill_slots(200);
+  resent := cogo.reconcile_lanes(500);
+  return lapsed || jsonb_build_object('due', cardinality(due), 'promoted', promoted, 'resent', resent);
+end
+$$;
+revoke all on function cogo_api.sweep() from public;
+grant execute on function cogo_api.sweep() to service_role;
+
+-- sql/jobs/450_fn_stats.sql
+-- cogo_api.stats: {states:{state: n}, oldest_queued_s, lanes:[{lane, queued}], dead:{reason: n}} of a project. Needs viewer.
+create function cogo_api.stats(project_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_role(stats.project_id, 'viewer');
+  return jsonb_build_object(
+    'states', coalesce((
+      select jsonb_object_agg(s.state, s.n)
+        from (select j.state, count(*) as n from cogo.jobs j where j.project_id = stats.project_id group by j.state) s), '{}'),
+    'oldest_queued_s', coalesce((
+      select round(extract(epoch from clock_timestamp() - min(j.queued_at))::numeric, 3)
+        from cogo.jobs j where j.project_id = stats.project_id and j.state = 'queued'), 0),
+    'lanes', coalesce((
+      select jsonb_agg(jsonb_build_object('lane', q.lane, 'queued', q.n) order by q.lane)
+        from (select j.lane, count(*) as n from cogo.jobs j
+               where j.project_id = stats.project_id and j.state = 'queued' group by j.lane) q), '[]'),
+    'dead', coalesce((
+      select jsonb_object_agg(d.reason, d.n)
+        from (select x.reason, count(*) as n from cogo.job_dead x where x.project_id = stats.project_id group by x.reason) d), '{}'));
+end
+$$;
+revoke all on function cogo_api.stats(uuid) from public;
+grant execute on function cogo_api.stats(uuid) to anon, authenticated, service_role;
+
+-- sql/jobs/460_fn_rebuild_lane.sql
+-- cogo_api.rebuild_lane: empties the queue of a lane and fills it from cogo.jobs, in the old order; returns {lane, messages}.
+-- Waits for claims in flight and holds new ones off until it is done.
+-- Errors: CG002 not the server; CG003 unknown lane.
+create function cogo_api.rebuild_lane(lane text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  home cogo.lanes;
+  ids  uuid[];
+begin
+  perform cogo.require_service();
+  select l.* into home from cogo.lanes l where l.name = rebuild_lane.lane for update;
+  if not found then
+    perform cogo.fail('CG003', 'no such lane', jsonb_build_object('lane', rebuild_lane.lane));
+  end if;
+  perform cogo.ensure_queue(home.queue_name);
+  ids := array(
+    select j.id from cogo.jobs j
+     where j.lane = home.name and j.state = 'queued' and j.pinned_executor_id is null order by j.id for update);
+  -- claims skip locked job rows; the table lock keeps a pop from reading half of the new list
+  execute format('lock table pgmq.q_%s in exclusive mode', home.queue_name);
+  execute format('delete from pgmq.q_%s', home.queue_name);
+  ids := array(
+    select j.id from cogo.jobs j
+     where j.id = any (ids) and j.state = 'queued' and j.pinned_executor_id is null order by j.msg_id);
+  execute format(
+    'update cogo.jobs j set msg_id = p.msg_id from cogo.push_%s($1) p where j.id = p.job_id', home.queue_name) using ids;
+  return jsonb_build_object('lane', home.name, 'messages', cardinality(ids));
+end
+$$;
+revoke all on function cogo_api.rebuild_lane(text) from public;
+grant execute on function cogo_api.rebuild_lane(text) to service_role;
+
+-- sql/jobs/470_fn_housekeeping.sql
+-- cogo.housekeeping: deletes what nobody needs any more, hourly, in bounded bites: expired idempotency keys, full rate buckets, traces and
+-- their events after 30 days, job keys after their 7 days, job events after 30 days, executors unseen for 30 days, and the run log
+-- of pg_cron, which never cleans itself (a job every 5 s writes 17,280 rows a day).
+create function cogo.housekeeping()
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  moment timestamptz := clock_timestamp();
+begin
+  perform cogo.require_service();
+  delete from cogo.idempotency_keys k
+   where (k.principal, k.function, k.key) in (
+     select x.principal, x.function, x.key from cogo.idempotency_keys x where x.expires_at < moment limit 10000);
+  delete from cogo.rate_buckets b where b.bucket in (select x.bucket from cogo.rate_buckets x where x.full_at < moment - interval '1 hour' limit 10000);
+  delete from cogo.bus_events e where e.id in (select x.id from cogo.bus_events x where x.created_at < moment - interval '30 days' limit 20000);
+  delete from cogo.traces t where t.trace_id in (select x.trace_id from cogo.traces x where x.created_at < moment - interval '30 days' limit 10000);
+  delete from cogo.job_keys k where (k.project_id, k.key) in (
+    select x.project_id, x.key from cogo.job_keys x where x.expires_at < moment limit 10000);
+  delete from cogo.job_events e where e.id in (select x.id from cogo.job_events x where x.at < moment - interval '30 days' limit 20000);
+  delete from cogo.executors e where e.last_seen < moment - interval '30 days';
+  if to_regclass('cron.job_run_details') is not null then
+    begin
+      delete from cron.job_run_details d where d.end_time < moment - interval '1 day';
+    exception when insufficient_privilege or undefined_column then
+      null;
+    end;
+  end if;
+end
+$$;
+
+-- sql/jobs/900_schedules.sql
+-- The two schedules of COGO. cron.schedule by name replaces one that is there.
+do $$
+begin
+  if to_regprocedure('cron.schedule(text,text,text)') is null then
+    raise notice 'COGO: no cron.schedule here; call cogo_api.sweep() every 5 seconds and cogo.housekeeping() every hour';
+    return;
+  end if;
+  perform cron.schedule('cogo-sweep', '5 seconds', 'select cogo_api.sweep()');
+  perform cron.schedule('cogo-housekeeping', '17 * * * *', 'select cogo.housekeeping()');
+end
+$$;
+
+-- sql/jobs/910_grants.sql
+-- Nothing in cogo is for the API roles but the two functions that policies on realtime.messages call.
+revoke all on all tables in schema cogo from public, anon, authenticated, service_role;
+revoke all on all sequences in schema cogo from public, anon, authenticated, service_role;
+revoke all on all functions in schema cogo from public, anon, authenticated, service_role;
+grant execute on function cogo.can_read_topic(text), cogo.can_write_topic(text) to anon, authenticated, service_role;

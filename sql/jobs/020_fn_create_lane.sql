@@ -1,0 +1,96 @@
+-- cogo.create_lane: makes a lane, its pgmq queue, and the four functions that touch the queue's table.
+--
+-- They are generated so that their SQL is static: pgmq's own functions build SQL on each call and are planned on each call.
+-- Only columns of pgmq 1.5.1 are used: msg_id, vt, message. vt is never in the future: delays live in cogo.jobs.run_at.
+--   push_<queue>(ids)        adds a message per job; (job_id, msg_id)
+--   pop_<queue>(qty, low)    takes out the oldest messages and returns their jobs, locked; drops messages whose job moved on; leaves
+--                            those whose job is locked by someone else. Waits for nothing.
+--   drop_<queue>(msg_ids)    removes messages; one that is being claimed just now is left to its claimer, who finds it stale
+--   head_<queue>()           (oldest message or null, newest message ever)
+create function cogo.create_lane(executor text, capability text, band smallint)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+  lane  text := format('%s/%s/%s', executor, capability, band);
+  queue text := replace(format('%s_%s_%s', executor, capability, band), '-', '_');
+begin
+  insert into cogo.lanes (name, executor, capability, band, queue_name)
+  values (lane, create_lane.executor, create_lane.capability, create_lane.band, queue);
+  perform cogo.ensure_queue(queue);
+
+  execute format($sql$
+    create function cogo.push_%1$s(ids uuid[])
+    returns table (job_id uuid, msg_id bigint)
+    language sql
+    set search_path = ''
+    as $fn$
+      insert into pgmq.q_%1$s as q (vt, message)
+      select clock_timestamp(), jsonb_build_object('j', i.id)
+        from unnest(ids) with ordinality as i(id, nth)
+       order by i.nth
+      returning (q.message ->> 'j')::uuid, q.msg_id
+    $fn$
+  $sql$, queue);
+
+  execute format($sql$
+    create function cogo.pop_%1$s(qty int, low bigint)
+    returns uuid[]
+    language plpgsql
+    set search_path = ''
+    as $fn$
+    declare
+      messages bigint[];
+      wanted   uuid[];
+      taken    uuid[];
+      done     bigint[];
+    begin
+      select array_agg(p.msg_id), array_agg(p.job_id) into messages, wanted
+        from (select q.msg_id, (q.message ->> 'j')::uuid as job_id
+                from pgmq.q_%1$s q
+               where q.msg_id >= low
+               order by q.msg_id
+               limit qty
+                 for update skip locked) p;
+      if messages is null then
+        return '{}';
+      end if;
+      select array_agg(l.id), array_agg(l.msg_id) into taken, done
+        from (select j.id, j.msg_id from cogo.jobs j
+               where j.id = any (wanted) and j.state = 'queued' and j.msg_id = any (messages)
+               order by j.id
+                 for update skip locked) l;
+      delete from pgmq.q_%1$s q
+       where q.msg_id = any (messages)
+         and (q.msg_id = any (done)
+              or not exists (select from cogo.jobs j
+                              where j.id = (q.message ->> 'j')::uuid and j.state = 'queued' and j.msg_id = q.msg_id));
+      return coalesce(taken, '{}');
+    end
+    $fn$
+  $sql$, queue);
+
+  execute format($sql$
+    create function cogo.drop_%1$s(msg_ids bigint[])
+    returns void
+    language sql
+    set search_path = ''
+    as $fn$
+      delete from pgmq.q_%1$s q
+       where q.msg_id in (select x.msg_id from pgmq.q_%1$s x where x.msg_id = any (msg_ids) order by x.msg_id for update skip locked)
+    $fn$
+  $sql$, queue);
+
+  execute format($sql$
+    create function cogo.head_%1$s(out oldest bigint, out newest bigint)
+    language sql
+    set search_path = ''
+    as $fn$
+      select (select q.msg_id from pgmq.q_%1$s q order by q.msg_id limit 1), s.last_value
+        from pgmq.q_%1$s_msg_id_seq s
+    $fn$
+  $sql$, queue);
+  return lane;
+end
+$$;

@@ -1,0 +1,34 @@
+-- cogo.executor_scope: who works here: (kind, project_id) the caller may serve as executor_id. A worker token: its executor kind in
+-- its project. The server: the kind the executor registered with, or every kind (null), in every project (null).
+-- Errors: CG001 anonymous, CG002 not a worker or the id is another project's, CG004 malformed id.
+create function cogo.executor_scope(executor_id text, out kind text, out project_id uuid)
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  who  record := cogo.identity();
+  home record;
+begin
+  if who.kind = 'anon' then
+    perform cogo.fail('CG001', 'a worker token is needed', null, 'Send it in x-cogo-token');
+  elsif who.kind not in ('worker', 'service') then
+    perform cogo.fail('CG002', 'only workers take jobs', null, 'Use a worker token');
+  end if;
+  if coalesce(executor_id, '') !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' then
+    perform cogo.fail('CG004', 'executor_id must be 1 to 100 letters, digits, dots, dashes or underscores',
+      jsonb_build_object('field', 'executor_id'));
+  end if;
+  select e.kind, e.project_id into home from cogo.executors e where e.id = executor_scope.executor_id;
+  if who.kind = 'service' then
+    executor_scope.kind := home.kind;
+    executor_scope.project_id := home.project_id;
+    return;
+  end if;
+  if home.kind is not null and (home.project_id is distinct from who.project_id or home.kind <> who.executor) then
+    perform cogo.fail('CG002', 'this executor id is not yours', null, 'Choose another executor id');
+  end if;
+  executor_scope.kind := who.executor;
+  executor_scope.project_id := who.project_id;
+end
+$$;

@@ -1,0 +1,14 @@
+-- cogo.job_json: a job's own row as the API shows it.
+create function cogo.job_json(j cogo.jobs)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object('job_id', j.id, 'project_id', j.project_id, 'type', j.type, 'state', j.state, 'lane', j.lane,
+    'attempt', j.attempt, 'failures', j.failures, 'lease_losses', j.lease_losses, 'releases', j.releases,
+    'max_attempts', j.max_attempts, 'created_at', j.created_at, 'run_at', j.run_at, 'started_at', j.started_at,
+    'finished_at', j.finished_at, 'trace_id', j.trace_id, 'executor_id', j.executor_id,
+    'pinned_executor_id', j.pinned_executor_id, 'concurrency_key', j.concurrency_key, 'parent_id', j.parent_id,
+    'redriven_from', j.redriven_from, 'cancel_requested', j.cancel_requested_at is not null)
+$$;

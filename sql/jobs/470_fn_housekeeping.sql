@@ -1,0 +1,32 @@
+-- cogo.housekeeping: deletes what nobody needs any more, hourly, in bounded bites: expired idempotency keys, full rate buckets, traces and
+-- their events after 30 days, job keys after their 7 days, job events after 30 days, executors unseen for 30 days, and the run log
+-- of pg_cron, which never cleans itself (a job every 5 s writes 17,280 rows a day).
+create function cogo.housekeeping()
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  moment timestamptz := clock_timestamp();
+begin
+  perform cogo.require_service();
+  delete from cogo.idempotency_keys k
+   where (k.principal, k.function, k.key) in (
+     select x.principal, x.function, x.key from cogo.idempotency_keys x where x.expires_at < moment limit 10000);
+  delete from cogo.rate_buckets b where b.bucket in (select x.bucket from cogo.rate_buckets x where x.full_at < moment - interval '1 hour' limit 10000);
+  delete from cogo.bus_events e where e.id in (select x.id from cogo.bus_events x where x.created_at < moment - interval '30 days' limit 20000);
+  delete from cogo.traces t where t.trace_id in (select x.trace_id from cogo.traces x where x.created_at < moment - interval '30 days' limit 10000);
+  delete from cogo.job_keys k where (k.project_id, k.key) in (
+    select x.project_id, x.key from cogo.job_keys x where x.expires_at < moment limit 10000);
+  delete from cogo.job_events e where e.id in (select x.id from cogo.job_events x where x.at < moment - interval '30 days' limit 20000);
+  delete from cogo.executors e where e.last_seen < moment - interval '30 days';
+  if to_regclass('cron.job_run_details') is not null then
+    begin
+      delete from cron.job_run_details d where d.end_time < moment - interval '1 day';
+    exception when insufficient_privilege or undefined_column then
+      null;
+    end;
+  end if;
+end
+$$;

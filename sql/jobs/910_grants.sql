@@ -1,0 +1,5 @@
+-- Nothing in cogo is for the API roles but the two functions that policies on realtime.messages call.
+revoke all on all tables in schema cogo from public, anon, authenticated, service_role;
+revoke all on all sequences in schema cogo from public, anon, authenticated, service_role;
+revoke all on all functions in schema cogo from public, anon, authenticated, service_role;
+grant execute on function cogo.can_read_topic(text), cogo.can_write_topic(text) to anon, authenticated, service_role;
