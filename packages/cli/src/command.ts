@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { ExitCode } from './command_error.ts';
 import type { Io } from './io.ts';
 import { createProgress, type Progress } from './progress.ts';

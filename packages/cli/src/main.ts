@@ -14,8 +14,9 @@ export async function main(argv: string[], io: Io = processIo()): Promise<number
   const host: Host = {
     io,
     finish(outcome: Outcome, json: boolean) {
-      if (json) io.stdout.write(`${JSON.stringify(outcome.json, null, 2)}\n`);
-      else if (outcome.text) io.stdout.write(`${outcome.text}\n`);
+      // A command that has printed its document itself answers with none.
+      if (json && outcome.json !== undefined) io.stdout.write(`${JSON.stringify(outcome.json, null, 2)}\n`);
+      else if (!json && outcome.text) io.stdout.write(`${outcome.text}\n`);
       exit = outcome.exit ?? 0;
     },
   };

@@ -1,14 +1,19 @@
 import type { Io } from './io.ts';
 
-/** One step of a long command. `update` may be called often; `done` and `fail` once. */
+/** One step of a long command. `update` may be called often; one of the others once. */
 export interface Step {
   update(note: string): void;
-  done(note?: string): number;
+  /** Ends it, and returns how long it took in ms: as measured here, unless told. */
+  done(note?: string, ms?: number): number;
   fail(note?: string): void;
+  /** Ends it without a line. */
+  cancel(): void;
 }
 
 export interface Progress {
   step(name: string): Step;
+  /** The line of a step that was not shown while it ran. */
+  finished(name: string, ms: number, note?: string): void;
   /** A line that stays, above the moving one. */
   line(text: string): void;
 }
@@ -30,10 +35,17 @@ export function duration(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
+const GREEN_TICK = '\x1b[32m✓\x1b[0m';
+
+function endLine(tick: string, name: string, ms: number, note: string | undefined): string {
+  return `${tick} ${name} (${duration(ms)})${note ? `: ${note}` : ''}`;
+}
+
 function plainProgress(io: Io, now: () => number): Progress {
   const print = (text: string) => io.stderr.write(`${text}\n`);
   return {
     line: print,
+    finished: (name, ms, note) => print(endLine('✓', name, ms, note)),
     step(name) {
       const began = now();
       let said = began;
@@ -43,12 +55,12 @@ function plainProgress(io: Io, now: () => number): Progress {
           said = now();
           print(`… ${name}: ${note}`);
         },
-        done(note) {
-          const ms = now() - began;
-          print(`✓ ${name} (${duration(ms)})${note ? `: ${note}` : ''}`);
+        done(note, ms = now() - began) {
+          print(endLine('✓', name, ms, note));
           return ms;
         },
         fail: (note) => print(`✗ ${name}${note ? `: ${note}` : ''}`),
+        cancel() {},
       };
     },
   };
@@ -64,6 +76,7 @@ function ttyProgress(io: Io, now: () => number): Progress {
   };
   return {
     line: print,
+    finished: (name, ms, note) => print(endLine(GREEN_TICK, name, ms, note)),
     step(name) {
       const began = now();
       let note = '';
@@ -85,16 +98,16 @@ function ttyProgress(io: Io, now: () => number): Progress {
         update(text) {
           note = text;
         },
-        done(text) {
+        done(text, ms = now() - began) {
           end();
-          const ms = now() - began;
-          print(`\x1b[32m✓\x1b[0m ${name} (${duration(ms)})${text ? `: ${text}` : ''}`);
+          print(endLine(GREEN_TICK, name, ms, text));
           return ms;
         },
         fail(text) {
           end();
           print(`\x1b[31m✗\x1b[0m ${name}${text ? `: ${text}` : ''}`);
         },
+        cancel: end,
       };
     },
   };

@@ -43,9 +43,18 @@ export function fakeDeps(over: Parameters<typeof fakeRpc>[0] = {}): OverviewDeps
       list_traces: () => [
         { trace_id: 'f'.repeat(32), function: 'chat', status: 'ready', started_at: AT, duration_ms: 87 },
       ],
-      index_status: () => [
-        { repo: 'cogo', generation: 2, commit_sha: 'a'.repeat(40), files: 120, chunks: 900, updated_at: AT },
-      ],
+      index_status: () => ({
+        repos: [
+          {
+            repo: 'cogo',
+            generation: 2,
+            commit_sha: 'a'.repeat(40),
+            files: 120,
+            chunks: 900,
+            published_at: AT,
+          },
+        ],
+      }),
       list_executors: () => [
         { executor_id: 'cogo-work', running: 1, capacity: 2, version: '0.1.0', last_seen_at: AT },
         {

@@ -38,7 +38,7 @@ export interface IndexedRepo {
   commit_sha?: string | null;
   files: number;
   chunks: number;
-  updated_at?: string | null;
+  published_at?: string | null;
 }
 
 /** A row of `list_executors`. */

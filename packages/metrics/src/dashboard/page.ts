@@ -112,7 +112,7 @@ function repos(rows: IndexedRepo[], now: number): Html {
     [['Repository'], ['Generation', 'num'], ['Commit'], ['Files', 'num'], ['Chunks', 'num'], ['Published']],
     rows.map(
       (row) =>
-        html`<tr><td>${row.repo}</td><td class="num">${row.generation}</td><td><code>${(row.commit_sha ?? '–').slice(0, 10)}</code></td><td class="num">${row.files}</td><td class="num">${row.chunks}</td><td>${ago(row.updated_at, now)}</td></tr>`,
+        html`<tr><td>${row.repo}</td><td class="num">${row.generation}</td><td><code>${(row.commit_sha ?? '–').slice(0, 10)}</code></td><td class="num">${row.files}</td><td class="num">${row.chunks}</td><td>${ago(row.published_at, now)}</td></tr>`,
     ),
     'Nothing is indexed yet: cogo index PATH',
   );

@@ -8,18 +8,22 @@ body { margin: 0; background: var(--bg); color: var(--ink); font: 14px/1.5 syste
 header, main, footer { max-width: 1180px; margin: 0 auto; padding: 0 20px; }
 header { padding-top: 22px; padding-bottom: 6px; display: flex; flex-wrap: wrap; gap: 4px 16px; align-items: baseline; }
 h1 { font-size: 20px; margin: 0; }
+h2 .soft { font-weight: 400; font-size: 13px; }
 h2 { font-size: 16px; margin: 26px 0 10px; }
 h3 { font-size: 13px; margin: 0 0 8px; }
 :lang(ko) { font-weight: 400; color: var(--soft); }
 .soft, footer { color: var(--soft); }
 footer { padding-top: 20px; padding-bottom: 28px; font-size: 12px; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 14px; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 14px; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px; overflow-x: auto; }
 .wide { grid-column: 1 / -1; }
-table { border-collapse: collapse; width: 100%; }
+table { border-collapse: collapse; }
 th { text-align: left; font-weight: 500; color: var(--soft); font-size: 12px; }
 th, td { padding: 3px 14px 3px 0; white-space: nowrap; vertical-align: top; }
-td.num, th.num { text-align: right; font-variant-numeric: tabular-nums; padding-right: 4px; }
+td.num, th.num { text-align: right; font-variant-numeric: tabular-nums; }
+th:last-child, td:last-child { padding-right: 0; }
+table { min-width: 60%; }
+a { color: var(--run); }
 tbody tr + tr td { border-top: 1px solid var(--line); }
 code { font: 12px/1.5 ui-monospace, 'SFMono-Regular', Menlo, monospace; }
 .state { font-weight: 600; }

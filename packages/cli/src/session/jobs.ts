@@ -1,0 +1,112 @@
+import type { Rpc } from '@cogo/client/rpc.ts';
+import { interrupted } from '../command_error.ts';
+import { unwrap } from '../unwrap.ts';
+
+export interface JobStatus {
+  job_id: string;
+  type: string;
+  state: string;
+  attempt?: number;
+  progress?: unknown;
+  result?: {
+    state?: string;
+    exit_code?: number | null;
+    steps?: JobStep[];
+    sandbox?: { kind: string; reason?: string };
+  } | null;
+  error?: { code?: string; message?: string; reason?: string } | null;
+  created_at?: string;
+  started_at?: string | null;
+  finished_at?: string | null;
+  executor_id?: string | null;
+  trace_id?: string | null;
+}
+
+export interface JobStep {
+  name: string;
+  argv?: string[];
+  exit_code: number | null;
+  signal?: string | null;
+  ms?: number;
+  stdout_tail?: string;
+  stderr_tail?: string;
+}
+
+export interface JobEvent {
+  id: string | number;
+  kind: string;
+  data: unknown;
+  at: string;
+}
+
+const FINAL = new Set(['succeeded', 'cancelled', 'dead']);
+const POLL_MS = 400;
+
+export function isFinal(state: string): boolean {
+  return FINAL.has(state);
+}
+
+/** Enqueues one job and returns its id. */
+export async function enqueueOne(rpc: Rpc, projectId: string, job: Record<string, unknown>): Promise<string> {
+  const made = unwrap(
+    await rpc.call<{ job_id: string }[]>('enqueue', { project_id: projectId, jobs: [job] }),
+    `enqueue ${String(job['type'])}`,
+  );
+  return made[0]!.job_id;
+}
+
+/** Waits until the job has ended, telling of its events as they come. Throws `aborted` on Ctrl-C. */
+export async function followJob(
+  rpc: Rpc,
+  jobId: string,
+  options: {
+    signal: AbortSignal;
+    onEvent?: (event: JobEvent) => void;
+    onStatus?: (status: JobStatus) => void;
+  },
+): Promise<JobStatus> {
+  let after: string | number = 0;
+  for (;;) {
+    if (options.signal.aborted) throw interrupted();
+    // Status before events: an event written between the two is read now, none after the final one is missed.
+    const status = unwrap(await rpc.call<JobStatus>('job_status', { job_id: jobId }), 'read the job');
+    if (options.onEvent) {
+      for (;;) {
+        const events: JobEvent[] = unwrap(
+          await rpc.call<JobEvent[]>('job_events', { job_id: jobId, after_id: after, lim: 200 }),
+          'read the events of the job',
+        );
+        for (const event of events) options.onEvent(event);
+        after = events.at(-1)?.id ?? after;
+        if (events.length < 200) break;
+      }
+    }
+    options.onStatus?.(status);
+    if (isFinal(status.state)) return status;
+    await pause(POLL_MS, options.signal);
+  }
+}
+
+/**
+ * What a person is told of a finished build: `succeeded` only when the build itself was fine. A job that ran to its end
+ * and found failing tests has a result of state `failed`.
+ */
+export function jobOutcome(status: JobStatus): { state: string; exit_code: number | null } {
+  const exit_code = status.result?.exit_code ?? null;
+  if (status.state !== 'succeeded')
+    return { state: status.state === 'cancelled' ? 'cancelled' : 'failed', exit_code };
+  return { state: status.result?.state ?? 'succeeded', exit_code };
+}
+
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const timer = setTimeout(done, ms);
+    function done() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
