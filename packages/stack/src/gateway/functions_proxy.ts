@@ -1,0 +1,117 @@
+import { Agent, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
+import { cogoError, type CogoError } from '@cogo/spec/errors.ts';
+import { writeFailure } from './failure_answer.ts';
+
+export interface FunctionsTarget {
+  /** Where the functions host listens; `undefined` while it starts again. Waits for it a little. */
+  address(signal: AbortSignal): Promise<{ host: string; port: number } | undefined>;
+  /** Why the host went away while it served a request, if it is known to have hung. */
+  endedByHang(): boolean;
+}
+
+export interface ProxyOptions {
+  target: FunctionsTarget;
+  /** To the first byte of the answer, as hosted functions have it. */
+  timeoutMs: number;
+}
+
+const PREFIX = '/functions/v1';
+// Hop-by-hop headers belong to one connection. Source: RFC 9110, 7.6.1.
+const HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/**
+ * Hands `/functions/v1/<name>…` on to the functions host, both bodies as they come. The caller going away ends the function's
+ * request; a function that does not answer gets 504, a host that is starting 503, one that died meanwhile 502.
+ */
+export function createFunctionsProxy(options: ProxyOptions) {
+  const agent = new Agent({ keepAlive: true, maxSockets: 256 });
+  const handle = async (request: IncomingMessage, response: ServerResponse) => {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const address = await options.target.address(gone.signal);
+    if (gone.signal.aborted) return;
+    if (!address) {
+      return writeFailure(request, response, RESTARTING);
+    }
+    const upstream = httpRequest({
+      ...address,
+      agent,
+      method: request.method ?? 'GET',
+      path: (request.url ?? '/').slice(PREFIX.length),
+      headers: { ...endToEnd(request.headers), ...forwarded(request) },
+    });
+    const timer = setTimeout(() => {
+      writeFailure(request, response, slow(options.timeoutMs));
+      upstream.destroy();
+    }, options.timeoutMs);
+    response.once('close', () => {
+      clearTimeout(timer);
+      upstream.destroy();
+    });
+    upstream.once('response', (answer) => {
+      clearTimeout(timer);
+      response.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers));
+      // Without this the first frame of a stream waits for the second.
+      response.flushHeaders();
+      answer.pipe(response);
+      answer.once('error', () => response.destroy());
+    });
+    upstream.once('error', () => {
+      clearTimeout(timer);
+      if (gone.signal.aborted) return;
+      writeFailure(request, response, options.target.endedByHang() ? HUNG : DIED);
+    });
+    request.pipe(upstream);
+    request.once('error', () => upstream.destroy());
+  };
+  return {
+    handle: (request: IncomingMessage, response: ServerResponse) => void handle(request, response),
+    close: () => agent.destroy(),
+  };
+}
+
+const RESTARTING = cogoError(
+  'unavailable',
+  'The functions are starting again. Try again in a second; cogo logs functions tells why they stopped.',
+);
+const DIED: CogoError = {
+  ...cogoError(
+    'unavailable',
+    'The functions process ended while it served this request and is starting again. See: cogo logs functions',
+  ),
+  status: 502,
+};
+const HUNG = cogoError(
+  'timeout',
+  'The functions process stopped answering (a function blocks it) and was started again. See: cogo logs functions',
+);
+
+function slow(timeoutMs: number): CogoError {
+  return cogoError('timeout', `The function did not begin to answer within ${timeoutMs / 1000} s.`);
+}
+
+function endToEnd(headers: IncomingMessage['headers']): Record<string, string | string[]> {
+  const kept: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined && !HOP.has(name)) kept[name] = value;
+  }
+  return kept;
+}
+
+function forwarded(request: IncomingMessage): Record<string, string> {
+  const { host } = request.headers;
+  return {
+    'x-forwarded-for': request.socket.remoteAddress ?? '',
+    'x-forwarded-proto': 'http',
+    ...(host ? { 'x-forwarded-host': host } : {}),
+  };
+}

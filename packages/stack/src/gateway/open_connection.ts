@@ -1,0 +1,66 @@
+import { createPgliteConnection, type PgliteConnection } from '@supabase/lite/pglite';
+import { createPostgresConnection, type PostgresConnection } from '@supabase/lite/postgres';
+import { type Database, pgliteDatabase, postgresDatabase } from '../database/database.ts';
+import { EXTENSIONS } from '../database/pglite.ts';
+import { exclusiveKysely } from './exclusive_kysely.ts';
+import { hardenConnection } from './harden.ts';
+import type { PGlite } from '@electric-sql/pglite';
+import type { Sql } from 'postgres';
+
+/** The one database connection of a gateway: as the library sees it, and as the rest of the stack does. */
+export interface GatewayConnection {
+  library: PgliteConnection | PostgresConnection;
+  db: Database;
+  /** The embedded Postgres, absent on an own one. */
+  pglite: PGlite | undefined;
+  /** Makes the library see functions and tables that were created since. */
+  refreshSchema(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens the embedded Postgres in a folder (made by it; its parent must exist) or in memory. */
+export async function openEmbedded(folder: string | undefined): Promise<GatewayConnection> {
+  const library = await createPgliteConnection({
+    ...(folder ? { url: `file:${folder}` } : {}),
+    pgliteOptions: { extensions: EXTENSIONS },
+  });
+  const pglite = library.driver as unknown as PGlite;
+  await pglite.waitReady;
+  library.kysely = exclusiveKysely(pglite) as typeof library.kysely;
+  hardenConnection(library);
+  return {
+    library,
+    db: pgliteDatabase(pglite),
+    pglite,
+    refreshSchema: () => refresh(library),
+    close: () => library.close(),
+  };
+}
+
+/** Connects to a Postgres of the user's; `settings` are made in each session. */
+export async function openOwn(url: string, settings: Record<string, string>): Promise<GatewayConnection> {
+  const library = createPostgresConnection({
+    url,
+    postgresOptions: { max: 8, onnotice: () => {}, connection: settings as never },
+  });
+  hardenConnection(library);
+  const sql = library.driver as unknown as Sql;
+  try {
+    await sql`select 1`;
+  } catch (error) {
+    await library.close();
+    throw error;
+  }
+  return {
+    library,
+    db: postgresDatabase(sql),
+    pglite: undefined,
+    refreshSchema: () => refresh(library),
+    close: () => sql.end({ timeout: 5 }),
+  };
+}
+
+async function refresh(library: PgliteConnection | PostgresConnection): Promise<void> {
+  await library.clearSchemaCache();
+  await library.introspect({ useCache: false });
+}
