@@ -15,11 +15,11 @@ import { COGO_VERSION as WORKER_VERSION } from '@cogo/spec/version.ts';
 
 export interface RunOptions {
   rpc: Rpc;
-  /** The lane this worker serves, for example `cogo-work`. */
+  /** Names this worker, one at a time; a worker token fixes the lane, else the name does (`cogo-plan…` or `cogo-work…`). */
   executorId: string;
   /** Jobs at once, default 1. */
   slots?: number;
-  /** Exact types or prefixes with `*`; null or absent takes all of the lane. */
+  /** Exact types or prefixes ending in `.*`; null or absent takes all of the lane. */
   includeTypes?: string[] | null;
   /** Folder whose repositories jobs may use; also what a job without `repo_path` builds. */
   workspaceRoot: string;
@@ -75,6 +75,7 @@ export async function runWorker(o: RunOptions): Promise<Result<RunSummary>> {
   return runLoops({
     link: rpcWorkerLink(o.rpc, o.executorId),
     info: {
+      kind: o.executorId.startsWith('cogo-plan') ? 'cogo-plan' : 'cogo-work',
       version: WORKER_VERSION,
       slots,
       types: includeTypes,

@@ -18,6 +18,7 @@ export interface ConformanceWorld {
 }
 
 const INFO: ExecutorInfo = {
+  kind: 'cogo-work',
   version: '0.1.0',
   slots: 2,
   types: null,
@@ -88,20 +89,40 @@ export function workerLinkConformance(
     assert.equal(value(await link.finish([done]))[0]!.verdict, 'lost');
   });
 
-  it('verdicts come in the order of the input, mixed batches included', async (world, link) => {
-    const first = await world.enqueue();
-    await world.enqueue();
-    const jobs = await claim(link, 2);
-    const stale = { jobId: first, token: '999999999', result: 1 };
-    const good = jobs.map(({ jobId, token }) => ({ jobId, token, result: 1 }));
-    const verdicts = value(await link.finish([good[1]!, stale, good[0]!]));
+  it('a mixed batch gets one verdict for each of its items', async (world, link) => {
+    const ids = [await world.enqueue(), await world.enqueue(), await world.enqueue()];
+    const jobs = await claim(link, 3);
+    const items = jobs.map(({ jobId, token }) => ({ jobId, token, result: 1 }));
+    const stale = items.find((item) => item.jobId === ids[1])!;
+    stale.token = '999999999';
+    const verdicts = value(await link.finish(items));
     assert.deepEqual(
-      verdicts.map((v) => [v.jobId, v.verdict]),
-      [
-        [good[1]!.jobId, 'ok'],
-        [first, 'lost'],
-        [good[0]!.jobId, 'ok'],
-      ].map((row) => row),
+      new Map(verdicts.map((v) => [v.jobId, v.verdict])),
+      new Map([
+        [ids[0]!, 'ok'],
+        [ids[1]!, 'lost'],
+        [ids[2]!, 'ok'],
+      ]),
+    );
+    assert.equal((await world.state(ids[1]!)).state, 'running');
+  });
+
+  it('a released job comes back with the checkpoint it was handed back with', async (world, link) => {
+    const jobId = await world.enqueue();
+    const [job] = await claim(link);
+    assert.equal(job!.checkpoint, null);
+    value(await link.release([{ jobId, token: job!.token, checkpoint: { done: 3 } }]));
+    const [again] = await claim(link);
+    assert.deepEqual(again!.checkpoint, { done: 3 });
+  });
+
+  it('a worker narrowed to a prefix gets the types below it', async (world, link) => {
+    await world.enqueue({ type: 'index.repo' });
+    const wanted = await world.enqueue({ type: 'code.debug' });
+    const got = value(await link.claim({ qty: 5, leaseS: 30, includeTypes: ['code.*'] }));
+    assert.deepEqual(
+      got.map((job) => job.jobId),
+      [wanted],
     );
   });
 

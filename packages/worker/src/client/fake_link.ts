@@ -19,6 +19,7 @@ export interface FakeJob {
   log: string;
   result: unknown;
   error: unknown;
+  checkpoint: unknown;
 }
 
 const MAX_FAILURES = 3;
@@ -57,6 +58,7 @@ export class FakeDispatcher {
       log: '',
       result: null,
       error: null,
+      checkpoint: null,
     });
     return jobId;
   }
@@ -150,9 +152,10 @@ export class FakeDispatcher {
           this.#end(job, job.cancelRequested ? 'cancelled' : again ? 'queued' : 'dead');
         }),
       release: (releases, o) =>
-        each('release', releases, o?.signal, (job) =>
-          this.#end(job, job.cancelRequested ? 'cancelled' : 'queued'),
-        ),
+        each('release', releases, o?.signal, (job, { checkpoint }) => {
+          if (checkpoint !== undefined) job.checkpoint = checkpoint;
+          this.#end(job, job.cancelRequested ? 'cancelled' : 'queued');
+        }),
     };
   }
 
@@ -179,6 +182,7 @@ export class FakeDispatcher {
         traceId: null,
         leaseS,
         cancelRequested: job.cancelRequested,
+        checkpoint: job.checkpoint,
       };
     });
   }
@@ -196,5 +200,5 @@ export class FakeDispatcher {
 }
 
 function covers(include: string, type: string): boolean {
-  return include.endsWith('*') ? type.startsWith(include.slice(0, -1)) : include === type;
+  return include.endsWith('.*') ? type.startsWith(include.slice(0, -1)) : include === type;
 }

@@ -14,6 +14,8 @@ export interface ClaimedJob {
   /** Seconds, counted by the worker from before the claim was sent. */
   leaseS: number;
   cancelRequested: boolean;
+  /** What an earlier attempt handed back with, null the first time. */
+  checkpoint: unknown;
 }
 
 export interface Lease {
@@ -47,6 +49,8 @@ export interface JobFailure extends Lease {
 
 /** What an executor says about itself when it starts. */
 export interface ExecutorInfo {
+  /** Its lane. Only the server may choose; a worker token fixes it. */
+  kind: 'cogo-work' | 'cogo-plan';
   version: string;
   slots: number;
   types: string[] | null;
@@ -60,13 +64,13 @@ export interface CallOptions {
 }
 
 /**
- * Everything a worker says to the dispatcher, for one executor. Batch in, verdicts out, in the order of the input; a
- * stale token gets `lost`, never an exception. Errors are those of `Rpc`.
+ * Everything a worker says to the dispatcher, for one executor. Batch in, one verdict for each out, in any order; a stale
+ * token gets `lost`, never an exception. Errors are those of `Rpc`.
  */
 export interface WorkerLink {
   readonly executorId: string;
   register(info: ExecutorInfo, o?: CallOptions): Promise<Result<void>>;
-  /** @param request.includeTypes exact types or prefixes with `*`; null takes all of the executor's lane */
+  /** @param request.includeTypes exact types or prefixes ending in `.*`; null takes all of the executor's lane */
   claim(
     request: { qty: number; leaseS: number; includeTypes: string[] | null },
     o?: CallOptions,
@@ -179,6 +183,7 @@ function claimedRow(row: Row): ClaimedJob | null {
     traceId: typeof row['trace_id'] === 'string' ? row['trace_id'] : null,
     leaseS: Number(leaseS),
     cancelRequested: row['cancel_requested'] === true,
+    checkpoint: row['checkpoint'] ?? null,
   };
 }
 

@@ -20,6 +20,7 @@ const JOB: ClaimedJob = {
   traceId: null,
   leaseS: 30,
   cancelRequested: false,
+  checkpoint: null,
 };
 
 for (const kind of ['none', 'bubblewrap'] as const) {

@@ -42,7 +42,15 @@ function world(o: Partial<WorkerSetup> = {}, wrap: (link: WorkerLink) => WorkerL
   const start = () =>
     runLoops({
       link: wrap(dispatcher.link('cogo-work')),
-      info: { version: '0', slots: 2, types: null, sandbox: 'none', host: 'h', platform: 'linux' },
+      info: {
+        kind: 'cogo-work',
+        version: '0',
+        slots: 2,
+        types: null,
+        sandbox: 'none',
+        host: 'h',
+        platform: 'linux',
+      },
       slots: 2,
       leaseS: 30,
       includeTypes: null,
