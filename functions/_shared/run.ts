@@ -224,7 +224,8 @@ class Run {
       else signal.addEventListener('abort', leave);
     });
     try {
-      return await Promise.race([Promise.resolve(this.handler(context)), abandoned]);
+      const reply = await Promise.race([Promise.resolve(this.handler(context)), abandoned]);
+      return signal.aborted ? await abandoned : reply;
     } catch (thrown) {
       return { kind: 'failure', error: this.explain(thrown), via: 'edge', headers: {} };
     }
@@ -232,6 +233,9 @@ class Run {
 
   private stream(reply: StreamReply, context: Context, timer: ReturnType<typeof setTimeout>): Response {
     const headers = this.allHeaders(STREAM_HEADERS);
+    // The isolate must outlive a client that leaves: what was begun is ended in the database.
+    let ended: () => void = () => {};
+    this.shared.later(new Promise<void>((resolve) => (ended = resolve)));
     const body = streamBody({
       reply,
       traceId: this.traceId,
@@ -259,6 +263,7 @@ class Run {
           stored,
           handedOff,
         });
+        ended();
       },
     });
     return new Response(body, { status: 200, headers });
