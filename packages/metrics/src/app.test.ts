@@ -48,7 +48,7 @@ test('whatever the database holds is escaped', async () => {
       list_jobs: () => [{ job_id: evil, type: evil, state: evil, created_at: evil }],
       list_traces: () => [{ trace_id: evil, function: evil, status: evil }],
       index_status: () => [{ repo: evil, generation: 1, commit_sha: evil, files: 1, chunks: 1 }],
-      list_executors: () => [{ executor_id: evil, version: evil, last_seen_at: null }],
+      list_executors: () => [{ executor_id: evil, info: { version: evil, sandbox: evil }, last_seen: evil }],
       stats: () => {
         throw new Error(evil);
       },

@@ -44,10 +44,15 @@ export interface IndexedRepo {
 /** A row of `list_executors`. */
 export interface Executor {
   executor_id: string;
+  /** Seen in the last 60 s. */
   online: boolean;
+  /** Takes no more jobs. */
+  draining: boolean;
   running: number;
-  capacity: number | null;
+  /** Jobs at once. */
+  slots: number | null;
   version: string | null;
+  sandbox: string | null;
   last_seen: string | null;
 }
 
@@ -91,8 +96,6 @@ export interface OverviewDeps {
 /** A page, and a scrape, reads at most this many projects. */
 const MAX_PROJECTS = 10;
 const PROBE_TIMEOUT_MS = 2000;
-/** An executor that was not seen for this long is offline. */
-const PRESENCE_MS = 60_000;
 
 /** Reads all that the dashboard and `/metrics` show. Never throws; what failed is in the parts. */
 export async function loadOverview(deps: OverviewDeps): Promise<Overview> {
@@ -129,9 +132,7 @@ async function loadProject(deps: OverviewDeps, project: Project): Promise<Projec
     jobs: part(jobs, list<Job>),
     traces: part(traces, list<Trace>),
     repos: part(index, repos),
-    executors: part(executors, (value) =>
-      list<Record<string, unknown>>(value).map((row) => executor(row, deps.now())),
-    ),
+    executors: part(executors, (value) => list<ExecutorRow>(value).map(executor)),
   };
 }
 
@@ -154,15 +155,26 @@ function repos(value: unknown): IndexedRepo[] {
   return list<IndexedRepo>((value as { repos?: unknown } | null)?.repos ?? value);
 }
 
-function executor(row: Record<string, unknown>, now: number): Executor {
-  const lastSeen = typeof row['last_seen_at'] === 'string' ? row['last_seen_at'] : null;
+interface ExecutorRow {
+  executor_id: string;
+  info?: { version?: unknown; slots?: unknown; sandbox?: unknown } | null;
+  alive?: boolean;
+  draining?: boolean;
+  running?: number;
+  last_seen?: string | null;
+}
+
+function executor(row: ExecutorRow): Executor {
+  const { version, slots, sandbox } = row.info ?? {};
   return {
-    executor_id: String(row['executor_id']),
-    online: lastSeen !== null && now - Date.parse(lastSeen) <= PRESENCE_MS,
-    running: Number(row['running'] ?? 0),
-    capacity: row['capacity'] === undefined || row['capacity'] === null ? null : Number(row['capacity']),
-    version: typeof row['version'] === 'string' ? row['version'] : null,
-    last_seen: lastSeen,
+    executor_id: row.executor_id,
+    online: row.alive === true,
+    draining: row.draining === true,
+    running: Number(row.running ?? 0),
+    slots: typeof slots === 'number' ? slots : null,
+    version: typeof version === 'string' ? version : null,
+    sandbox: typeof sandbox === 'string' ? sandbox : null,
+    last_seen: row.last_seen ?? null,
   };
 }
 
@@ -174,8 +186,8 @@ async function probe(deps: OverviewDeps, name: string, url: string): Promise<Ser
       redirect: 'manual',
     });
     await answer.body?.cancel();
-    // Studio answers 401 to a caller without its password: it is up.
-    const up = answer.status < 500;
+    // Studio answers 401 to a caller without its password: it is up. A function that is not there is not.
+    const up = answer.status < 500 && answer.status !== 404;
     return { name, up, ms: performance.now() - began, note: up ? '' : `HTTP ${answer.status}` };
   } catch (error) {
     const why = (error as { cause?: { code?: string } }).cause?.code ?? (error as Error).name;

@@ -80,6 +80,8 @@ export function showMessages(run: Run, onStep: StackEvents['step']): (message: U
 /** When another `cogo` started us: tells it what happens, and hears when it is gone. */
 function parentReport(env: NodeJS.ProcessEnv) {
   const mode = env['COGO_UP_REPORT'];
+  // Said to us alone: our children are not to take themselves for it.
+  delete env['COGO_UP_REPORT'];
   if (!process.send || (mode !== 'attached' && mode !== 'detached')) return undefined;
   const send = (message: UpMessage) => {
     if (process.connected) process.send?.(message, () => {});

@@ -27,8 +27,8 @@ async function probe(name: string, url: string): Promise<ServiceHealth> {
     const answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'manual' });
     await answer.body?.cancel();
     const ms = Math.round(performance.now() - began);
-    // Studio asks for its password with a 401: it is up.
-    return answer.status < 500
+    // Studio asks for its password with a 401: it is up. A function that is not there is not.
+    return answer.status < 500 && answer.status !== 404
       ? { name, up: true, ms }
       : { name, up: false, ms, why: `HTTP ${answer.status}` };
   } catch (error) {

@@ -50,6 +50,11 @@ export async function runStack(
   signal: AbortSignal,
 ): Promise<RunningStack> {
   const began = performance.now();
+  // The stack stops by itself when its signal aborts; once it runs, the children must end before it does.
+  const starting = new AbortController();
+  const interrupt = () => starting.abort(signal.reason);
+  if (signal.aborted) interrupt();
+  signal.addEventListener('abort', interrupt, { once: true });
   const { startStack } = await import('@cogo/stack/start.ts');
   const stack = unwrap(
     await startStack({
@@ -58,11 +63,12 @@ export async function runStack(
       ports: o.ports,
       functions: o.functions,
       onProgress: events.step,
-      signal,
+      signal: starting.signal,
       ...(o.dbUrl ? { dbUrl: o.dbUrl } : {}),
     }),
     'start the stack',
   );
+  signal.removeEventListener('abort', interrupt);
   const timings: Record<string, number> = { ...stack.timings };
   const children: Supervised[] = [];
   const onCrash = ({

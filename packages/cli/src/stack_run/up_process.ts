@@ -33,7 +33,7 @@ export async function spawnUp(
   o: StackRequest,
   events: { onMessage: (message: UpMessage) => void; signal: AbortSignal; detached: boolean },
 ): Promise<UpProcess> {
-  const log = openLog(join(o.dir, 'logs', 'gateway.log'));
+  const log = openLog(join(o.dir, 'logs', 'up.log'));
   const child = spawn(process.execPath, [BINS.cogo, ...upArguments(o)], {
     env: {
       ...process.env,
@@ -95,7 +95,7 @@ function untilReady(
         code: 'internal',
         what: 'The stack ended while it was starting.',
         why,
-        todo: `see ${join(dir, 'logs', 'gateway.log')}, or \`cogo doctor\``,
+        todo: `see ${join(dir, 'logs', 'up.log')}, or \`cogo doctor\``,
       });
     }
   });

@@ -98,13 +98,18 @@ function counts(byState: Record<string, number>): Html {
 
 function executors(rows: Executor[], now: number): Html {
   return table(
-    [['Executor'], ['Presence'], ['Running', 'num'], ['Version'], ['Seen']],
+    [['Executor'], ['Presence'], ['Running', 'num'], ['Sandbox'], ['Version'], ['Seen']],
     rows.map(
       (row) =>
-        html`<tr><td><code>${row.executor_id}</code></td><td class="state ${row.online ? 'ok' : 'bad'}">${row.online ? 'online' : 'offline'}</td><td class="num">${row.running}${row.capacity === null ? '' : ` / ${row.capacity}`}</td><td>${row.version ?? '–'}</td><td>${ago(row.last_seen, now)}</td></tr>`,
+        html`<tr><td><code>${row.executor_id}</code></td><td class="state ${row.online ? 'ok' : 'bad'}">${presence(row)}</td><td class="num">${row.running}${row.slots === null ? '' : ` / ${row.slots}`}</td><td>${row.sandbox ?? '–'}</td><td>${row.version ?? '–'}</td><td>${ago(row.last_seen, now)}</td></tr>`,
     ),
     'No worker has reported yet.',
   );
+}
+
+function presence({ online, draining }: Executor): string {
+  if (!online) return 'offline';
+  return draining ? 'draining' : 'online';
 }
 
 function repos(rows: IndexedRepo[], now: number): Html {
