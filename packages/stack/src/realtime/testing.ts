@@ -213,7 +213,10 @@ function decodeBinary(data: Buffer): Message {
   const [kind, topicSize, eventSize, metaSize, encoding] = data;
   if (kind !== 4) throw new Error(`unexpected binary message of kind ${kind}`);
   let at = 5;
-  const take = (size: number) => data.subarray(at, (at += size));
+  const take = (size: number) => {
+    at += size;
+    return data.subarray(at - size, at);
+  };
   const topic = take(topicSize!).toString();
   const event = take(eventSize!).toString();
   const meta = take(metaSize!).toString();

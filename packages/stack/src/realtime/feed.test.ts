@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { openTestDatabase, type TestDatabase } from '../testing.ts';
+import { type RealtimeDb, realtimeDb } from './db.ts';
+import { DatabaseFeed, type FeedMessage, type Replay } from './feed.ts';
+
+let database: TestDatabase;
+before(async () => {
+  database = await openTestDatabase({ migrations: false });
+});
+beforeEach(() => database.sql('delete from realtime.messages'));
+after(() => database.close());
+
+const send = (topic: string, n: number) =>
+  database.sql(`select realtime.send(jsonb_build_object('n', $2::int), 'e', $1::text)`, [topic, n]);
+
+/** `count(n)` resolves when n messages have come. */
+async function openFeed(db: RealtimeDb = realtimeDb(database.db), payloadBytes = 1000) {
+  const messages: FeedMessage[] = [];
+  const logged: string[] = [];
+  const waiting: { n: number; resolve: () => void }[] = [];
+  const feed = new DatabaseFeed({
+    db,
+    payloadBytes,
+    log: (_, message) => logged.push(message),
+    onMessage: (message) => {
+      messages.push(message);
+      for (const { n, resolve } of waiting) if (messages.length >= n) resolve();
+    },
+  });
+  await feed.start();
+  const count = (n: number) =>
+    messages.length >= n ? Promise.resolve() : new Promise<void>((resolve) => waiting.push({ n, resolve }));
+  const replay = (topic: string, since: number, limit: number) =>
+    new Promise<Replay>((resolve, reject) => feed.replay(topic, since, limit, resolve).catch(reject));
+  return { feed, messages, logged, count, replay };
+}
+
+const numbers = (messages: readonly FeedMessage[]) =>
+  messages.map(({ broadcast }) => ('payload' in broadcast ? JSON.parse(broadcast.payload).payload.n : null));
+
+test('hands on what is sent after its start, in order, once', async () => {
+  await send('before', 0);
+  const { feed, messages, count } = await openFeed();
+  for (let n = 1; n <= 500; n += 1) await send(`t${n % 3}`, n);
+  await count(500);
+  await feed.catchUp();
+  assert.deepEqual(
+    numbers(messages),
+    Array.from({ length: 500 }, (_, index) => index + 1),
+  );
+  assert.deepEqual([messages[0]?.topic, messages[0]?.isPrivate], ['t1', true]);
+  await feed.close();
+});
+
+test('a rolled back message is never handed on', async () => {
+  const { feed, messages, count } = await openFeed();
+  await assert.rejects(
+    database.db.transaction(async (tx) => {
+      await tx.query(`select realtime.send('{"n":1}', 'e', 't')`);
+      throw new Error('undone');
+    }),
+  );
+  await send('t', 2);
+  await count(1);
+  assert.deepEqual(numbers(messages), [2]);
+  await feed.close();
+});
+
+test('finds messages whose notification was lost, and repeats none', async () => {
+  const db = realtimeDb(database.db);
+  let deaf = false;
+  const { feed, messages, count } = await openFeed({
+    ...db,
+    listen: (channel, onNotify, onReconnect) =>
+      db.listen(channel, (payload) => (deaf ? undefined : onNotify(payload)), onReconnect),
+  });
+  await send('t', 1);
+  await count(1);
+  deaf = true;
+  await send('t', 2);
+  await send('t', 3);
+  deaf = false;
+  await feed.catchUp();
+  await send('t', 4);
+  await count(4);
+  await feed.catchUp();
+  assert.deepEqual(numbers(messages), [1, 2, 3, 4]);
+  await feed.close();
+});
+
+test('a failed read loses nothing: the next one brings it', async () => {
+  const db = realtimeDb(database.db);
+  let broken = false;
+  const { feed, messages, logged } = await openFeed({
+    ...db,
+    query: (text, params) => (broken ? Promise.reject(new Error('broken')) : db.query(text, params)),
+  });
+  broken = true;
+  await send('t', 1);
+  await feed.catchUp().catch(() => {});
+  assert.deepEqual(messages, []);
+  broken = false;
+  await feed.catchUp();
+  assert.deepEqual(numbers(messages), [1]);
+  assert.match(logged[0] ?? '', /stay waiting/);
+  await feed.close();
+});
+
+test('a replay brings the newest of its topic, oldest first, marked', async () => {
+  const { feed, replay } = await openFeed();
+  for (let n = 1; n <= 5; n += 1) await send('t', n);
+  await send('other', 6);
+  const { messages, covered } = await replay('t', 0, 3);
+  assert.deepEqual(numbers(messages), [3, 4, 5]);
+  assert.equal(covered.size, 5);
+  const [first] = messages;
+  assert.deepEqual(first && 'payload' in first.broadcast && JSON.parse(first.broadcast.payload).meta, {
+    replayed: true,
+    id: first?.id,
+  });
+  await feed.close();
+});
+
+test('a replay brings nothing from before its time', async () => {
+  const { feed, replay } = await openFeed();
+  await send('t', 1);
+  await database.sql(`update realtime.messages set inserted_at = inserted_at - interval '1 hour'`);
+  await send('t', 2);
+  const { messages } = await replay('t', Date.now() - 60_000, 25);
+  assert.deepEqual(numbers(messages), [2]);
+  await feed.close();
+});
+
+test('public messages are not replayed', async () => {
+  const { feed, replay } = await openFeed();
+  await database.sql(`select realtime.send('{"n":1}', 'e', 't', false)`);
+  assert.deepEqual((await replay('t', 0, 25)).messages, []);
+  await feed.close();
+});
+
+test('every message is either covered by a replay or handed on after it', async () => {
+  const { feed, messages, count } = await openFeed();
+  const sends: Promise<unknown>[] = [];
+  const replays: { replay: Replay; at: number }[] = [];
+  const done: Promise<void>[] = [];
+  for (let n = 1; n <= 120; n += 1) {
+    sends.push(send('t', n));
+    if (n % 20 === 0) {
+      done.push(
+        feed.replay('t', 0, 25, (replay) => {
+          replays.push({ replay, at: messages.length });
+        }),
+      );
+    }
+  }
+  await Promise.all([...sends, ...done]);
+  await count(120);
+  assert.equal(replays.length, 6);
+  const all = messages.map((message) => message.id);
+  for (const { replay, at } of replays) {
+    const later = all.slice(at).filter((id) => !replay.covered.has(id));
+    assert.deepEqual(new Set([...replay.covered, ...later]), new Set(all));
+    assert.equal(replay.covered.size + later.length, 120);
+  }
+  await feed.close();
+});
+
+test('a message over the limit is named and left out', async () => {
+  const { feed, messages, logged, count, replay } = await openFeed(undefined, 200);
+  await database.sql(`select realtime.send(jsonb_build_object('n', 1, 'x', repeat('x', 300)), 'e', 't')`);
+  await send('t', 2);
+  await count(1);
+  assert.deepEqual(numbers(messages), [2]);
+  assert.match(logged[0] ?? '', /size limit/);
+  assert.deepEqual(numbers((await replay('t', 0, 25)).messages), [2]);
+  await feed.close();
+});
+
+test('bytes come as bytes', async () => {
+  const { feed, messages, count } = await openFeed();
+  await database.sql(`select realtime.send_binary('\\x00ff10'::bytea, 'e', 't')`);
+  await count(1);
+  const broadcast = messages[0]!.broadcast;
+  assert.ok('binary' in broadcast);
+  assert.deepEqual([...broadcast.binary], [0, 255, 16]);
+  await feed.close();
+});
+
+test('what is older than three days goes, a bounded number at a time', async () => {
+  const { feed } = await openFeed();
+  for (let n = 1; n <= 4; n += 1) await send('t', n);
+  await database.sql(
+    `update realtime.messages set inserted_at = inserted_at - interval '73 hours' where (payload ->> 'n')::int <= 3`,
+  );
+  const [first] = await database.sql<{ gone: number }>(`select realtime.cogo_prune(most => 2) as gone`);
+  assert.equal(first?.gone, 2);
+  await feed.prune();
+  const left = await database.sql<{ n: number }>(`select (payload ->> 'n')::int as n from realtime.messages`);
+  assert.deepEqual(left, [{ n: 4 }]);
+  await feed.close();
+});
+
+test('a payload gets the id of its message unless it has one, and a send that fails spoils nothing', async () => {
+  await database.db.transaction(async (tx) => {
+    await tx.query(`select realtime.send('{"n":1}', 'e', 't')`);
+    await tx.query(`select realtime.send('{"id":"mine"}', 'e', 't')`);
+    await tx.query(`select realtime.send('{"n":3}', 'e', null)`);
+  });
+  const rows = await database.sql<{ id: string; given: string }>(
+    `select id::text as id, payload ->> 'id' as given from realtime.messages order by seq`,
+  );
+  assert.equal(rows.length, 2);
+  assert.equal(rows[0]?.given, rows[0]?.id);
+  assert.equal(rows[1]?.given, 'mine');
+});
+
+test('broadcast_changes sends a row before and after from a trigger', async () => {
+  const { feed, messages, count } = await openFeed();
+  await database.db.exec(`
+    create table public.things (id int primary key, name text);
+    create function public.tell() returns trigger language plpgsql as $$
+    begin
+      perform realtime.broadcast_changes('things', tg_op, tg_op, tg_table_name, tg_table_schema, new, old);
+      return null;
+    end $$;
+    create trigger tell after insert or update on public.things for each row execute function public.tell();
+    insert into public.things values (1, 'a');
+    update public.things set name = 'b';`);
+  await count(2);
+  const payload = 'payload' in messages[1]!.broadcast && JSON.parse(messages[1]!.broadcast.payload);
+  assert.equal(payload.event, 'UPDATE');
+  const { id: _, ...change } = payload.payload;
+  assert.deepEqual(change, {
+    old_record: { id: 1, name: 'a' },
+    record: { id: 1, name: 'b' },
+    operation: 'UPDATE',
+    table: 'things',
+    schema: 'public',
+  });
+  await feed.close();
+});
+
+test('applying the shim again changes nothing', async () => {
+  const { readShims } = await import('../database/shims.ts');
+  const shim = readShims().find(({ file }) => file.endsWith('realtime.sql'))!;
+  await send('t', 1);
+  await database.db.exec(shim.sql);
+  const { feed, messages, count } = await openFeed();
+  await send('t', 2);
+  await count(1);
+  assert.deepEqual(numbers(messages), [2]);
+  await feed.close();
+});
