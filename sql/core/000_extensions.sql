@@ -22,11 +22,16 @@ begin
     continue when ext.own_schema is not null
       and exists (select from pg_catalog.pg_namespace where nspname = ext.own_schema);
     continue when not exists (select from pg_catalog.pg_available_extensions where name = ext.name);
-    if ext.target_schema is null then
-      execute format('create extension if not exists %I', ext.name);
-    else
-      execute format('create extension if not exists %I with schema %I', ext.name, ext.target_schema);
-    end if;
+    begin
+      if ext.target_schema is null then
+        execute format('create extension if not exists %I', ext.name);
+      else
+        execute format('create extension if not exists %I with schema %I', ext.name, ext.target_schema);
+      end if;
+    exception when others then
+      -- pg_cron, for one, wants its library preloaded and lives in one database of a server; what cannot be missing is checked below
+      raise notice 'COGO: the extension % could not be created: %', ext.name, sqlerrm;
+    end;
   end loop;
 
   if to_regtype('extensions.halfvec') is null then

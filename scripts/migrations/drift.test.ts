@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openTestDatabase } from '@cogo/stack/testing.ts';
+import { foundationIsCurrent, foundationText } from './build.ts';
+import { readCatalog } from './catalog.ts';
+import { migrationFiles, schemaFiles } from './sources.ts';
+
+test('the foundation migration on disk is what sql/ gives', () => {
+  assert.ok(foundationIsCurrent(), 'run: node --import tsx scripts/migrations/build.ts');
+});
+
+test('the foundation text depends on the files and nothing else', () => {
+  const files = schemaFiles();
+  assert.equal(foundationText(files), foundationText(schemaFiles()));
+  assert.notEqual(foundationText(files), foundationText(files.slice(1)));
+});
+
+test('sql/ and supabase/migrations give the same catalog on an empty database', async () => {
+  const bySql = await openTestDatabase({ migrations: false });
+  const byMigrations = await openTestDatabase({ migrations: false });
+  try {
+    for (const file of schemaFiles()) await bySql.db.exec(file.text);
+    for (const file of migrationFiles()) await byMigrations.db.exec(file.text);
+    const catalog = await readCatalog(byMigrations.db);
+    assert.deepEqual(await readCatalog(bySql.db), catalog);
+    assert.ok(catalog.length > 500, `only ${catalog.length} objects were compared`);
+  } finally {
+    await bySql.close();
+    await byMigrations.close();
+  }
+});
+
+test('the comparison sees a changed column, function body, grant, index, constraint and row of reference data', async () => {
+  const place = await openTestDatabase();
+  try {
+    const before = await readCatalog(place.db);
+    const changes = [
+      `alter table cogo.projects alter column name drop not null`,
+      `create or replace function cogo.schema_version() returns text language sql immutable parallel safe set search_path = '' as $$ select 'other' $$`,
+      `grant select on cogo.projects to anon`,
+      `drop index cogo.jobs_due`,
+      `alter table cogo.traces drop constraint traces_finished`,
+      `alter table cogo.chunks disable row level security`,
+      `update cogo.job_types set max_attempts = 4 where pattern = 'code.debug'`,
+    ];
+    for (const change of changes) {
+      await assert.rejects(
+        place.db.transaction(async (tx) => {
+          await tx.exec(change);
+          assert.notDeepEqual(await readCatalog(tx), before, change);
+          throw new Error('undo');
+        }),
+        /undo/,
+      );
+    }
+    assert.deepEqual(await readCatalog(place.db), before);
+  } finally {
+    await place.close();
+  }
+});
