@@ -1,0 +1,139 @@
+import { cogoError, type CogoError } from '@cogo/spec/errors.ts';
+import { failure, ok, type Result } from '@cogo/spec/result.ts';
+import { textLog } from '../log.ts';
+import { runWorker } from '../run.ts';
+import { resolveConfig, resolveConnection, type Flags } from './config.ts';
+import { enrolmentPath, readEnrolment, writeEnrolment } from './enrolment.ts';
+import { closeInheritedFiles } from './inherited_files.ts';
+import type { Io } from './io.ts';
+import { connect, lookAround } from './surroundings.ts';
+
+/** What a command answers: a document for `--json`, lines for people. */
+export interface Answer {
+  json: unknown;
+  text: string;
+  /** 1: the answer is bad news (a failed check); 130: interrupted. */
+  exit?: 1 | 130;
+}
+
+interface Identity {
+  kind: string;
+  project_id: string | null;
+  executor: string | null;
+}
+
+/** `cogo-work run`: works until told to end. */
+export async function run(flags: Flags, io: Io): Promise<Result<Answer>> {
+  const around = lookAround(flags, io);
+  if (!around.ok) return around;
+  const config = resolveConfig(flags, around.value);
+  if (!config.ok) return config;
+  const { url, executorId, workspaceRoot, allowRepos } = config.value;
+  closeInheritedFiles();
+  const stop = new AbortController();
+  let interrupted = false;
+  const quiet = io.onEnd((why) => {
+    // A second Ctrl-C does not wait.
+    if (interrupted && why === 'interrupt') process.exit(130);
+    interrupted ||= why === 'interrupt';
+    stop.abort();
+  });
+  const rpc = connect(config.value);
+  const log = textLog((line) => io.err(line));
+  log('info', `works for ${url}`, { repositories: [workspaceRoot, ...allowRepos].join(' ') });
+  try {
+    const got = await runWorker({ ...config.value, rpc, signal: stop.signal, log });
+    if (!got.ok) return got;
+    const sum = got.value;
+    return ok({
+      json: { ok: true, executor_id: executorId, ...sum },
+      text: `${sum.finished} finished, ${sum.failed} failed, ${sum.cancelled} cancelled, ${sum.released} handed back, ${sum.lost} lost`,
+      ...(interrupted ? { exit: 130 as const } : {}),
+    });
+  } finally {
+    quiet();
+    await rpc.close();
+  }
+}
+
+/** `cogo-work status`: who this worker is to its gateway, and which executors serve its project. */
+export async function status(flags: Flags, io: Io): Promise<Result<Answer>> {
+  const around = lookAround(flags, io);
+  if (!around.ok) return around;
+  const connection = resolveConnection(flags, around.value);
+  if (!connection.ok) return connection;
+  const rpc = connect(connection.value);
+  try {
+    const who = await rpc.call<Identity>('whoami');
+    if (!who.ok) return who;
+    const { kind, project_id, executor } = who.value;
+    const listed =
+      project_id === null
+        ? ok([])
+        : await rpc.call<Record<string, unknown>[]>('list_executors', { project_id });
+    // A worker token may not be allowed to list others: its own identity is still worth telling.
+    const executors = listed.ok ? listed.value : null;
+    const { url, from } = connection.value;
+    return ok({
+      json: { ok: true, url, credentials: from, identity: who.value, executors },
+      text: [
+        `gateway    ${url} (${from})`,
+        `identity   ${kind}${executor ? ` of lane ${executor}` : ''}${project_id ? `, project ${project_id}` : ''}`,
+        ...(executors ?? []).map(
+          (row) =>
+            `executor   ${row['executor_id']} ${row['alive'] ? 'alive' : 'gone'}, ${row['running']} running, last seen ${row['last_seen']}`,
+        ),
+        ...(listed.ok ? [] : [`executors  not shown: ${listed.error.message}`]),
+      ].join('\n'),
+    });
+  } finally {
+    await rpc.close();
+  }
+}
+
+/** `cogo-work enroll`: keeps a worker token for this machine, after the gateway has accepted it. */
+export async function enroll(flags: Flags, io: Io): Promise<Result<Answer>> {
+  const token = flags.token === '-' ? await io.line() : flags.token;
+  if (!flags.url || !flags.apikey || !token) {
+    return failure(
+      'validation_failed',
+      'enroll needs --url, --apikey and --token (or --token - to read it from stdin).',
+    );
+  }
+  if (/^sb_secret_/.test(flags.apikey)) {
+    return failure(
+      'validation_failed',
+      'A worker never holds a secret key: give the publishable key (sb_publishable_…).',
+    );
+  }
+  const path = enrolmentPath(flags.data ?? io.env['COGO_DATA'] ?? null, io.env);
+  const connection = resolveConnection(
+    { ...flags, token },
+    { env: {}, cwd: io.cwd, dataDir: '', enrolment: null, stack: null },
+  );
+  if (!connection.ok) return connection;
+  const rpc = connect(connection.value);
+  const who = await rpc.call<Identity>('whoami');
+  await rpc.close();
+  if (!who.ok) return who;
+  if (who.value.kind !== 'worker') {
+    return failure('forbidden', `The gateway takes this token for a ${who.value.kind}, not for a worker.`);
+  }
+  const { url, apikey } = connection.value;
+  const replaced = readEnrolment(path);
+  const written = writeEnrolment(path, { url, apikey, token });
+  if (!written.ok) return written;
+  return ok({
+    json: { ok: true, file: path, url, project_id: who.value.project_id, executor: who.value.executor },
+    text: `${replaced.ok && replaced.value ? 'Enrolled again' : 'Enrolled'} for project ${who.value.project_id}, lane ${who.value.executor}. Kept in ${path}. Start it: cogo-work run`,
+  });
+}
+
+/** Exit code 2 is for wrong use and for what is not there; everything else that fails is 1. */
+export function exitOf(error: CogoError): 1 | 2 {
+  return ['validation_failed', 'not_configured', 'not_found'].includes(error.code) ? 2 : 1;
+}
+
+export function unexpected(error: unknown): CogoError {
+  return cogoError('internal', `cogo-work broke: ${(error as Error)?.message ?? String(error)}`);
+}
