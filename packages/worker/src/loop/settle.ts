@@ -16,6 +16,13 @@ export async function settle(core: Core, slot: Slot, outcome: Outcome, ms: numbe
   }
   // On shutdown all leases go back in one call, at once: see `handBack`.
   if (stop === 'shutdown') return;
+  // Last words: what a beat has not carried yet would be lost with the lease.
+  const news = slot.takeNews();
+  if (!stop && (news.progress !== undefined || news.log !== undefined)) {
+    const sentAt = clock.now();
+    const got = await core.call(CALL_MS, (signal) => link.beat([{ jobId, token, ...news }], { signal }));
+    if (got.ok && got.value[0]?.verdict === 'ok') slot.acknowledged(sentAt);
+  }
   let final = outcome;
   for (let attempt = 0; ; attempt++) {
     const got = await core.call(CALL_MS, (signal) => {
