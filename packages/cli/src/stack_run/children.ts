@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import type { Rpc } from '@cogo/client/rpc.ts';
 import { BINS } from '../install.ts';
 import type { Project } from '../session/connect.ts';
@@ -42,6 +42,8 @@ export async function workerChild(o: {
   publishableKey: string;
   rpc: Rpc;
   project: Project;
+  /** Folders whose repositories may be built; the first is what a job without `repo_path` builds. */
+  allowRepos: string[];
 }): Promise<ChildSpec> {
   const token = await freshWorkerToken(o.rpc, o.project);
   return {
@@ -53,6 +55,8 @@ export async function workerChild(o: {
       SUPABASE_PUBLISHABLE_KEY: o.publishableKey,
       COGO_WORKER_TOKEN: token,
       COGO_DATA: o.dir,
+      COGO_WORKSPACE: o.allowRepos[0],
+      COGO_ALLOW_REPOS: o.allowRepos.slice(1).join(delimiter),
     },
     cwd: o.dir,
     logFile: join(o.dir, 'logs', 'worker.log'),

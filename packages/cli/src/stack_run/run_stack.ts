@@ -121,6 +121,7 @@ export async function runStack(
           publishableKey: stack.keys.publishable_key,
           rpc: stack.rpc,
           project,
+          allowRepos: o.allowRepos,
         });
         children.push(supervise(child, { onCrash }));
       });
