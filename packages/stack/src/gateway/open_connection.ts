@@ -21,7 +21,8 @@ export interface GatewayConnection {
 /** Opens the embedded Postgres in a folder (made by it; its parent must exist) or in memory. */
 export async function openEmbedded(folder: string | undefined): Promise<GatewayConnection> {
   const library = await createPgliteConnection({
-    ...(folder ? { url: `file:${folder}` } : {}),
+    // A plain path: the library would make a folder named "file:" out of a URL with one slash.
+    ...(folder ? { url: folder } : {}),
     pgliteOptions: { extensions: EXTENSIONS },
   });
   const pglite = library.driver as unknown as PGlite;

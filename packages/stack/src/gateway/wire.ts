@@ -1,5 +1,6 @@
 import type { PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
+import { backendReader, type Notification } from './backend_messages.ts';
 import { HOST } from '../place/ports.ts';
 
 export interface WireServer {
@@ -7,8 +8,9 @@ export interface WireServer {
   close(): Promise<void>;
 }
 
-const READY_FOR_QUERY = 0x5a;
-const IDLE = 0x49;
+const IDLE = 'I';
+/** A client may sit in a transaction this long; everyone else waits for it. */
+const STALL_MS = 30_000;
 
 /**
  * The Postgres wire port of the embedded database, for one `psql` at a time. PGlite is one session, so the client's transaction
@@ -30,6 +32,7 @@ export async function startWire(
   await server.start();
   const net = (server as unknown as { server: import('node:net').Server }).server;
   net.on('connection', (socket) => {
+    turn.onStalled = () => socket.destroy();
     socket.once('close', () => void turn.reset(settings));
   });
   return {
@@ -46,6 +49,9 @@ class Turn {
   readonly #pglite: PGlite;
   #release: (() => void) | undefined;
   #status = IDLE;
+  #notifications: Notification[] = [];
+  #stall: NodeJS.Timeout | undefined;
+  onStalled: () => void = () => {};
 
   constructor(pglite: PGlite) {
     this.#pglite = pglite;
@@ -60,11 +66,13 @@ class Turn {
   }
 
   async runExclusive<T>(work: () => Promise<T>): Promise<T> {
+    clearTimeout(this.#stall);
     await this.#hold();
     try {
       return await this.#pglite.runExclusive(work);
     } finally {
       if (this.#status === IDLE) this.#letGo();
+      else this.#stall = setTimeout(() => this.onStalled(), STALL_MS).unref();
     }
   }
 
@@ -73,43 +81,56 @@ class Turn {
     options: { onRawData: (data: Uint8Array) => void },
   ): Promise<void> {
     // Not idle until the server says so: a Parse or Bind has no ReadyForQuery of its own.
-    this.#status = 0;
-    let tail = new Uint8Array(0);
-    await this.#pglite.execProtocolRawStream(message, {
-      onRawData: (data) => {
-        tail = lastBytes(tail, data);
-        options.onRawData(data);
+    this.#status = '';
+    const read = backendReader({
+      ready: (status) => {
+        this.#status = status;
       },
+      notification: (notification) => this.#notifications.push(notification),
     });
-    this.#status = tail.length === 6 && tail[0] === READY_FOR_QUERY ? tail[5]! : 0;
+    try {
+      await this.#pglite.execProtocolRawStream(message, {
+        onRawData: (data) => {
+          read(data);
+          options.onRawData(data);
+        },
+      });
+    } catch (error) {
+      // The socket server stops serving for good when this throws.
+      this.#status = IDLE;
+      options.onRawData(errorAndReady((error as Error).message));
+    }
   }
 
   async exec(sql: string): Promise<void> {
     await this.runExclusive(() => this.#raw(sql));
-    if (this.#status === IDLE) this.#letGo();
   }
 
   /** Ends what the client left open and takes back what it set. */
   async reset(settings: Record<string, string>): Promise<void> {
+    clearTimeout(this.#stall);
     if (this.#pglite.closed) return;
     if (this.#release) {
       await this.#pglite.runExclusive(() => this.#raw('rollback')).catch(() => {});
       this.#status = IDLE;
       this.#letGo();
     }
+    // DISCARD ALL would also forget the LISTENs of the gateway, for it is the same session.
+    const forget = [
+      'reset session authorization',
+      'reset all',
+      'deallocate all',
+      'close all',
+      'discard temp',
+    ];
     const restore = Object.entries(settings).map(
       ([name, value]) => `set ${name} = '${value.replaceAll("'", "''")}'`,
     );
-    for (const statement of ['discard all', ...restore]) await this.#pglite.exec(statement).catch(() => {});
+    for (const statement of [...forget, ...restore]) await this.#pglite.exec(statement).catch(() => {});
   }
 
   async #raw(sql: string): Promise<void> {
-    const text = Buffer.from(`${sql}\0`);
-    const message = Buffer.alloc(5 + text.length);
-    message[0] = 0x51;
-    message.writeInt32BE(4 + text.length, 1);
-    text.copy(message, 5);
-    await this.execProtocolRawStream(message, { onRawData: () => {} });
+    await this.execProtocolRawStream(frame('Q', `${sql}\0`), { onRawData: () => {} });
   }
 
   async #hold(): Promise<void> {
@@ -130,12 +151,24 @@ class Turn {
   #letGo(): void {
     this.#release?.();
     this.#release = undefined;
+    // What the client's statements notified went to the client alone; the gateway's listeners hear it this way.
+    for (const { channel, payload } of this.#notifications.splice(0)) {
+      void this.#pglite.query('select pg_notify($1, $2)', [channel, payload]).catch(() => {});
+    }
   }
 }
 
-function lastBytes(tail: Uint8Array, data: Uint8Array): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(tail.length + data.length);
-  all.set(tail);
-  all.set(data, tail.length);
-  return all.slice(-6);
+function frame(type: string, body: string): Buffer {
+  const text = Buffer.from(body);
+  const head = Buffer.alloc(5);
+  head.write(type, 0);
+  head.writeInt32BE(4 + text.length, 1);
+  return Buffer.concat([head, text]);
+}
+
+function errorAndReady(message: string): Buffer {
+  return Buffer.concat([
+    frame('E', `SERROR\0CXX000\0M${message.replaceAll('\0', '')}\0\0`),
+    frame('Z', IDLE),
+  ]);
 }

@@ -64,7 +64,7 @@ export async function openDatabase(o: OpenOptions): Promise<Result<OpenedDatabas
 async function open(o: OpenOptions): Promise<GatewayConnection> {
   const settings = sessionSettings(o.keys);
   if (o.dbUrl) return openOwn(o.dbUrl, settings);
-  mkdirSync(o.dataDir, { recursive: true, mode: 0o700 });
+  mkdirSync(join(o.dataDir, 'pg'), { recursive: true, mode: 0o700 });
   const connection = await openEmbedded(join(o.dataDir, 'pg'));
   for (const [name, value] of Object.entries(settings)) {
     await connection.db.query('select set_config($1::text, $2::text, false)', [name, value]);
