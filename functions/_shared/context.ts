@@ -24,7 +24,7 @@ export interface StreamOptions {
 }
 
 /** What a stream's body may return: nothing, or the failure that ends it. */
-export type StreamBody = (stream: FrameStream) => Promise<FailureReply | void>;
+export type StreamBody = (stream: FrameStream) => Promise<FailureReply | undefined>;
 
 export interface JsonReply {
   kind: 'json';

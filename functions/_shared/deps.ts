@@ -108,7 +108,13 @@ function lazyServiceRpc(env: Deps['env'], fetcher: typeof fetch): Rpc {
     if (!apikey) return failingRpc(missing('SUPABASE_SECRET_KEY or SUPABASE_SERVICE_ROLE_KEY'));
     return httpRpc({ url, apikey, fetch: fetcher });
   };
-  return { call: (...call) => (rpc ??= open()).call(...call), close: async () => {} } as Rpc;
+  return {
+    async call<T>(fn: string, args?: Record<string, unknown>, opts?: { signal?: AbortSignal }) {
+      rpc ??= open();
+      return await rpc.call<T>(fn, args, opts);
+    },
+    close: async () => {},
+  };
 }
 
 function missing(name: string) {

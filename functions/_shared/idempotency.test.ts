@@ -86,11 +86,12 @@ Deno.test('of two requests at once one executes and both get its result', async 
 Deno.test('waiting for the first takes growing steps, takes no rate, and gives up with a retryable conflict', async () => {
   const waits: number[] = [];
   const plane = fakePlane({
-    deps: { wait: (ms) => (waits.push(ms), Promise.resolve()) },
+    deps: { wait: async (ms) => void waits.push(ms) },
     functions: {
-      request_begin: ({ request }) => (
-        plane.begun.push(request as never), { trace: null, idempotency: { state: 'running' } }
-      ),
+      request_begin: ({ request }) => {
+        plane.begun.push(request as never);
+        return { trace: null, idempotency: { state: 'running' } };
+      },
     },
   });
   const { ask } = counting(plane);

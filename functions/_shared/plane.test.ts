@@ -247,7 +247,12 @@ Deno.test('keys that could poison prototypes are harmless', async () => {
 Deno.test('a body over the limit is refused by its declared length without being read', async () => {
   let pulled = 0;
   const stream = new ReadableStream<Uint8Array>(
-    { pull: (c) => (pulled++, c.enqueue(new Uint8Array(65_536))) },
+    {
+      pull: (c) => {
+        pulled++;
+        c.enqueue(new Uint8Array(65_536));
+      },
+    },
     { highWaterMark: 0 },
   );
   const app = demo(fakePlane());
@@ -267,8 +272,13 @@ Deno.test('a body over the limit without a length is refused when the limit is m
   let cancelled = false;
   const stream = new ReadableStream<Uint8Array>(
     {
-      pull: (c) => ((sent += 65_536), c.enqueue(new Uint8Array(65_536))),
-      cancel: () => void (cancelled = true),
+      pull: (c) => {
+        sent += 65_536;
+        c.enqueue(new Uint8Array(65_536));
+      },
+      cancel: () => {
+        cancelled = true;
+      },
     },
     { highWaterMark: 0 },
   );
@@ -306,7 +316,7 @@ Deno.test('a client that goes away ends the run as aborted', async () => {
   await app.request('/demo', { ...post({}, 'anon'), signal: client.signal });
   await app.idle();
   assert.equal(plane.ended[0]?.['trace_status'], 'failed');
-  assert.deepEqual((plane.ended[0]?.['error'] as { code: string }).code, 'aborted');
+  assert.deepEqual((plane.ended[0]!['error'] as { code: string }).code, 'aborted');
 });
 
 Deno.test('what a handler throws is logged without its secrets and not shown to the caller', async () => {

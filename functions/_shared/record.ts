@@ -1,7 +1,7 @@
 // The end of a request in the database (cogo_api.request_end): events, trace, stored answer, in one round trip.
 import type { CogoError } from '@cogo/spec/errors.ts';
 import type { StoredResponse } from './begin.ts';
-import { Bus, bounded } from './bus.ts';
+import { type Bus, bounded } from './bus.ts';
 import type { Deps } from './deps.ts';
 import { JSON_TYPE } from './respond.ts';
 

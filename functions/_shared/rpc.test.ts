@@ -80,9 +80,10 @@ Deno.test('rpc: a call goes to cogo_api as the caller, with the trace', async ()
     accessToken: 'user-jwt',
     cogoToken: 'cogo_pt_x',
     traceId: 'ab'.repeat(16),
-    fetch: (url, init) => (
-      (seen = { url: String(url), init: init! }), Promise.resolve(Response.json({ a: 1 }))
-    ),
+    fetch: async (url, init) => {
+      seen = { url: String(url), init: init! };
+      return Response.json({ a: 1 });
+    },
   });
   assert.deepEqual(await rpc.call('whoami', { b: 2 }), { ok: true, value: { a: 1 } });
   assert.equal(seen!.url, 'http://db.test/rest/v1/rpc/whoami');

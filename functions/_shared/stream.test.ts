@@ -55,9 +55,10 @@ Deno.test('the trace row exists before the first frame', async () => {
   const order: string[] = [];
   const plane = fakePlane({
     functions: {
-      request_begin: ({ request }) => (
-        order.push('row'), { trace: { trace_id: (request as { trace_id: string }).trace_id } }
-      ),
+      request_begin: ({ request }) => {
+        order.push('row');
+        return { trace: { trace_id: (request as { trace_id: string }).trace_id } };
+      },
     },
     deps: { limits: { lingerMs: 0 } },
   });
@@ -159,7 +160,7 @@ Deno.test('an idle stream is pinged, and pings are not recorded', async () => {
 
 Deno.test('the socket stays open for the linger time after done', async () => {
   const waits: number[] = [];
-  const plane = fakePlane({ deps: { wait: (ms) => (waits.push(ms), Promise.resolve()) } });
+  const plane = fakePlane({ deps: { wait: async (ms) => void waits.push(ms) } });
   const app = streaming(plane, two);
   const text = await (await app.request('/demo', asStream({ 'idempotency-key': 'k' }))).text();
   await app.idle();
@@ -188,7 +189,7 @@ Deno.test('a client that leaves midway cancels the run, frees the key and fails 
   assert.equal(await seen!.send('late', {}), false);
   assert.equal(plane.keys.size, 0);
   assert.equal(plane.ended[0]?.['trace_status'], 'failed');
-  assert.equal((plane.ended[0]?.['error'] as { code: string }).code, 'aborted');
+  assert.equal((plane.ended[0]!['error'] as { code: string }).code, 'aborted');
 });
 
 Deno.test('a slow reader holds the handler back', async () => {

@@ -26,11 +26,12 @@ const BODY_ERRORS: ErrorSlug[] = [
 /** The document of some functions; paths begin with the function's name, below the server's `/functions/v1`. */
 export function openApiDocument(functions: readonly FunctionSpec[]): Json {
   const paths: Record<string, Json> = {};
+  const schemas: Record<string, Json> = { Failure: schemaOf(failureEnvelope, 'output') };
   for (const item of functions) {
     for (const operation of item.operations) {
       const path = `/${item.name}${operation.path === '/' ? '' : operation.path.replace(/:(\w+)/g, '{$1}')}`;
       paths[path] ??= {};
-      paths[path][operation.method.toLowerCase()] = describe(item, operation);
+      paths[path][operation.method.toLowerCase()] = describe(item, operation, schemas);
     }
     paths[`/${item.name}/healthz`] = { get: healthz(item) };
   }
@@ -54,7 +55,7 @@ export function openApiDocument(functions: readonly FunctionSpec[]): Json {
     tags: functions.map((item) => ({ name: item.name, description: item.summary })),
     paths,
     components: {
-      schemas: { Failure: schemaOf(failureEnvelope, 'output') },
+      schemas,
       securitySchemes: {
         apikey: { type: 'apiKey', in: 'header', name: 'apikey', description: 'Publishable or secret key.' },
         user: {
@@ -74,7 +75,7 @@ export function openApiDocument(functions: readonly FunctionSpec[]): Json {
   };
 }
 
-function describe(item: FunctionSpec, operation: Operation): Json {
+function describe(item: FunctionSpec, operation: Operation, schemas: Record<string, Json>): Json {
   const parameters = [
     ...fieldsAsParameters(operation.params, 'path'),
     ...fieldsAsParameters(operation.query, 'query'),
@@ -91,27 +92,27 @@ function describe(item: FunctionSpec, operation: Operation): Json {
     tags: [item.name],
     summary: operation.summary,
     parameters,
-    responses: responses(operation),
+    responses: responses(operation, schemas),
     security: security(operation),
   };
   if (operation.body) {
     description['requestBody'] = {
       required: true,
-      content: { 'application/json': { schema: schemaOf(operation.body, 'input') } },
+      content: { 'application/json': { schema: schemaOf(operation.body, 'input', schemas) } },
     };
   }
   return description;
 }
 
-function responses(operation: Operation): Json {
-  const content: Json = { 'application/json': { schema: schemaOf(operation.response, 'output') } };
+function responses(operation: Operation, schemas: Record<string, Json>): Json {
+  const content: Json = { 'application/json': { schema: schemaOf(operation.response, 'output', schemas) } };
   if (operation.events) {
     content['text/event-stream'] = {
       schema: { type: 'string', description: `Events: ${Object.keys(operation.events).join(', ')}.` },
       'x-events': Object.fromEntries(
         Object.entries(operation.events).map(([name, event]) => [
           name,
-          name === 'error' ? { $ref: '#/components/schemas/Failure' } : schemaOf(event, 'output'),
+          name === 'error' ? { $ref: '#/components/schemas/Failure' } : schemaOf(event, 'output', schemas),
         ]),
       ),
     };
@@ -198,28 +199,29 @@ function healthz(item: FunctionSpec): Json {
   };
 }
 
-function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
-  // `reused: inline` keeps every schema whole: no $defs, whose references would not resolve inside a larger document.
+function schemaOf(schema: z.ZodType, io: 'input' | 'output', shared?: Record<string, Json>): Json {
   const {
     $schema: _dialect,
     $defs: definitions,
     ...rest
-  } = z.toJSONSchema(schema, {
-    io,
-    reused: 'inline',
-    unrepresentable: 'any',
-  }) as Json;
-  return (definitions ? inline(rest, definitions as Record<string, Json>) : rest) as Json;
+  } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json;
+  for (const [name, definition] of Object.entries((definitions ?? {}) as Record<string, Json>)) {
+    const { id: _id, ...plain } = definition;
+    if (shared) shared[name] = relocate(plain) as Json;
+  }
+  const { id: _id, ...plain } = rest;
+  return relocate(plain) as Json;
 }
 
-// Schemas with an id come as $defs; they are put where they are used. None of ours is recursive.
-function inline(node: unknown, definitions: Record<string, Json>): unknown {
-  if (Array.isArray(node)) return node.map((item) => inline(item, definitions));
+// Schemas with an id come as $defs of the schema that uses them; in the document they are components.
+function relocate(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(relocate);
   if (typeof node !== 'object' || node === null) return node;
-  const { $ref } = node as { $ref?: unknown };
-  if (typeof $ref === 'string' && $ref.startsWith('#/$defs/')) {
-    const { id: _id, ...definition } = definitions[$ref.slice('#/$defs/'.length)] ?? {};
-    return inline(definition, definitions);
-  }
-  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, inline(value, definitions)]));
+  return Object.fromEntries(
+    Object.entries(node).map(([key, value]) =>
+      key === '$ref' && typeof value === 'string'
+        ? [key, value.replace('#/$defs/', '#/components/schemas/')]
+        : [key, relocate(value)],
+    ),
+  );
 }
