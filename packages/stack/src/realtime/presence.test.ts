@@ -70,7 +70,8 @@ test('a client that applies every diff has the state a late joiner is given', ()
         const diff = payload
           ? presences.track(tracker, `key${who % 2}`, payload)
           : presences.untrack(tracker);
-        if (diff) seen = Presence.syncDiff(seen as never, plain(diff)) as never;
+        const ignore = () => {};
+        if (diff) seen = Presence.syncDiff(seen as never, plain(diff), ignore, ignore) as never;
       }
       const byRef = (state: PresenceState) =>
         Object.entries(state)

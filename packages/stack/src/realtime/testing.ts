@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
 import { type RawData, WebSocket } from 'ws';
 import { openTestDatabase, type TestDatabase } from '../testing.ts';
 import { realtimeDb } from './db.ts';
@@ -38,9 +39,16 @@ create policy write on realtime.messages for insert to anon, authenticated with 
 export async function openGateway(options: Partial<RealtimeOptions> = {}): Promise<TestGateway> {
   const database = await openTestDatabase({ migrations: false });
   await database.db.exec(POLICIES);
-  const server = createServer((_, response) => response.writeHead(404).end());
+  const server = createServer(
+    getRequestListener(
+      async (req) => (await realtime.handleHttp(req)) ?? new Response(null, { status: 404 }),
+      {
+        overrideGlobalObjects: false,
+      },
+    ),
+  );
   let shift = 0;
-  const realtime = attachRealtime(server, {
+  const realtime: Realtime = attachRealtime(server, {
     db: realtimeDb(database.db),
     jwtSecret: JWT_SECRET,
     keys: KEYS,
