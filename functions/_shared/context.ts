@@ -24,7 +24,8 @@ export interface StreamOptions {
 }
 
 /** What a stream's body may return: nothing, or the failure that ends it. */
-export type StreamBody = (stream: FrameStream) => Promise<FailureReply | undefined>;
+// biome-ignore lint/suspicious/noConfusingVoidType: a body that just ends must not have to say `return undefined`
+export type StreamBody = (stream: FrameStream) => Promise<FailureReply | void>;
 
 export interface JsonReply {
   kind: 'json';

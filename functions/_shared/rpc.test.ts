@@ -107,9 +107,10 @@ Deno.test('rpc: an answer without a body is null', async () => {
 });
 
 const never: typeof fetch = (_url, init) =>
-  new Promise((_resolve, reject) =>
-    init!.signal!.addEventListener('abort', () => reject(init!.signal!.reason)),
-  );
+  new Promise((_resolve, reject) => {
+    const { signal } = init as { signal: AbortSignal };
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
 
 Deno.test('rpc: a slow database is a timeout, a caller that leaves is aborted, a dead one unavailable', async () => {
   const slow = await httpRpc({ url: 'http://db.test', apikey: 'k', fetch: never, timeoutMs: 5 }).call('x');

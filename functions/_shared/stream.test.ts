@@ -146,7 +146,7 @@ Deno.test('a stream that takes too long ends with a timeout error', async () => 
 Deno.test('an idle stream is pinged, and pings are not recorded', async () => {
   const plane = quick({ limits: { pingMs: 1 } });
   let release: () => void = () => {};
-  const app = streaming(plane, () => new Promise((resolve) => (release = resolve)));
+  const app = streaming(plane, () => new Promise<void>((resolve) => (release = resolve)));
   const response = await app.request('/demo', asStream({ 'idempotency-key': 'k' }));
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
