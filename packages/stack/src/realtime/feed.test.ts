@@ -18,11 +18,18 @@ const send = (topic: string, n: number) =>
 async function openFeed(db: RealtimeDb = realtimeDb(database.db), payloadBytes = 1000) {
   const messages: FeedMessage[] = [];
   const logged: string[] = [];
+  let tell = () => {};
+  const firstLog = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
   const waiting: { n: number; resolve: () => void }[] = [];
   const feed = new DatabaseFeed({
     db,
     payloadBytes,
-    log: (_, message) => logged.push(message),
+    log: (_, message) => {
+      logged.push(message);
+      tell();
+    },
     onMessage: (message) => {
       messages.push(message);
       for (const { n, resolve } of waiting) if (messages.length >= n) resolve();
@@ -33,7 +40,7 @@ async function openFeed(db: RealtimeDb = realtimeDb(database.db), payloadBytes =
     messages.length >= n ? Promise.resolve() : new Promise<void>((resolve) => waiting.push({ n, resolve }));
   const replay = (topic: string, since: number, limit: number) =>
     new Promise<Replay>((resolve, reject) => feed.replay(topic, since, limit, resolve).catch(reject));
-  return { feed, messages, logged, count, replay };
+  return { feed, messages, logged, firstLog, count, replay };
 }
 
 const numbers = (messages: readonly FeedMessage[]) =>
@@ -80,8 +87,8 @@ test('finds messages whose notification was lost, and repeats none', async () =>
   deaf = true;
   await send('t', 2);
   await send('t', 3);
-  deaf = false;
   await feed.catchUp();
+  deaf = false;
   await send('t', 4);
   await count(4);
   await feed.catchUp();
@@ -92,13 +99,13 @@ test('finds messages whose notification was lost, and repeats none', async () =>
 test('a failed read loses nothing: the next one brings it', async () => {
   const db = realtimeDb(database.db);
   let broken = false;
-  const { feed, messages, logged } = await openFeed({
+  const { feed, messages, logged, firstLog } = await openFeed({
     ...db,
     query: (text, params) => (broken ? Promise.reject(new Error('broken')) : db.query(text, params)),
   });
   broken = true;
   await send('t', 1);
-  await feed.catchUp().catch(() => {});
+  await firstLog;
   assert.deepEqual(messages, []);
   broken = false;
   await feed.catchUp();
@@ -163,6 +170,36 @@ test('every message is either covered by a replay or handed on after it', async 
     assert.deepEqual(new Set([...replay.covered, ...later]), new Set(all));
     assert.equal(replay.covered.size + later.length, 120);
   }
+  await feed.close();
+});
+
+test('a transaction that commits late is neither lost nor taken for covered', {
+  skip: process.env['COGO_TEST_DB'] ? false : 'PGlite has one session; COGO_TEST_DB names no server',
+}, async () => {
+  const { feed, messages, count, replay } = await openFeed();
+  let commit = () => {};
+  const held = new Promise<void>((resolve) => {
+    commit = resolve;
+  });
+  let written = () => {};
+  const inserted = new Promise<void>((resolve) => {
+    written = resolve;
+  });
+  const late = database.db.transaction(async (tx) => {
+    await tx.query(`select realtime.send('{"n":1}', 'e', 't')`);
+    written();
+    await held;
+  });
+  await inserted;
+  await send('t', 2);
+  await count(1);
+  const { messages: replayed, covered } = await replay('t', 0, 25);
+  assert.deepEqual(numbers(replayed), [2]);
+  commit();
+  await late;
+  await count(2);
+  assert.deepEqual(numbers(messages), [2, 1]);
+  assert.ok(!covered.has(messages[1]!.id));
   await feed.close();
 });
 

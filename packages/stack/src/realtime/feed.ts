@@ -99,9 +99,9 @@ export class DatabaseFeed {
         [Math.max(0, this.#highest - LATE), 2 * LATE],
       );
       const known = new Set(this.#pending);
-      for (const { seq } of rows) {
-        if (!this.#handled.has(seq) && !known.has(seq)) this.#pending.push(seq);
-      }
+      const lost = rows.map(({ seq }) => seq).filter((seq) => !this.#handled.has(seq) && !known.has(seq));
+      // What was lost is older than what waits.
+      this.#pending.unshift(...lost);
       await this.#drain();
     });
   }
