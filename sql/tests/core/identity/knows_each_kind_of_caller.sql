@@ -1,0 +1,18 @@
+select note('p', to_jsonb(project('P')));
+select note('pt', cogo_api.create_token(noted_id('p'), 'project', 'x') -> 'token');
+select note('wt', cogo_api.create_token(noted_id('p'), 'worker', 'x') -> 'token');
+select is((cogo.identity()).kind, 'service', 'without a request it is the server');
+select as_anon();
+select is((cogo.identity()).kind, 'anon');
+select as_user(alice());
+select is((cogo.identity()).kind, 'user');
+select is((cogo.identity()).user_id, alice());
+select as_token(noted('pt') #>> '{}');
+select is((select row(i.kind, i.project_id)::text from cogo.identity() i), (select row('token', noted_id('p'))::text));
+select as_token(noted('wt') #>> '{}');
+select is((select row(i.kind, i.executor)::text from cogo.identity() i), (select row('worker', 'cogo-work')::text));
+select as_token('cogo_pt_unknown');
+select throws_ok($$select cogo.identity()$$, 'CG001', null, 'a bad token is never anonymous');
+select as_service();
+select set_config('request.jwt.claim.role', 'authenticated', true), set_config('request.jwt.claim.sub', alice()::text, true);
+select is((cogo.identity()).user_id, alice(), 'the older form of the claims');
