@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { documentVector, HASH_MODEL_ID, toHalfvecText } from '@cogo/spec/hash_embedding.ts';
 import { termCounts, TOKENIZER_VERSION, tokenize } from '@cogo/spec/tokenize.ts';
-import { keyTerms } from './key_terms.ts';
+import { type ChunkTokens, keyTerms } from './key_terms.ts';
 import type { RawChunk } from './languages/chunk.ts';
 import { languageOf } from './languages/detect.ts';
 import { sourceText } from './source_text.ts';
 
 /** Raise the number when chunks of the same file come out differently: every file is then indexed again. */
-export const EXTRACTOR_VERSION = `chunks-1+${TOKENIZER_VERSION}+${HASH_MODEL_ID}`;
+export const EXTRACTOR_VERSION = `chunks-4+${TOKENIZER_VERSION}+${HASH_MODEL_ID}`;
 
 /** One chunk as `cogo_api.index_put` takes it. */
 export interface ChunkRow {
@@ -47,8 +47,10 @@ export async function documentRow(path: string, bytes: Uint8Array, text: string)
   const language = languageOf(path);
   const source = sourceText(path, text);
   const { chunks, warning } = await language.chunk(source);
-  const context = keyTerms(path, chunks);
-  const pathTerms = termCounts(tokenize(path));
+  const pathTokens = tokenize(path);
+  const tokens = chunks.map(tokensOf);
+  const context = keyTerms(pathTokens, tokens);
+  const pathTerms = termCounts(pathTokens);
   return {
     path,
     content_hash: contentHash(bytes),
@@ -56,36 +58,41 @@ export async function documentRow(path: string, bytes: Uint8Array, text: string)
     bytes: bytes.byteLength,
     extractor: EXTRACTOR_VERSION,
     ...(warning === undefined ? {} : { warning }),
-    chunks: chunks.map((chunk, ordinal) => chunkRow(path, chunk, ordinal, pathTerms, context)),
+    chunks: chunks.map((chunk, ordinal) => {
+      const { name, doc, body } = tokens[ordinal]!;
+      const header = [path, chunk.symbol ?? chunk.heading].filter((part) => part !== undefined).join(' > ');
+      const text = `${header}\n${chunk.text}`;
+      return {
+        ordinal,
+        kind: chunk.kind,
+        ...(chunk.symbol === undefined ? {} : { symbol: chunk.symbol }),
+        ...(chunk.signature === undefined ? {} : { signature: chunk.signature }),
+        ...(chunk.heading === undefined ? {} : { heading: chunk.heading }),
+        start_line: chunk.startLine,
+        end_line: chunk.endLine,
+        text: chunk.text,
+        content_hash: contentHash(text),
+        tokens: {
+          path: pathTerms,
+          name: termCounts(name),
+          doc: termCounts(doc),
+          body: termCounts(body.concat(context)),
+        },
+        length: name.length + doc.length + body.length + context.length,
+        embedding: toHalfvecText(documentVector(`${text}\n${context.join(' ')}`)),
+      };
+    }),
   };
 }
 
-function chunkRow(
-  path: string,
-  chunk: RawChunk,
-  ordinal: number,
-  pathTerms: Record<string, number>,
-  context: string[],
-): ChunkRow {
+function tokensOf(chunk: RawChunk): ChunkTokens {
   const lines = chunk.text.split('\n');
-  const comment = lines.slice(0, chunk.docLines).join('\n');
-  const header = [path, chunk.symbol ?? chunk.heading].filter((part) => part !== undefined).join(' > ');
-  const name = tokenize(chunk.names.join(' '));
-  // The chain above a section says what it is about, as a comment does for a symbol.
-  const doc = tokenize(chunk.kind === 'section' ? (chunk.heading ?? '') : comment);
-  const body = tokenize(lines.slice(chunk.docLines).join('\n')).concat(context);
   return {
-    ordinal,
-    kind: chunk.kind,
-    ...(chunk.symbol === undefined ? {} : { symbol: chunk.symbol }),
-    ...(chunk.signature === undefined ? {} : { signature: chunk.signature }),
-    ...(chunk.heading === undefined ? {} : { heading: chunk.heading }),
-    start_line: chunk.startLine,
-    end_line: chunk.endLine,
-    text: chunk.text,
-    content_hash: contentHash(`${header}\n${chunk.text}`),
-    tokens: { path: pathTerms, name: termCounts(name), doc: termCounts(doc), body: termCounts(body) },
-    length: name.length + doc.length + body.length,
-    embedding: toHalfvecText(documentVector(`${header}\n${chunk.text}`)),
+    name: tokenize(chunk.names.join(' ')),
+    // The chain above a section says what it is about, as a comment does for a symbol.
+    doc: tokenize(
+      chunk.kind === 'section' ? (chunk.heading ?? '') : lines.slice(0, chunk.docLines).join('\n'),
+    ),
+    body: tokenize(lines.slice(chunk.docLines).join('\n')),
   };
 }

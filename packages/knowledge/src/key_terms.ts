@@ -1,5 +1,11 @@
 import { tokenize } from '@cogo/spec/tokenize.ts';
-import type { RawChunk } from './languages/chunk.ts';
+
+/** Tokens of a chunk by field, in order. */
+export interface ChunkTokens {
+  name: string[];
+  doc: string[];
+  body: string[];
+}
 
 const KEY_TERMS = 25;
 
@@ -20,28 +26,28 @@ const COMMON = new Set(
  * (cheap context: +2 points pass@10 on a contextual retrieval set). Depends on the document alone: an index that
  * grows never changes them.
  */
-export function keyTerms(path: string, chunks: RawChunk[]): string[] {
+export function keyTerms(path: string[], chunks: ChunkTokens[]): string[] {
   const weights = new Map<string, number>();
-  const add = (text: string, weight: number) => {
-    for (const [term, count] of counts(tokenize(text))) {
+  const counts = new Map<string, number>();
+  const addAll = (tokens: string[], weight: number) => {
+    counts.clear();
+    for (const token of tokens) counts.set(token, (counts.get(token) ?? 0) + 1);
+    for (const [term, count] of counts) {
       weights.set(term, (weights.get(term) ?? 0) + weight * (1 + Math.log(count)));
     }
   };
-  add(path, 1);
+  addAll(path, 1);
   for (const chunk of chunks) {
-    add(chunk.names.join(' '), 2);
-    if (chunk.docLines > 0) add(chunk.text.split('\n', chunk.docLines).join('\n'), 0.7);
+    addAll(chunk.name, 2);
+    addAll(chunk.doc, 0.7);
   }
-  add(chunks.map((chunk) => chunk.text).join('\n'), 1);
+  addAll(
+    chunks.flatMap((chunk) => chunk.body),
+    1,
+  );
   return [...weights]
     .filter(([term]) => term.length > 1 && !COMMON.has(term) && !/^\d+$/.test(term))
     .sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
     .slice(0, KEY_TERMS)
     .map(([term]) => term);
-}
-
-function counts(tokens: string[]): Map<string, number> {
-  const out = new Map<string, number>();
-  for (const token of tokens) out.set(token, (out.get(token) ?? 0) + 1);
-  return out;
 }

@@ -1,5 +1,6 @@
 import { stripJosa, tokenize } from '@cogo/spec/tokenize.ts';
-import { translateKorean } from './korean_terms.ts';
+import { isKoreanHowTo, isKoreanScaffolding, translateKorean } from './korean_terms.ts';
+import { otherForms } from './word_forms.ts';
 
 export type Language = 'en' | 'ko';
 
@@ -23,6 +24,10 @@ export interface Question {
   /** Search terms with their weight relative to the question's own words (1). */
   terms: Record<string, number>;
   concepts: Concept[];
+  /** Tokens of the Korean words whose English wording is searched for as well. */
+  translated: string[];
+  /** Asks how to do something, rather than how it is built. */
+  howTo: boolean;
   /** Identifiers and paths as written, without quotes: `indexRepository`, `cogo_api.search`. */
   identifiers: string[];
 }
@@ -44,16 +49,20 @@ export function readQuestion(raw: string): Question {
     if (Object.keys(terms).length < MAX_TERMS || term in terms) terms[term] = (terms[term] ?? 0) + weight;
   };
   const concepts: Concept[] = [];
+  const translated: string[] = [];
   for (const word of asked) {
     const own = tokenize(word, { query: true });
     if (own.length === 0) continue;
     for (const token of own) add(token, 1);
+    const other = otherForms(word);
+    for (const token of other) if (!own.includes(token)) add(token, TRANSLATION_WEIGHT);
     const translations = /[가-힣]/.test(word) ? translateKorean(stripJosa(word)) : [];
+    if (translations.length > 0) translated.push(...own);
     for (const group of translations) {
       for (const english of group)
         for (const token of tokenize(english)) add(token, TRANSLATION_WEIGHT / group.length);
     }
-    concepts.push(...conceptsOf(word, own, translations));
+    concepts.push(...conceptsOf(word, own, other, translations));
   }
   return {
     text,
@@ -61,11 +70,15 @@ export function readQuestion(raw: string): Question {
     route: routeOf(text, asked, identifiers, language),
     terms: { ...terms },
     concepts: unique(concepts),
+    translated,
     identifiers,
+    howTo: isHowTo(text),
   };
 }
 
-const WORD = /[가-힣]+|[\p{L}\p{N}_$][\p{L}\p{N}_$.\-/]*[\p{L}\p{N}_$]|[\p{L}\p{N}_$]/gu;
+/** Hangul is cut from what it is written against: `lease가` is `lease` and a particle. */
+const WORD =
+  /[가-힣]+|(?:(?![가-힣])[\p{L}\p{N}_$])(?:(?:(?![가-힣])[\p{L}\p{N}_$.\-/])*(?![가-힣])[\p{L}\p{N}_$])?/gu;
 
 /** Words that ask instead of saying what about; the tokeniser drops the commonest English ones itself. */
 const SCAFFOLDING = new Set(
@@ -80,31 +93,34 @@ const SCAFFOLDING = new Set(
   ).split(' '),
 );
 
-const KOREAN_SCAFFOLDING =
-  /^(?:어떻게|어떤|어떠한|어디(?:에|서|에서|에는|인가요|인지|에서는)?|언제|누가|누구|왜|무엇(?:을|이|인가요|인지|인가|을|입니까)?|무슨|뭐(?:야|가|를|예요|에요)?|뭘|얼마나|몇|이|그|저|것|수|때|등|및|또는|그리고|대해|대한|대해서|관해|관한|위해|위한|통해|하는|하고|하면|하나요|하는지|합니까|한다|하지|해|해서|해줘|해주세요|하여|했을|할|할까요|함|되는|되나요|되는지|되면|됩니까|된|될|돼|돼요|되어|있는|있나요|있는지|있습니까|있어|있어요|없는|없나요|인가요|인지|입니까|이란|란|이야|일까요|알려(?:줘|주세요|줄래)?|설명(?:해|해줘|해주세요|하라|하세요)?|보여(?:줘|주세요)?|찾아(?:줘|주세요)?|코드|프로젝트|방법(?:은|이|을)?|경우|정의(?:되어|된|되나요|돼)?|구현(?:되어|된|되나요|돼)?|사용(?:하는|하나요|되나요|되는|해|하려면)?|동작(?:하는|하나요|해)?|나요|까요|가요)$/;
-
 function isScaffolding(word: string): boolean {
-  return /[가-힣]/.test(word) ? KOREAN_SCAFFOLDING.test(word) : SCAFFOLDING.has(word.toLowerCase());
+  return /[가-힣]/.test(word) ? isKoreanScaffolding(word) : SCAFFOLDING.has(word.toLowerCase());
 }
 
-function conceptsOf(word: string, own: string[], translations: string[][]): Concept[] {
+function conceptsOf(word: string, own: string[], other: string[], translations: string[][]): Concept[] {
   if (!/[가-힣]/.test(word)) {
     const [whole, ...parts] = own;
     // `camelCase` is said by the whole identifier or by all of its parts.
-    return [{ surface: word, ways: parts.length > 0 ? [[whole!], parts] : [[whole!]] }];
+    const ways = [[whole!], parts, ...other.map((token) => [token])].filter((way) => way.length > 0);
+    return [{ surface: word, ways }];
   }
   const literal = own.filter((token) => token.startsWith('='));
   const bigrams = own.filter((token) => !token.startsWith('='));
   const ways = [literal, ...(bigrams.length > 1 ? [bigrams.slice(0, Math.ceil(bigrams.length * 0.6))] : [])];
   if (translations.length <= 1) {
-    const english = (translations[0] ?? []).map((one) => tokenize(one));
+    const english = (translations[0] ?? []).flatMap(waysOf);
     return [{ surface: word, ways: [...ways, ...english].filter((way) => way.length > 0) }];
   }
   // A compound (작업큐) speaks of each of its parts, or is there as a whole.
   return translations.map((group, index) => ({
     surface: `${word}/${index}`,
-    ways: [literal, ...group.map((one) => tokenize(one))].filter((way) => way.length > 0),
+    ways: [literal, ...group.flatMap(waysOf)].filter((way) => way.length > 0),
   }));
+}
+
+/** An English word as tokens, and its other forms. */
+function waysOf(english: string): string[][] {
+  return [tokenize(english), ...otherForms(english).map((token) => [token])];
 }
 
 function unique(concepts: Concept[]): Concept[] {
@@ -134,12 +150,16 @@ function routeOf(text: string, words: string[], identifiers: string[], language:
   }
   if (identifiers.length > 0 && words.length <= identifiers.length && language === 'en') return 'symbol';
   if (language === 'ko') return 'ko';
-  if (
-    /\b(?:install|set ?up|configure|getting started|licen[cs]e|guide|documentation|docs|readme|tutorial|contribut)/i.test(
+  return isHowTo(text) ? 'docs' : 'code';
+}
+
+/** Someone who wants to do something, not to know how it is built: documents answer that. */
+function isHowTo(text: string): boolean {
+  return (
+    /\b(?:install|set ?up|getting started|licen[cs]e|guide|documentation|docs|readme|tutorial|contribut)/i.test(
       text,
-    )
-  ) {
-    return 'docs';
-  }
-  return 'code';
+    ) ||
+    /\bhow (?:do|can|should|would) (?:i|we|you)\b|\bhow to\b/i.test(text) ||
+    isKoreanHowTo(text)
+  );
 }

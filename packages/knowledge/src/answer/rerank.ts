@@ -3,15 +3,23 @@ import type { Question } from './question.ts';
 import type { ScoredSpan } from './span.ts';
 
 /** Strengths of the ranking features, as shares of the best base score. */
-const WEIGHTS = {
-  definition: 0.5,
+export const WEIGHTS = {
+  definition: 0.6,
   symbolMatch: 0.12,
-  fileName: 0.3,
+  fileName: 0.4,
   folder: 0.08,
+  /** The kind or language the question names ("the SQL function that …"). */
+  kind: 0.1,
   coherence: 0.25,
+  /** A section of a document, when someone asks how to do something. */
+  document: 0.35,
   /** Factor on chunks that show or test the thing instead of being it. */
-  test: 0.55,
+  test: 0.65,
   barrel: 0.7,
+  /** Migrations are history: where the schema's own source is indexed, that is the answer. */
+  migration: 0.85,
+  /** Factor on a text already listed. */
+  copy: 0.4,
   /** Factor on each further chunk of a file already listed. */
   repeat: 0.75,
 };
@@ -30,7 +38,7 @@ export function rerank(question: Question, candidates: ScoredSpan[], limit: numb
   const terms = new Set(Object.keys(question.terms));
   const names = new Set(question.identifiers.map((name) => name.toLowerCase()));
   if (question.route === 'symbol') names.add(question.text.replace(/[`?!.()]+/g, '').toLowerCase());
-  const wantsTests = terms.has('test') || terms.has('spec');
+  const wantsTests = !question.howTo && (terms.has('test') || terms.has('spec'));
   const firstOfFile = new Set<string>();
 
   const scored = candidates.map((one, order) => {
@@ -42,11 +50,14 @@ export function rerank(question: Question, candidates: ScoredSpan[], limit: numb
       symbol: WEIGHTS.symbolMatch * overlap(one.symbol ?? '', terms),
       file: WEIGHTS.fileName * overlap(baseName(one.path), terms),
       folder: WEIGHTS.folder * overlap(one.path.split('/').slice(0, -1).join(' '), terms),
+      kind: WEIGHTS.kind * (terms.has(one.kind) || terms.has(one.language ?? '') ? 1 : 0),
+      document: question.howTo && one.kind === 'section' ? WEIGHTS.document : 0,
       coherence: isFirst ? WEIGHTS.coherence * (sums.get(fileOf(one))! / topSum) : 0,
     };
     let score = 0;
     for (const value of Object.values(features)) score += value;
     if (!wantsTests && isTest(one.path)) score *= WEIGHTS.test;
+    if (/(?:^|\/)migrations\//.test(one.path)) score *= WEIGHTS.migration;
     if (isBarrel(one)) score *= WEIGHTS.barrel;
     return { one, order, score, features };
   });
@@ -69,11 +80,13 @@ interface Scored {
 /** Greedy order in which each further chunk of a listed file counts less, so that one file does not fill the list. */
 function spread(scored: Scored[]): Scored[] {
   const byFile = new Map<string, number>();
+  const texts = new Set<string>();
   const sorted = scored.toSorted((a, b) => b.score - a.score || a.order - b.order);
   for (const item of sorted) {
     const seen = byFile.get(fileOf(item.one)) ?? 0;
     byFile.set(fileOf(item.one), seen + 1);
-    item.score *= WEIGHTS.repeat ** seen;
+    item.score *= WEIGHTS.repeat ** seen * (texts.has(item.one.text) ? WEIGHTS.copy : 1);
+    texts.add(item.one.text);
   }
   return sorted.toSorted((a, b) => b.score - a.score || a.order - b.order);
 }
@@ -86,10 +99,16 @@ function fileOf(span: ScoredSpan): string {
 function definition(span: ScoredSpan, names: ReadonlySet<string>): number {
   if (!span.symbol || names.size === 0) return 0;
   const symbol = span.symbol.toLowerCase();
-  if (names.has(symbol)) return 1;
   const parts = symbol.split('.');
-  if (names.has(parts.at(-1)!)) return 1;
-  return names.has(parts[0]!) ? 0.6 : 0;
+  if (names.has(symbol)) return isHead(span) ? 1 : 0.7;
+  if (names.has(parts.at(-1)!)) return isHead(span) ? 0.9 : 0.6;
+  return names.has(parts[0]!) ? 0.3 : 0;
+}
+
+/** A long symbol is split: the part with its signature is the one to open. */
+function isHead(span: ScoredSpan): boolean {
+  const start = span.signature?.slice(0, 24).split(/\s+/)[0];
+  return start === undefined || span.text.includes(start);
 }
 
 /** Share of the words of a name that the question has. */
@@ -107,7 +126,7 @@ function baseName(path: string): string {
 
 function isTest(path: string): boolean {
   return (
-    /(?:^|\/)(?:tests?|__tests__|__mocks__|spec|fixtures?|examples?|benchmarks?|bench)\//i.test(path) ||
+    /(?:^|\/)(?:tests?|__tests__|__mocks__|fixtures?|examples?|benchmarks?|bench)\//i.test(path) ||
     /[._](?:test|spec|bench)\.[cm]?[jt]sx?$/.test(path)
   );
 }

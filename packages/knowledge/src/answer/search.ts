@@ -45,10 +45,10 @@ export interface SearchAnswer {
  * Weight of the hash vector beside BM25 (max-normalised, linear), by route: it helps questions about code, where words
  * are spelled in many ways, and hurts where the exact word is meant. With another embedding model, fit them again.
  */
-const VECTOR_WEIGHT: Record<Route, number> = { symbol: 0, path: 0, ko: 0.1, docs: 0.1, code: 0.3 };
+export const VECTOR_WEIGHT: Record<Route, number> = { symbol: 0, path: 0, ko: 0.1, docs: 0.1, code: 0.3 };
 
 /** BM25F field weights by route, for `cogo_api.search`. */
-const FIELD_WEIGHTS: Record<Route, Record<'path' | 'name' | 'doc' | 'body', number>> = {
+export const FIELD_WEIGHTS: Record<Route, Record<'path' | 'name' | 'doc' | 'body', number>> = {
   symbol: { path: 1, name: 4, doc: 1, body: 1 },
   path: { path: 4, name: 2, doc: 1, body: 1 },
   ko: { path: 1, name: 2, doc: 1, body: 1 },
@@ -95,7 +95,7 @@ export async function search(options: SearchOptions): Promise<Result<SearchAnswe
       project_id: options.projectId,
       query: {
         q: question.text,
-        terms: question.terms,
+        terms: lexicon ? balanced(question, lexicon.value) : question.terms,
         limit: Math.max(limit, Math.min(200, Math.max(CANDIDATES, limit * 2))),
         strategy,
         route: question.route,
@@ -124,6 +124,20 @@ async function askLexicon(options: SearchOptions, question: Question): Promise<R
     { project_id: options.projectId, terms: Object.keys(question.terms) },
     options.signal ? { signal: options.signal } : {},
   );
+}
+
+/** In a corpus that is hardly Korean, a Korean word is rare for being Korean, not for what it means. */
+const KOREAN_CORPUS = 0.01;
+const STRAY_KOREAN_WEIGHT = 0.3;
+
+/** The terms, with Korean words that were translated held back where only stray Korean text could match them. */
+function balanced(question: Question, lexicon: Lexicon): Record<string, number> {
+  const terms = { ...question.terms };
+  for (const token of new Set(question.translated)) {
+    const isStray = (lexicon.df[token] ?? 0) < KOREAN_CORPUS * lexicon.n;
+    if (isStray && terms[token] !== undefined) terms[token] *= STRAY_KOREAN_WEIGHT;
+  }
+  return terms;
 }
 
 /** The text the query vector is made of: the question's words that carry meaning. */

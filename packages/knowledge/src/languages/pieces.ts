@@ -13,6 +13,8 @@ export interface Piece {
   names: string[];
   /** Joined with the next piece if that has the same kind and symbol (imports, overloads), up to the chunk size. */
   loose?: boolean;
+  /** A smaller limit for joining. UTF-16 units. */
+  joinUpTo?: number;
   /** What it may be taken apart into when it is too long. */
   parts?: Piece[];
 }
@@ -66,7 +68,7 @@ function joinLoose(source: SourceText, pieces: CoveredPiece[]): CoveredPiece[] {
       (piece.loose || piece.symbol !== undefined) &&
       last.kind === piece.kind &&
       last.symbol === piece.symbol &&
-      linesLength(source, last.startLine, piece.endLine) <= MAX_CHUNK_CHARS;
+      linesLength(source, last.startLine, piece.endLine) <= (last.joinUpTo ?? MAX_CHUNK_CHARS);
     if (last && joins) {
       last.endLine = piece.endLine;
       last.names.push(...piece.names);
@@ -88,7 +90,7 @@ function toChunks(source: SourceText, piece: CoveredPiece): RawChunk[] {
   });
 }
 
-/** The head (comment, signature, lines before the first part) is a chunk of its own; then the parts. */
+/** The head (comment, signature, lines before the first part) comes first; then the parts. */
 function takeApart(source: SourceText, piece: CoveredPiece): RawChunk[] {
   const parts = piece.parts!.filter(
     (part) => part.startLine > piece.bodyLine && part.endLine <= piece.endLine,
@@ -97,8 +99,29 @@ function takeApart(source: SourceText, piece: CoveredPiece): RawChunk[] {
   if (!first) return toChunks(source, { ...piece, parts: undefined });
   let headEnd = first.startLine - 1;
   while (headEnd > piece.bodyLine && isComment(source.lines[headEnd - 1]!)) headEnd -= 1;
-  const head = { ...piece, endLine: headEnd, parts: undefined };
-  return [...toChunks(source, head), ...assemble(source, parts, headEnd + 1, piece.endLine)];
+  const head: Piece = {
+    ...piece,
+    startLine: piece.bodyLine,
+    endLine: headEnd,
+    parts: undefined,
+    loose: true,
+  };
+  return assemble(source, [head, ...parts], piece.startLine, piece.endLine);
+}
+
+/**
+ * A comment at the top of a file that a blank line parts from the first symbol speaks of the file: it is a piece of
+ * its own.
+ */
+export function withFileHeader(source: SourceText, pieces: Piece[]): Piece[] {
+  const first = pieces[0];
+  if (!first || first.startLine < 3) return pieces;
+  let blank = first.startLine - 1;
+  while (blank > 1 && !isBlank(source.lines[blank - 1])) blank -= 1;
+  const hasText = source.lines.slice(0, blank - 1).some((line) => !isBlank(line) && !line.startsWith('#!'));
+  if (blank <= 1 || !hasText) return pieces;
+  const header: Piece = { kind: 'module', names: [], startLine: 1, endLine: blank - 1, loose: true };
+  return [header, ...pieces];
 }
 
 function isComment(line: string): boolean {

@@ -1,7 +1,7 @@
 import { loadModule, parseSync } from 'libpg-query';
 import { lineAt, type SourceText } from '../source_text.ts';
 import type { Chunked } from './chunk.ts';
-import { assemble, type Piece } from './pieces.ts';
+import { assemble, type Piece, withFileHeader } from './pieces.ts';
 import { describeStatement } from './sql_objects.ts';
 import { scanStatements } from './sql_scanner.ts';
 
@@ -28,7 +28,7 @@ export async function chunkSql(source: SourceText): Promise<Chunked> {
     : scanStatements(source.text).map((span) => parseOne(source.text, span));
   const pieces = located.map((one) => toPiece(source, one));
   return {
-    chunks: assemble(source, pieces, 1, source.lines.length),
+    chunks: assemble(source, withFileHeader(source, pieces), 1, source.lines.length),
     ...(whole.ok ? {} : { warning: whole.warning }),
   };
 }

@@ -1,7 +1,7 @@
 import { parseSync, type ParserOptions, type Statement } from 'oxc-parser';
 import { lineAt, type SourceText } from '../source_text.ts';
 import type { Chunked } from './chunk.ts';
-import { assemble, type Piece } from './pieces.ts';
+import { assemble, type Piece, withFileHeader } from './pieces.ts';
 import { chunkText } from './text.ts';
 import { statementPiece, type Spans } from './typescript_pieces.ts';
 
@@ -22,7 +22,10 @@ export function chunkTypeScript(source: SourceText): Chunked {
     text: (from, to) => source.text.slice(from, to),
   };
   const pieces: Piece[] = body.map((statement) => statementPiece(statement, spans));
-  return { chunks: assemble(source, pieces, 1, source.lines.length), ...(warning ? { warning } : {}) };
+  return {
+    chunks: assemble(source, withFileHeader(source, pieces), 1, source.lines.length),
+    ...(warning ? { warning } : {}),
+  };
 }
 
 interface ParsedModule {

@@ -297,6 +297,9 @@ function callPiece(call: CallExpression, statement: Node, spans: Spans): Piece {
     kind: 'test',
     heading,
     names: [heading],
+    // Short cases of one group share a chunk: there are many, and each alone says little.
+    loose: true,
+    joinUpTo: 1200,
     ...(parts.length > 0 ? { parts } : {}),
     ...spans.lines(statement),
   };

@@ -1,0 +1,276 @@
+import { coverage, spanTokens, weigh, type WeightedConcept } from './evidence.ts';
+import { LABELS, leadSentence, nameOf } from './phrases.ts';
+import { type Language, type Question, readQuestion } from './question.ts';
+import { codeQuote, newlyCovered, type Quote, sentenceQuotes } from './quotes.ts';
+import type { Lexicon, Span } from './span.ts';
+
+export interface ExtractiveOptions {
+  question: string;
+  /** Best first, as `search` returns them. */
+  spans: Span[];
+  /** Default: the question's. */
+  language?: Language;
+  /** As `search` returns it: makes rare words of the question count more. */
+  lexicon?: Lexicon;
+}
+
+export interface Citation {
+  n: number;
+  chunk_id: number | string;
+  repo: string;
+  path: string;
+  /** Lines of the quote in the file, 1-based, inclusive. */
+  start_line: number;
+  end_line: number;
+  /** Verbatim from the chunk's text. */
+  quote: string;
+  commit_sha: string | null;
+}
+
+export interface AnswerSentence {
+  text: string;
+  /** Numbers of `citations`; empty only for a fixed connective label. */
+  citations: number[];
+}
+
+export interface ExtractiveAnswer {
+  text: string;
+  sentences: AnswerSentence[];
+  citations: Citation[];
+  /** True when nothing supports an answer; `text` says so in the question's language. */
+  refused: boolean;
+  language: Language;
+}
+
+/** Below this share of the question's weight in the best span, or in the best five together, nothing is answered. */
+const MIN_BEST = 0.34;
+const MIN_TOGETHER = 0.5;
+const MIN_TOGETHER_SHORT = 0.6;
+const TOGETHER = 5;
+const MAX_SPANS = 8;
+const MAX_MAIN_SENTENCES = 3;
+const MAX_OTHERS = 3;
+
+/**
+ * The answerer without a language model: quotes the sentences and code that speak of the question, each with its
+ * source. Says nothing that is not a quote, a span's own name and place, or a fixed label. Deterministic.
+ */
+export function answerExtractive(options: ExtractiveOptions): ExtractiveAnswer {
+  const question = readQuestion(options.question);
+  const language = options.language ?? question.language;
+  const spans = options.spans.slice(0, MAX_SPANS);
+  const concepts = weigh(question.concepts, options.lexicon);
+  const tokens = spans.map(spanTokens);
+  if (!isSupported(question, concepts, tokens)) return refusal(language);
+
+  const ranked = rankSpans(concepts, tokens);
+  const composer = new Composer(spans, language);
+  const main = ranked[0]!;
+  const seen = new Set<string>();
+  composeMain(composer, spans[main]!, main, concepts, seen);
+  const files = new Set([spans[main]!.path]);
+  const others = ranked.slice(1).flatMap((index) => {
+    const quote = bestQuote(spans[index]!, index, concepts);
+    return quote && quote.score > 0 ? [{ index, quote }] : [];
+  });
+  // A file not shown yet tells more than another place in the same one.
+  others.sort((a, b) => otherWorth(b) - otherWorth(a));
+  const chosen = others
+    .slice(0, MAX_OTHERS)
+    .sort((a, b) => ranked.indexOf(a.index) - ranked.indexOf(b.index));
+  if (chosen.length > 0) composer.label(LABELS[language].also);
+  for (const { quote } of chosen) composer.other(quote);
+  return composer.finish();
+
+  function otherWorth({ index, quote }: { index: number; quote: Quote }): number {
+    const isNewFile = files.has(spans[index]!.path) ? 0 : 0.2;
+    return (
+      quote.score + isNewFile + newlyCovered(concepts, quote.tokens, seen) - 0.05 * ranked.indexOf(index)
+    );
+  }
+}
+
+function isSupported(question: Question, concepts: WeightedConcept[], tokens: Array<Set<string>>): boolean {
+  if (concepts.length === 0 || tokens.length === 0) return false;
+  const best = Math.max(...tokens.map((one) => coverage(concepts, one)));
+  const together = coverage(concepts, new Set(tokens.slice(0, TOGETHER).flatMap((one) => [...one])));
+  if (question.route === 'symbol' || question.route === 'path') return best >= MIN_TOGETHER;
+  // Half of a question of two words is another question.
+  const needed = concepts.length <= 2 ? MIN_TOGETHER_SHORT : MIN_TOGETHER;
+  return best >= MIN_BEST && together >= needed;
+}
+
+/** The order of the search, unless a span speaks of clearly more of the question. Indexes of spans, best first. */
+function rankSpans(concepts: WeightedConcept[], tokens: Array<Set<string>>): number[] {
+  const worth = tokens.map((one, index) => coverage(concepts, one) - 0.08 * index);
+  return tokens.map((_, index) => index).sort((a, b) => worth[b]! - worth[a]! || a - b);
+}
+
+function composeMain(
+  composer: Composer,
+  span: Span,
+  index: number,
+  concepts: WeightedConcept[],
+  seen: Set<string>,
+): void {
+  const sentences = pickSentences(sentenceQuotes(span, index, concepts), concepts, seen);
+  const code = codeQuote(span, index, concepts);
+  const isCode = span.kind !== 'section' && span.language !== 'markdown' && span.language !== 'text';
+  const showsCode =
+    code !== undefined && (isCode || newlyCovered(concepts, code.tokens, seen) > 0 || sentences.length === 0);
+  const quotes = [...sentences, ...(showsCode ? [code] : [])];
+  // A span can match by its name alone; its first line is then what there is to show.
+  composer.main(span, quotes.length > 0 ? quotes : [firstLine(span, index)]);
+  for (const quote of quotes) for (const token of quote.tokens) seen.add(token);
+}
+
+/** The sentences that together say most about the question, in reading order. */
+function pickSentences(all: Quote[], concepts: WeightedConcept[], already: ReadonlySet<string>): Quote[] {
+  const seen = new Set(already);
+  const picked: Quote[] = [];
+  const left = [...all];
+  while (picked.length < MAX_MAIN_SENTENCES && left.length > 0) {
+    const worth = (quote: Quote) => newlyCovered(concepts, quote.tokens, seen) + 0.4 * quote.score;
+    left.sort((a, b) => worth(b) - worth(a) || a.start - b.start);
+    const best = left.shift()!;
+    if (picked.length > 0 && newlyCovered(concepts, best.tokens, seen) === 0 && best.score < 0.3) break;
+    if (best.score <= 0) break;
+    picked.push(best);
+    for (const token of best.tokens) seen.add(token);
+  }
+  return picked.sort((a, b) => a.start - b.start);
+}
+
+function bestQuote(span: Span, index: number, concepts: WeightedConcept[]): Quote | undefined {
+  const sentences = sentenceQuotes(span, index, concepts).sort(
+    (a, b) => b.score - a.score || a.start - b.start,
+  );
+  const code = codeQuote(span, index, concepts);
+  const sentence = sentences[0];
+  if (!sentence) return code && shorten(code);
+  return code && code.score > sentence.score + 0.2 ? shorten(code) : sentence;
+}
+
+/** In a list one line of code is enough. */
+function shorten(code: Quote): Quote {
+  const line = code.quote.split('\n').find((one) => one.trim().length > 3) ?? code.quote.split('\n')[0]!;
+  const offset = code.quote.split('\n').indexOf(line);
+  const quote = line.trim();
+  return {
+    ...code,
+    quote,
+    reading: quote,
+    startLine: code.startLine + offset,
+    endLine: code.startLine + offset,
+  };
+}
+
+function firstLine(span: Span, index: number): Quote {
+  const lines = span.text.split('\n');
+  const offset = Math.max(
+    0,
+    lines.findIndex((line) => line.trim() !== ''),
+  );
+  const quote = lines[offset]!.trim();
+  const line = span.start_line + offset;
+  return {
+    form: 'code',
+    span: index,
+    quote,
+    reading: quote,
+    startLine: line,
+    endLine: line,
+    tokens: new Set(),
+    score: 0,
+    start: 0,
+  };
+}
+
+function refusal(language: Language): ExtractiveAnswer {
+  const text = LABELS[language].refusal;
+  return { text, sentences: [{ text, citations: [] }], citations: [], refused: true, language };
+}
+
+/** Puts sentences and citations together; numbers go up in reading order. */
+class Composer {
+  #spans: Span[];
+  #language: Language;
+  #sentences: AnswerSentence[] = [];
+  #citations: Citation[] = [];
+  #blocks: string[] = [];
+
+  constructor(spans: Span[], language: Language) {
+    this.#spans = spans;
+    this.#language = language;
+  }
+
+  main(span: Span, quotes: Quote[]): void {
+    const numbers = quotes.map((quote) => this.#cite(quote));
+    this.#say(`${leadSentence(span, this.#language)} [${numbers[0]}].`, [numbers[0]!]);
+    quotes.forEach((quote, index) => {
+      const n = numbers[index]!;
+      if (quote.form === 'sentence') this.#say(`“${quote.reading}” [${n}]`, [n]);
+      else this.#say(`${fenced(quote.quote, span.language)}\n[${n}]`, [n]);
+    });
+  }
+
+  label(text: string): void {
+    this.#say(text, []);
+  }
+
+  other(quote: Quote): void {
+    const span = this.#spans[quote.span]!;
+    const n = this.#cite(quote);
+    const shown = quote.form === 'sentence' ? `“${quote.reading}”` : inlineCode(quote.quote);
+    const name = nameOf(span, this.#language).replace(/^the /, '');
+    const place = `\`${span.path}\`:${quote.startLine}`;
+    this.#say(`- ${name}, ${place}: ${shown} [${n}]`, [n]);
+  }
+
+  finish(): ExtractiveAnswer {
+    return {
+      text: this.#blocks.join('\n\n').replace(/\n\n- /g, '\n- '),
+      sentences: this.#sentences,
+      citations: this.#citations,
+      refused: false,
+      language: this.#language,
+    };
+  }
+
+  #say(text: string, citations: number[]): void {
+    this.#sentences.push({ text, citations });
+    this.#blocks.push(text);
+  }
+
+  #cite(quote: Quote): number {
+    const span = this.#spans[quote.span]!;
+    const n = this.#citations.length + 1;
+    this.#citations.push({
+      n,
+      chunk_id: span.chunk_id,
+      repo: span.repo,
+      path: span.path,
+      start_line: quote.startLine,
+      end_line: quote.endLine,
+      quote: quote.quote,
+      commit_sha: span.commit_sha,
+    });
+    return n;
+  }
+}
+
+const FENCE_NAMES: Record<string, string> = { typescript: 'ts', javascript: 'js', markdown: '', text: '' };
+
+/** A fence longer than any in the quoted text, so that quoted markdown cannot end it. */
+function fenced(code: string, language: string | null): string {
+  const longest = Math.max(2, ...[...code.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}${FENCE_NAMES[language ?? ''] ?? language ?? ''}\n${code}\n${fence}`;
+}
+
+function inlineCode(code: string): string {
+  const longest = Math.max(0, ...[...code.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  const pad = longest > 0 ? ' ' : '';
+  return `${fence}${pad}${code}${pad}${fence}`;
+}

@@ -1,0 +1,153 @@
+import { tokenize } from '@cogo/spec/tokenize.ts';
+import { coverage, isCovered, type WeightedConcept } from './evidence.ts';
+import { leadingCommentLines, sentencesOf } from './prose.ts';
+import type { Span } from './span.ts';
+
+/** Something of a span worth showing. `quote` is a verbatim part of its text. */
+export interface Quote {
+  form: 'sentence' | 'code';
+  /** Position of the span in the list. */
+  span: number;
+  quote: string;
+  /** In the file, 1-based, inclusive. */
+  startLine: number;
+  endLine: number;
+  /** A sentence without comment marks; code as it stands. */
+  reading: string;
+  tokens: Set<string>;
+  score: number;
+  /** Its place in the span, for reading order. */
+  start: number;
+}
+
+const MIN_SENTENCE = 12;
+const MAX_SENTENCE = 420;
+const MAX_CODE_LINES = 12;
+
+/** All sentences of a span that could answer, with how well they do. */
+export function sentenceQuotes(span: Span, index: number, concepts: WeightedConcept[]): Quote[] {
+  return sentencesOf(span)
+    .filter(
+      ({ reading }) =>
+        reading.length >= MIN_SENTENCE && reading.length <= MAX_SENTENCE && /\p{L}{2}/u.test(reading),
+    )
+    .map((sentence, order) => {
+      const tokens = new Set(tokenize(sentence.reading));
+      const quote = span.text.slice(sentence.start, sentence.end);
+      const startLine = span.start_line + countLines(span.text, sentence.start);
+      return {
+        form: 'sentence',
+        span: index,
+        quote,
+        startLine,
+        endLine: startLine + countLines(quote, quote.length),
+        reading: sentence.reading,
+        tokens,
+        // The first sentence of a comment or section says what the thing is.
+        score:
+          coverage(concepts, tokens) + (order === 0 ? 0.15 : 0) - (isFragment(sentence.reading) ? 0.1 : 0),
+        start: sentence.start,
+      };
+    });
+}
+
+/** The part of a span's code that speaks most of the question: its head when that is as good. */
+export function codeQuote(span: Span, index: number, concepts: WeightedConcept[]): Quote | undefined {
+  if (span.kind === 'section' || span.language === 'markdown' || span.language === 'text') {
+    return fencedQuote(span, index, concepts);
+  }
+  const lines = span.text.split('\n');
+  const first = leadingCommentLines(span.text);
+  return bestWindow(span, index, lines, first, lines.length, concepts);
+}
+
+function fencedQuote(span: Span, index: number, concepts: WeightedConcept[]): Quote | undefined {
+  const lines = span.text.split('\n');
+  let best: Quote | undefined;
+  let open = -1;
+  lines.forEach((line, at) => {
+    if (!/^\s*(?:`{3,}|~{3,})/.test(line)) return;
+    if (open < 0) open = at + 1;
+    else {
+      const quote = open < at ? bestWindow(span, index, lines, open, at, concepts) : undefined;
+      if (quote && (!best || quote.score > best.score)) best = quote;
+      open = -1;
+    }
+  });
+  return best;
+}
+
+function bestWindow(
+  span: Span,
+  index: number,
+  lines: string[],
+  from: number,
+  to: number,
+  concepts: WeightedConcept[],
+): Quote | undefined {
+  if (from >= to) return undefined;
+  const lineTokens = lines.map((line, at) =>
+    at < from || at >= to ? new Set<string>() : new Set(tokenize(line)),
+  );
+  const worth = lineTokens.map((tokens) => coverage(concepts, tokens));
+  let start = from;
+  let bestScore = -1;
+  const lastStart = Math.max(from, to - MAX_CODE_LINES);
+  for (let at = from; at <= lastStart; at += 1) {
+    const end = Math.min(to, at + MAX_CODE_LINES);
+    const union = new Set<string>();
+    let density = 0;
+    for (let line = at; line < end; line += 1) {
+      for (const token of lineTokens[line]!) union.add(token);
+      density += worth[line]!;
+    }
+    // The head of a symbol tells most; another window must speak of more of the question to replace it.
+    const score = coverage(concepts, union) + Math.min(density, 1) * 0.1 + (at === from ? 0.25 : 0);
+    if (score > bestScore) {
+      bestScore = score;
+      start = at;
+    }
+  }
+  let end = Math.min(to, start + MAX_CODE_LINES);
+  while (end > start + 1 && lines[end - 1]!.trim() === '') end -= 1;
+  while (start < end - 1 && lines[start]!.trim() === '') start += 1;
+  const quote = lines.slice(start, end).join('\n');
+  if (quote.trim() === '') return undefined;
+  const tokens = new Set(tokenize(quote));
+  return {
+    form: 'code',
+    span: index,
+    quote,
+    startLine: span.start_line + start,
+    endLine: span.start_line + end - 1,
+    reading: quote,
+    tokens,
+    score: coverage(concepts, tokens),
+    start: lines.slice(0, start).reduce((sum, line) => sum + line.length + 1, 0),
+  };
+}
+
+/** Concepts `tokens` speaks of that `seen` does not yet, by weight share. */
+export function newlyCovered(
+  concepts: WeightedConcept[],
+  tokens: ReadonlySet<string>,
+  seen: ReadonlySet<string>,
+): number {
+  let all = 0;
+  let fresh = 0;
+  for (const { concept, weight } of concepts) {
+    all += weight;
+    if (!isCovered(concept, seen) && isCovered(concept, tokens)) fresh += weight;
+  }
+  return all === 0 ? 0 : fresh / all;
+}
+
+function isFragment(reading: string): boolean {
+  return !/[.!?:。다요]$/.test(reading.replace(/["'`”’)*]+$/, ''));
+}
+
+function countLines(text: string, to: number): number {
+  let count = 0;
+  for (let at = text.indexOf('\n'); at >= 0 && at < to; at = text.indexOf('\n', at + 1)) count += 1;
+  return count;
+}
