@@ -56,7 +56,7 @@ begin
       if messages is null then
         return '{}';
       end if;
-      select array_agg(l.id), array_agg(l.msg_id) into taken, done
+      select array_agg(l.id order by l.msg_id), array_agg(l.msg_id) into taken, done
         from (select j.id, j.msg_id from cogo.jobs j
                where j.id = any (wanted) and j.state = 'queued' and j.msg_id = any (messages)
                order by j.id

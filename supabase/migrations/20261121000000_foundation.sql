@@ -1931,6 +1931,9 @@ begin
    where r.project_id = search.project_id and r.generation > 0 and (one_repo is null or r.repo = one_repo);
   if strategy <> 'lexical' and query ->> 'vector' is not null then
     goal := (query ->> 'vector')::extensions.halfvec;
+    if extensions.vector_dims(goal) <> 1024 then
+      perform cogo.fail('CG000', 'the vector must have 1024 dimensions', jsonb_build_object('dims', extensions.vector_dims(goal)));
+    end if;
     select m.id into model from cogo.embedding_models m
      where m.name = coalesce(query ->> 'embedder', 'hash-1024-v1') and m.status = 'active';
   end if;
@@ -2576,7 +2579,7 @@ begin
       if messages is null then
         return '{}';
       end if;
-      select array_agg(l.id), array_agg(l.msg_id) into taken, done
+      select array_agg(l.id order by l.msg_id), array_agg(l.msg_id) into taken, done
         from (select j.id, j.msg_id from cogo.jobs j
                where j.id = any (wanted) and j.state = 'queued' and j.msg_id = any (messages)
                order by j.id

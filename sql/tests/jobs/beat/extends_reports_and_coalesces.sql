@@ -1,0 +1,15 @@
+select note('p', to_jsonb(project('P')));
+select note('j', to_jsonb(job(noted_id('p'))));
+select note('c', claim_one('one'));
+update cogo.jobs set lease_until = clock_timestamp() + interval '1 second';
+select is(verdicts(cogo_api.beat('one', jsonb_build_array(noted('c') || '{"progress":{"pct":1},"log":["a","b"]}'))), array['ok']);
+select cmp_ok((select lease_until from cogo.jobs), '>', clock_timestamp() + interval '25 seconds');
+select cogo_api.beat('one', jsonb_build_array(noted('c') || '{"progress":{"pct":2}}'));
+select is(cogo_api.job_status(noted_id('j')) -> 'progress', '{"pct":2}'::jsonb, 'the row has the last one');
+select is(events(noted_id('j')), array['job.enqueued', 'job.started', 'job.progress', 'job.log'], 'the second within 500 ms is no event');
+update cogo.job_payloads set progress_at = clock_timestamp() - interval '1 second';
+select cogo_api.beat('one', jsonb_build_array(noted('c') || '{"progress":{"pct":3}}'));
+select is((select count(*) from cogo.job_events where kind = 'job.progress'), 2::bigint);
+select is(cogo_api.beat('one', '[]'), '[]'::jsonb, 'presence only');
+select cogo_api.cancel(noted_id('j'));
+select is(verdicts(cogo_api.beat('one', jsonb_build_array(noted('c')))), array['cancel']);

@@ -1,0 +1,10 @@
+select note('p', to_jsonb(project('P')));
+select note('j', to_jsonb(job(noted_id('p'), '{"pin":"desk"}')));
+select is(cogo_api.claim('other', 10), '[]'::jsonb);
+select is(claim_one('desk') ->> 'job_id', noted('j') #>> '{}');
+select note('k', to_jsonb(job(noted_id('p'))));
+select cogo_api.pin(noted_id('k'), 'desk');
+select is(cogo_api.claim('other', 10), '[]'::jsonb, 'pinned after it was queued');
+select is(cogo_api.pin(noted_id('k'), null) -> 'pinned_executor_id', 'null'::jsonb);
+select is(claim_one('other') ->> 'job_id', noted('k') #>> '{}', 'and freed again');
+select throws_ok($$select cogo_api.pin(noted_id('k'), 'desk')$$, 'CG022', null, 'not while it runs');

@@ -1,0 +1,10 @@
+select note('p', to_jsonb(project('P')));
+select job(noted_id('p'));
+select cogo_api.register_executor('desk', '{"kind":"cogo-work","draining":true}');
+select throws_ok($$select cogo_api.claim('desk')$$, 'CG025');
+select cogo_api.register_executor('desk', '{"kind":"cogo-work"}');
+select is(jsonb_array_length(cogo_api.claim('desk')), 1);
+select is((select epoch from cogo.executors where id = 'desk'), 2);
+select cogo_api.register_executor('planner', '{"kind":"cogo-plan"}');
+select job(noted_id('p'));
+select is(cogo_api.claim('planner'), '[]'::jsonb, 'a registered executor serves the lanes of its kind');

@@ -1,0 +1,12 @@
+select note('p', to_jsonb(project('P')));
+select job(noted_id('p'));
+select note('c', claim_one());
+select cogo_api.fail(jsonb_build_array(noted('c') || '{"error":{},"retryable":true,"retry_after_s":120}'));
+select cmp_ok((select run_at from cogo.jobs), '>', clock_timestamp() + interval '119 seconds');
+select job(noted_id('p'));
+select note('c', claim_one());
+select cogo_api.fail(jsonb_build_array(noted('c') || '{"error":{"reason":"policy_violation"},"retryable":false}'));
+select job(noted_id('p'));
+select note('c', claim_one());
+select cogo_api.fail(jsonb_build_array(noted('c') || '{"error":{"reason":"bad luck"},"retryable":false}'));
+select is((select array_agg(reason order by at) from cogo.job_dead), array['policy_violation', 'validation_failed']);

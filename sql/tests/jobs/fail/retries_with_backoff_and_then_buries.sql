@@ -1,0 +1,12 @@
+select note('p', to_jsonb(project('P')));
+select note('j', to_jsonb(job(noted_id('p'), '{"max_attempts":2}')));
+select note('c', claim_one());
+select is(cogo_api.fail(jsonb_build_array(noted('c') || '{"error":{"code":"boom","message":"x"},"retryable":true}')) #>> '{0,state}', 'scheduled');
+select ok(run_at <= clock_timestamp() + interval '0.5 seconds', 'full jitter: at most half a second after the first failure') from cogo.jobs;
+select let_delays_end();
+select is(cogo_api.sweep() ->> 'due', '1');
+select note('c', claim_one());
+select is(cogo_api.fail(jsonb_build_array(noted('c') || '{"error":{"code":"boom","message":"x"},"retryable":true,"retry_after_s":30}')) #>> '{0,state}', 'dead');
+select is((select reason from cogo.job_dead), 'exhausted_retries');
+select is(cogo_api.job_status(noted_id('j')) ->> 'failures', '2');
+select is(events(noted_id('j')), array['job.enqueued', 'job.started', 'job.retry', 'job.started', 'job.error']);

@@ -1,0 +1,12 @@
+select note('p', to_jsonb(project('P')));
+select job(noted_id('p'), '{"key":"k"}');
+update cogo.job_keys set expires_at = clock_timestamp() - interval '1 second';
+select cogo_api.request_begin('{"trace_id":"old","function":"f","principal":"x","rate":{"bucket":"b","capacity":1,"refill_per_s":1},"idempotency":{"key":"k","request_hash":"h"}}');
+update cogo.idempotency_keys set expires_at = clock_timestamp() - interval '1 second';
+update cogo.rate_buckets set full_at = clock_timestamp() - interval '2 hours';
+update cogo.traces set created_at = clock_timestamp() - interval '31 days';
+select cogo_api.request_begin('{"trace_id":"new","function":"f","principal":"x"}');
+select cogo.housekeeping();
+select is((select row((select count(*) from cogo.job_keys), (select count(*) from cogo.idempotency_keys), (select count(*) from cogo.rate_buckets))::text), '(0,0,0)');
+select is((select array_agg(trace_id) from cogo.traces), array['new']);
+select is((select count(*) from cogo.jobs), 1::bigint, 'jobs stay');

@@ -1,0 +1,11 @@
+select note('p', to_jsonb(project('P')));
+select note('j', to_jsonb(job(noted_id('p'), '{"payload":{"a":1}}')));
+select throws_ok($$select cogo_api.redrive(noted_id('j'))$$, 'CG022', null, 'only a dead job');
+select cogo_api.fail(jsonb_build_array(claim_one() || '{"error":{},"retryable":false}'));
+select note('r', cogo_api.redrive(noted_id('j')));
+select is(noted('r') ->> 'duplicate', 'false');
+select is(cogo_api.redrive(noted_id('j')) ->> 'job_id', noted('r') ->> 'job_id');
+select is(state(noted_id('j')), 'dead', 'the dead one stays');
+select is(claim_one() -> 'payload', '{"a":1}'::jsonb);
+select is(cogo_api.job_status((noted('r') ->> 'job_id')::uuid) ->> 'redriven_from', noted('j') #>> '{}');
+select is(cogo_api.job_status(noted_id('j')) ->> 'redriven_to', noted('r') ->> 'job_id');

@@ -1,0 +1,11 @@
+select note('p', to_jsonb(project('P')));
+select note('j', to_jsonb(job(noted_id('p'))));
+select note('c', claim_one());
+select is(cogo_api.release(jsonb_build_array(noted('c') || '{"checkpoint":{"step":3}}')) #>> '{0,state}', 'queued');
+select note('c', claim_one());
+select is(noted('c') -> 'checkpoint', '{"step":3}'::jsonb);
+select is(noted('c') ->> 'attempt', '2');
+select is((select row(failures, lease_losses, releases)::text from cogo.jobs), '(0,0,1)');
+select cogo_api.cancel(noted_id('j'));
+select is(verdicts(cogo_api.release(jsonb_build_array(noted('c')))), array['cancelled'], 'a job to be cancelled is not queued again');
+select is(state(noted_id('j')), 'cancelled');

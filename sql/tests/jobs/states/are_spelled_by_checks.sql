@@ -1,0 +1,10 @@
+select note('p', to_jsonb(project('P')));
+select note('j', to_jsonb(job(noted_id('p'))));
+select throws_ok($$update cogo.jobs set state = 'running'$$, '23514');
+select throws_ok($$update cogo.jobs set state = 'asleep'$$, '23514');
+select throws_ok($$update cogo.jobs set msg_id = null$$, '23514');
+select throws_ok($$update cogo.jobs set state = 'succeeded', msg_id = null$$, '23514', null, 'an end has a time');
+select throws_ok($$update cogo.jobs set state = 'blocked', msg_id = null$$, '23514', null, 'blocked needs a key');
+select throws_ok($$update cogo.jobs set finished_at = now()$$, '23514');
+select throws_ok($$update cogo.job_slots set used = 2$$, null, null, 'no more slots than there are') where exists (select from cogo.job_slots);
+select lives_ok($$update cogo.jobs set state = 'scheduled', msg_id = null$$);

@@ -1,0 +1,15 @@
+select note('p', to_jsonb(project('P')));
+select note('j', to_jsonb(job(noted_id('p'))));
+delete from pgmq.q_cogo_work_default_1;
+select is(cogo_api.claim('one'), '[]'::jsonb);
+update cogo.jobs set queued_at = clock_timestamp() - interval '11 seconds';
+select is(cogo_api.sweep() ->> 'resent', '0', 'a lane is looked at every 30 s');
+update cogo.lanes set reconciled_at = clock_timestamp() - interval '31 seconds';
+select is(cogo_api.sweep() ->> 'resent', '1');
+select is(claim_one() ->> 'job_id', noted('j') #>> '{}');
+select job(noted_id('p'));
+update cogo.lanes set low_msg_id = 1000000 where name = 'cogo-work/default/1';
+select is(cogo_api.claim('one'), '[]'::jsonb, 'below the watermark nobody looks');
+update cogo.jobs set queued_at = clock_timestamp() - interval '11 seconds' where state = 'queued';
+update cogo.lanes set reconciled_at = clock_timestamp() - interval '31 seconds';
+select is(cogo_api.sweep() ->> 'resent', '1', 'but the sweep does');

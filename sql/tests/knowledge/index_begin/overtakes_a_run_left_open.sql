@@ -1,0 +1,12 @@
+select note('p', to_jsonb(project('P')));
+select index(noted_id('p'), 'r', file('a.md', 'alpha'));
+select note('old', cogo_api.index_begin(noted_id('p'), 'r') -> 'run_id');
+select cogo_api.index_put(noted_id('old'), jsonb_build_array(file('a.md', 'half done'), file('b.md', 'beta')));
+select cogo_api.index_delete(noted_id('old'), array['a.md']);
+select note('new', cogo_api.index_begin(noted_id('p'), 'r') -> 'run_id');
+select throws_ok($$select cogo_api.index_put(noted_id('old'), '[]')$$, 'CG031');
+select throws_ok($$select cogo_api.index_finish(noted_id('old'))$$, 'CG031');
+select cogo_api.index_finish(noted_id('new'));
+select is(found(noted_id('p'), '{"terms":{"alpha":1,"beta":1,"half":1}}'), array['alpha'], 'nothing of it remains, its deletion neither');
+select is(wrong_counts(), 0::bigint);
+select is((select count(*) from cogo.chunks), 1::bigint);

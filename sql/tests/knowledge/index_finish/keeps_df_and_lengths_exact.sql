@@ -1,0 +1,10 @@
+select note('p', to_jsonb(project('P')));
+select index(noted_id('p'), 'r', file('a.md', 'alpha alpha one', 'alpha'), file('b.md', 'beta'));
+select is(cogo_api.lexicon(noted_id('p'), array['alpha', 'beta', 'nowhere']), '{"n":3,"avg_length":1.6666666666666667,"df":{"alpha":2,"beta":1}}'::jsonb);
+select index(noted_id('p'), 'other', file('c.md', 'alpha'));
+select is(cogo_api.lexicon(noted_id('p'), array['alpha']) #>> '{df,alpha}', '3', 'counted over all repositories of the project');
+select index(noted_id('p'), 'r', file('a.md', 'one two three'));
+select is(cogo_api.lexicon(noted_id('p'), array['alpha', 'one']) -> 'df', '{"alpha":1,"one":1}'::jsonb);
+select is(wrong_counts(), 0::bigint);
+select is((select row(chunks, total_length)::text from cogo.lex_stats where project_id = noted_id('p')), '(3,5)');
+select is((select count(*) from cogo.lex_postings p where not exists (select from cogo.chunks c where c.id = p.chunk_id)), 0::bigint, 'no posting outlives its chunk');

@@ -1,0 +1,12 @@
+select note('p', to_jsonb(project('P')));
+select index(noted_id('p'), 'r', file('a.md', 'alpha one'), file('b.md', 'beta two'));
+select note('run', cogo_api.index_begin(noted_id('p'), 'r', 'c2') -> 'run_id');
+select cogo_api.index_put(noted_id('run'), jsonb_build_array(file('a.md', 'alpha three')));
+select cogo_api.index_delete(noted_id('run'), array['b.md']);
+select is(found(noted_id('p'), '{"terms":{"alpha":1,"beta":1}}'), array['alpha one', 'beta two'], 'until it finishes, the old generation');
+select is(jsonb_array_length(cogo_api.index_files(noted_id('p'), 'r')), 2);
+select cogo_api.index_finish(noted_id('run'), '{"ms":5}');
+select is(found(noted_id('p'), '{"terms":{"alpha":1,"beta":1}}'), array['alpha three'], 'then the new one, whole');
+select is(cogo_api.search(noted_id('p'), '{"terms":{"alpha":1}}') #>> '{items,0,commit_sha}', 'c2');
+select is(cogo_api.search(noted_id('p'), '{"terms":{"alpha":1}}') #>> '{generation}', '2');
+select is(cogo_api.index_status(noted_id('p')) #>> '{repos,0,last_run,stats,removed_files}', '2');

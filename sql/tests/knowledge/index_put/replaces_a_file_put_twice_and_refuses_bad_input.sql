@@ -1,0 +1,11 @@
+select note('p', to_jsonb(project('P')));
+select note('run', cogo_api.index_begin(noted_id('p'), 'r') -> 'run_id');
+select is(cogo_api.index_put(noted_id('run'), jsonb_build_array(file('a.md', 'first', 'second'))), '{"files":1,"chunks":2}'::jsonb);
+select cogo_api.index_put(noted_id('run'), jsonb_build_array(file('a.md', 'third')));
+select throws_ok($$select cogo_api.index_put(noted_id('run'), jsonb_build_array(file('b.md', 'x'), file('b.md', 'y')))$$, 'CG004');
+select throws_ok($$select cogo_api.index_put(noted_id('run'), '[{"path":"c.md"}]')$$, 'CG000');
+select throws_ok($$select cogo_api.index_put(noted_id('run'), '{}')$$, 'CG000');
+select throws_ok($$select cogo_api.index_put(gen_random_uuid(), '[]')$$, 'CG003');
+select cogo_api.index_finish(noted_id('run'));
+select is(found(noted_id('p'), '{"terms":{"first":1,"third":1,"x":1}}'), array['third']);
+select is(wrong_counts(), 0::bigint);

@@ -1,0 +1,13 @@
+select note('p', to_jsonb(project('P')));
+select index(noted_id('p'), 'one', file('docs/a.md', 'alpha x'), jsonb_set(file('src/a.ts', 'alpha y'), '{language}', '"typescript"'));
+select index(noted_id('p'), 'two', jsonb_set(file('src/b.md', 'alpha z'), '{chunks,0,kind}', '"function"'));
+select is(found(noted_id('p'), '{"terms":{"alpha":1},"filter":{"path_prefix":"docs/"}}'), array['alpha x']);
+select is(found(noted_id('p'), '{"terms":{"alpha":1},"filter":{"languages":["typescript"]}}'), array['alpha y']);
+select is(found(noted_id('p'), '{"terms":{"alpha":1},"filter":{"kinds":["function"]}}'), array['alpha z']);
+select is(found(noted_id('p'), '{"terms":{"alpha":1},"filter":{"repo":"two"}}'), array['alpha z']);
+select is(found(noted_id('p'), '{"terms":{"alpha":1},"filter":{"repo":"three"}}'), '{}'::text[]);
+select is(found(noted_id('p'), '{"terms":{"alpha":1},"filter":{"path_prefix":"%"}}'), '{}'::text[], 'a prefix is no pattern');
+select is(cardinality(found(noted_id('p'), '{"terms":{"alpha":1},"limit":2}')), 2);
+select note('q', to_jsonb(project('Q')));
+select is(found(noted_id('q'), '{"terms":{"alpha":1}}'), '{}'::text[], 'another project has none of it');
+select is(cogo_api.get_chunks(noted_id('q'), array(select id from cogo.chunks)), '[]'::jsonb);
