@@ -7,7 +7,7 @@ import { monotonicClock, type Clock } from './clock.ts';
 import { buildTestExecutor } from './executors/build_test.ts';
 import type { Executor } from './executors/executor.ts';
 import type { WorkerLog } from './log.ts';
-import type { RunSummary } from './loop/core.ts';
+import type { RunSummary, Wake } from './loop/core.ts';
 import { runLoops } from './loop/worker.ts';
 import { chooseSandbox } from './sandbox/probe.ts';
 import type { SandboxMode } from './sandbox/sandbox.ts';
@@ -36,7 +36,8 @@ export interface RunOptions {
   leaseS?: number;
   /** Work off what is ready, then return. */
   once?: boolean;
-  wake?: ((ring: () => void) => () => void) | null;
+  /** For example `realtimeWake`; without it the worker polls, at most every five seconds. */
+  wake?: Wake | null;
   executors?: Executor[];
   clock?: Clock;
   random?: () => number;

@@ -2,6 +2,7 @@ import { cogoError, type CogoError } from '@cogo/spec/errors.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import { textLog } from '../log.ts';
 import { runWorker } from '../run.ts';
+import { realtimeWake } from '../wake.ts';
 import { resolveConfig, resolveConnection, type Flags } from './config.ts';
 import { enrolmentPath, readEnrolment, writeEnrolment } from './enrolment.ts';
 import { closeInheritedFiles } from './inherited_files.ts';
@@ -42,7 +43,8 @@ export async function run(flags: Flags, io: Io): Promise<Result<Answer>> {
   const log = textLog((line) => io.err(line));
   log('info', `works for ${url}`, { repositories: [workspaceRoot, ...allowRepos].join(' ') });
   try {
-    const got = await runWorker({ ...config.value, rpc, signal: stop.signal, log });
+    const wake = realtimeWake(config.value);
+    const got = await runWorker({ ...config.value, rpc, signal: stop.signal, log, wake });
     if (!got.ok) return got;
     const sum = got.value;
     return ok({

@@ -21,9 +21,12 @@ export interface WorkerSetup {
   random: () => number;
   /** Work off what is ready, then return. */
   once: boolean;
-  /** Calls `ring` when there may be work; returns how to end it. */
-  wake: ((ring: () => void) => () => void) | null;
+  /** Hints from outside that there is something to do sooner than the next poll; started once registered. */
+  wake: Wake | null;
 }
+
+/** Rings `work` when there may be a job, `beat` when the dispatcher may want to say something; returns how to end it. */
+export type Wake = (bells: { work(): void; beat(): void }) => () => void;
 
 export interface RunSummary {
   claimed: number;

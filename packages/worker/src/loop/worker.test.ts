@@ -121,19 +121,24 @@ test('an idle worker polls ever more slowly, up to five seconds', async () => {
 
 test('a wake-up ends the pause of an idle worker at once', async () => {
   let ring = () => {};
+  let ended = false;
   const w = world({
-    wake: (r) => {
-      ring = r;
-      return () => {};
+    wake: ({ work }) => {
+      ring = work;
+      return () => {
+        ended = true;
+      };
     },
   });
-  void w.start();
+  const run = w.start();
   await w.clock.advance(60_000);
   const id = w.dispatcher.enqueue('code.build.test');
   ring();
   await w.clock.advance(0);
   assert.deepEqual(w.manual.started, [id]);
   w.stop.abort();
+  await run;
+  assert.equal(ended, true);
 });
 
 test('one beat carries all slots, at least every third of the lease', async () => {
@@ -253,6 +258,24 @@ test('a lease that someone else has taken stops the work and reports nothing', a
   assert.equal(w.calls('finish').length, 0);
   assert.equal(w.calls('release').length, 0);
   assert.equal(job.token, '12345');
+  w.stop.abort();
+});
+
+test('a hint to beat makes a cancellation arrive at once', async () => {
+  let beat = () => {};
+  const w = world({
+    wake: (bells) => {
+      beat = bells.beat;
+      return () => {};
+    },
+  });
+  const id = w.dispatcher.enqueue('code.build.test');
+  void w.start();
+  await w.clock.advance(3_000);
+  w.dispatcher.cancel(id);
+  beat();
+  await w.clock.advance(0);
+  assert.equal(w.manual.running.size, 0);
   w.stop.abort();
 });
 

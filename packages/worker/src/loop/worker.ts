@@ -19,17 +19,17 @@ export async function runLoops(setup: WorkerSetup): Promise<Result<RunSummary>> 
   const onStop = () => core.stop();
   if (setup.signal.aborted) onStop();
   setup.signal.addEventListener('abort', onStop, { once: true });
-  const unwake = setup.wake?.(() => core.work.ring());
   if (await register(core)) {
+    const unwake = setup.wake?.({ work: () => core.work.ring(), beat: () => core.news.ring() });
     const beating = beatLoop(core);
     const handingBack = handBack(core);
     await claimLoop(core);
     if (core.stopped.aborted) await handingBack;
     core.finish();
     await beating;
+    unwake?.();
   }
   setup.signal.removeEventListener('abort', onStop);
-  unwake?.();
   return core.fatal ? { ok: false, error: core.fatal } : { ok: true, value: { ...core.sum } };
 }
 
