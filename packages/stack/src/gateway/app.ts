@@ -4,6 +4,7 @@ import type { Keys } from '@cogo/client/stack_file.ts';
 import { mailFolder } from './mail_folder.ts';
 import type { GatewayConnection } from './open_connection.ts';
 import { FileStorageAdapter, ObjectTooLarge } from './storage_adapter.ts';
+import { unwrapUploadForm } from './storage_form.ts';
 
 export type Fetch = (request: Request) => Promise<Response>;
 
@@ -69,7 +70,7 @@ export function createGatewayApp(options: AppOptions): GatewayApp {
     return (request) => {
       const store: { failure?: unknown } = {};
       return failures.run(store, async () => {
-        const response = await handle(request);
+        const response = await handle(await unwrapUploadForm(request));
         return store.failure === undefined || response.status < 400
           ? response
           : storageFailure(store.failure);
