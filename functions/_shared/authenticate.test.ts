@@ -18,7 +18,12 @@ const rsa = await rsaKey('rsa-1');
 const stranger = await ecKey('ec-1');
 
 function setup(
-  options: { env?: Record<string, string>; keys?: TestKey[]; whoami?: () => unknown } = {},
+  options: {
+    fetch?: typeof fetch;
+    env?: Record<string, string>;
+    keys?: TestKey[];
+    whoami?: () => unknown;
+  } = {},
 ): AuthDeps {
   const plane = fakePlane({
     env: options.env ?? {},
@@ -29,6 +34,7 @@ function setup(
     rpc: plane.deps.rpc!,
     env: plane.deps.env!,
     now: () => NOW,
+    fetch: options.fetch ?? plane.deps.fetch!,
     keySet: remoteKeySet({
       url: 'http://supabase.test/jwks',
       now: () => NOW,
@@ -279,6 +285,25 @@ Deno.test('authenticate: an unreachable key server is unavailable, not unauthori
   const result = await authenticate(call(headers), { ...setup(), keySet });
   assert.ok(!result.ok && result.error.code === 'unavailable');
 });
+
+const withoutSecret = { SUPABASE_JWT_SECRET: '' };
+const asked: [string, () => Promise<Response>, string][] = [
+  [
+    'that knows it makes it that user',
+    async () => Response.json({ id: USER, role: 'authenticated' }),
+    `user:${USER}`,
+  ],
+  ['that refuses it makes it unauthorized', async () => new Response('no', { status: 401 }), 'unauthorized'],
+  ['in trouble makes it unavailable', async () => new Response('no', { status: 500 }), 'unavailable'],
+  ['that is down makes it unavailable', () => Promise.reject(new TypeError('down')), 'unavailable'],
+];
+for (const [name, answer, expected] of asked) {
+  Deno.test(`authenticate: a JWT whose secret is not at hand is asked of the Auth server, and one ${name}`, async () => {
+    const deps = setup({ env: withoutSecret, fetch: answer });
+    const result = await authenticate(call({ authorization: `Bearer ${await hs(user)}` }), deps);
+    assert.equal(result.ok ? result.value.id : result.error.code, expected);
+  });
+}
 
 const HMAC = { COGO_AGENT_HMAC_SECRET: 'agent-secret-0123456789' };
 const sign = async (timestamp: string, body: string, path = '/chat') =>

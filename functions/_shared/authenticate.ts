@@ -6,10 +6,11 @@
 //   x-cogo-token              project or worker token, asked of the database as the caller
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import { checkSignature } from './agent_signature.ts';
+import { askAuthServer } from './auth_server.ts';
 import { apiKeys, kindOfKey, type ApiKeys } from './api_keys.ts';
 import type { Deps } from './deps.ts';
 import type { KeySet } from './jwks.ts';
-import { looksLikeJwt, verifyJwt, type JwtProblem } from './jwt.ts';
+import { looksLikeJwt, verifyJwt, type JwtProblem, type JwtVerdict } from './jwt.ts';
 import { NOBODY, type Principal } from './principal.ts';
 
 export interface AuthRequest {
@@ -20,7 +21,7 @@ export interface AuthRequest {
   traceId: string;
 }
 
-export interface AuthDeps extends Pick<Deps, 'rpc' | 'now' | 'env'> {
+export interface AuthDeps extends Pick<Deps, 'rpc' | 'now' | 'env' | 'fetch'> {
   keySet: KeySet | undefined;
 }
 
@@ -137,11 +138,7 @@ async function proofOf(
   if (!looksLikeJwt(presented)) {
     return failure('unauthorized', `The key in ${where} is unknown or was revoked.`);
   }
-  const verdict = await verifyJwt(presented, {
-    secret: deps.env('SUPABASE_JWT_SECRET'),
-    keySet: deps.keySet,
-    now: deps.now(),
-  });
+  const verdict = await verdictOn(presented, keys, deps);
   if (!verdict.ok) return explain(verdict.problem, where);
   const { role, sub } = verdict.claims;
   if (role === 'anon') return ok({ role: 'anon' });
@@ -152,6 +149,18 @@ async function proofOf(
   return failure('unauthorized', `The token in ${where} is genuine but its role does not belong there.`);
 }
 
+async function verdictOn(token: string, keys: ApiKeys, deps: AuthDeps): Promise<JwtVerdict> {
+  const { keySet } = deps;
+  const verdict = await verifyJwt(token, {
+    secret: deps.env('SUPABASE_JWT_SECRET'),
+    keySet,
+    now: deps.now(),
+  });
+  const url = deps.env('SUPABASE_URL');
+  if (verdict.ok || verdict.problem !== 'algorithm_not_configured' || !url) return verdict;
+  return await askAuthServer(token, { url, apikey: keys.publishable[0] ?? '', fetch: deps.fetch });
+}
+
 const EXPLANATION: Record<JwtProblem, string> = {
   malformed: 'is not a well-formed JWT.',
   algorithm_refused: 'uses a signature algorithm that is not accepted (HS256, ES256 and RS256 are).',
@@ -160,7 +169,7 @@ const EXPLANATION: Record<JwtProblem, string> = {
   bad_signature: 'has a signature that does not match: it was not issued by this project or was altered.',
   expired: 'has expired. Sign in again or refresh the session.',
   not_yet_valid: 'is not valid yet. Check the clock of its issuer.',
-  key_set_unavailable: 'can not be checked: the key set of the Auth server can not be fetched. Retry.',
+  key_set_unavailable: 'can not be checked: the Auth server does not answer. Retry.',
 };
 
 function explain(problem: JwtProblem, where: string): Result<never> {

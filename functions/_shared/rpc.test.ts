@@ -14,7 +14,7 @@ const answers: [string, number, string, string, string][] = [
     400,
     '{"code":"CG020","message":"lease lost","hint":"Claim again"}',
     'lease_lost',
-    'lease lost Claim again',
+    'lease lost. Claim again',
   ],
   [
     'a JWT the gateway refuses is unauthorized',

@@ -139,7 +139,8 @@ export function errorFromDatabase(fields: DatabaseErrorFields): CogoError {
       ...(fields.code ? { sqlstate: fields.code } : {}),
     });
   }
-  const message = [fields.message ?? slug, fields.hint ?? ''].filter((part) => part !== '').join(' ');
+  const said = fields.message ?? slug;
+  const message = fields.hint ? `${said.replace(/[.\s]+$/, '')}. ${fields.hint}` : said;
   const details = own ? parseDetail(fields.detail) : undefined;
   return cogoError(slug, message, {
     ...(details === undefined ? {} : { details }),

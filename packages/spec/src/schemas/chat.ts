@@ -118,7 +118,7 @@ export const chat = operation({
   events: chatEvents,
   stream: true,
   idempotent: true,
-  rate: { capacity: 60, refill_per_s: 2 },
+  rate: { capacity: 120, refill_per_s: 10 },
   errors: ['not_found', 'not_configured', 'provider_error', 'quota_exceeded'],
 });
 
