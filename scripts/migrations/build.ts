@@ -13,7 +13,8 @@ export const FOUNDATION = 'supabase/migrations/20261121000000_foundation.sql';
 
 /** The text of the foundation migration; the same input gives the same bytes. */
 export function foundationText(files: SqlFile[]): string {
-  const head = '-- COGO foundation. Built from sql/ by scripts/migrations/build.ts: change the files there, not this one.\n';
+  const head =
+    '-- COGO foundation. Built from sql/ by scripts/migrations/build.ts: change the files there, not this one.\n';
   return head + files.map((file) => `\n-- ${file.path}\n${file.text.trimEnd()}\n`).join('');
 }
 

@@ -18,7 +18,8 @@ export function schemaFiles(root = ROOT): SqlFile[] {
   return DOMAINS.flatMap((domain) => {
     const names = readdirSync(join(root, 'sql', domain)).sort();
     for (const name of names) {
-      if (!/^\d{3}_[a-z0-9_]+\.sql$/.test(name)) throw new Error(`sql/${domain}/${name}: files are named NNN_name.sql`);
+      if (!/^\d{3}_[a-z0-9_]+\.sql$/.test(name))
+        throw new Error(`sql/${domain}/${name}: files are named NNN_name.sql`);
     }
     return names.map((name) => readSql(root, `sql/${domain}/${name}`));
   });

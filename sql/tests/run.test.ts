@@ -52,7 +52,9 @@ for (const { name, path } of behaviours()) {
 
 /** `domain/function: behaviour` and the file of each test; folders that start with an underscore or hold TypeScript are none. */
 function behaviours(): { name: string; path: string }[] {
-  const domains = readdirSync(FOLDER).filter((entry) => !/^_|\./.test(entry) && !existsSync(join(FOLDER, entry, 'fixture.ts')));
+  const domains = readdirSync(FOLDER).filter(
+    (entry) => !/^_|\./.test(entry) && !existsSync(join(FOLDER, entry, 'fixture.ts')),
+  );
   return domains.sort().flatMap((domain) =>
     readdirSync(join(FOLDER, domain))
       .sort()

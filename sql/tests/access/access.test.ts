@@ -27,12 +27,18 @@ for (const [fn, { args, expect }] of Object.entries(MATRIX)) {
       // 42501: the role has no EXECUTE, so the call never reached the function
       got.push(result.ok ? 'ok' : result.error.sqlstate === '42501' ? 'denied' : result.error.code);
     }
-    assert.deepEqual(Object.fromEntries(WHO.map((who, i) => [who, got[i]])), Object.fromEntries(WHO.map((who, i) => [who, expect.split(' ')[i]])));
+    assert.deepEqual(
+      Object.fromEntries(WHO.map((who, i) => [who, got[i]])),
+      Object.fromEntries(WHO.map((who, i) => [who, expect.split(' ')[i]])),
+    );
   });
 }
 
 test('an unknown project and a project of others answer alike', async () => {
-  const unknown = await f.rpc.stranger.call('search', { project_id: '00000000-0000-4000-8000-000000000000', query: {} });
+  const unknown = await f.rpc.stranger.call('search', {
+    project_id: '00000000-0000-4000-8000-000000000000',
+    query: {},
+  });
   const foreign = await f.rpc.stranger.call('search', { project_id: f.project, query: {} });
   assert.ok(!unknown.ok && !foreign.ok);
   assert.deepEqual([unknown.error.code, unknown.error.message], [foreign.error.code, foreign.error.message]);
@@ -52,11 +58,17 @@ test('a public project is readable by anybody and writable by its members only',
 test('a worker never gets a job of another project or of another executor', async () => {
   await f.service('enqueue', { project_id: f.project, jobs: [{ type: 'code.build.test' }] });
   for (const who of ['otherWorker', 'planWorker'] as const) {
-    assert.deepEqual(await f.rpc[who].call('claim', { executor_id: `try-${who}`, qty: 10 }), { ok: true, value: [] });
+    assert.deepEqual(await f.rpc[who].call('claim', { executor_id: `try-${who}`, qty: 10 }), {
+      ok: true,
+      value: [],
+    });
   }
   const mine = await f.rpc.worker.call<{ type: string }[]>('claim', { executor_id: 'try-worker', qty: 10 });
   assert.ok(mine.ok);
-  assert.deepEqual(mine.value.map((job) => job.type), ['code.build.test']);
+  assert.deepEqual(
+    mine.value.map((job) => job.type),
+    ['code.build.test'],
+  );
 });
 
 test('a worker of another project that knows job and token is told the lease is lost', async () => {
@@ -76,7 +88,11 @@ test('a worker cannot use an executor id registered in another project', async (
 });
 
 test('a revoked, an expired and an unknown token are refused everywhere, and never count as anonymous', async () => {
-  const made = await f.service<{ id: string; token: string }>('create_token', { project_id: f.project, kind: 'project', name: 'short' });
+  const made = await f.service<{ id: string; token: string }>('create_token', {
+    project_id: f.project,
+    kind: 'project',
+    name: 'short',
+  });
   await f.service('revoke_token', { id: made.id });
   const old = await f.service<{ id: string; token: string }>('create_token', {
     project_id: f.project,
@@ -84,7 +100,9 @@ test('a revoked, an expired and an unknown token are refused everywhere, and nev
     name: 'old',
     expires_in_seconds: 60,
   });
-  await f.place.sql(`update cogo.tokens set expires_at = now() - interval '1 second' where id = $1::uuid`, [old.id]);
+  await f.place.sql(`update cogo.tokens set expires_at = now() - interval '1 second' where id = $1::uuid`, [
+    old.id,
+  ]);
   for (const token of [made.token, old.token, `cogo_pt_${'x'.repeat(32)}`]) {
     const answer = await f.place.rpc('anon', undefined, { 'x-cogo-token': token }).call('list_projects');
     assert.ok(!answer.ok);
@@ -124,7 +142,15 @@ test('every table of cogo carries project_id, but those that belong to no projec
      order by 1`);
   assert.deepEqual(
     rows.map((row) => row.relname),
-    ['embedding_models', 'idempotency_keys', 'job_types', 'lanes', 'lex_postings', 'projects', 'rate_buckets'],
+    [
+      'embedding_models',
+      'idempotency_keys',
+      'job_types',
+      'lanes',
+      'lex_postings',
+      'projects',
+      'rate_buckets',
+    ],
   );
 });
 

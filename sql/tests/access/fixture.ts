@@ -3,7 +3,17 @@ import type { Rpc } from '@cogo/client/rpc.ts';
 import { openTestDatabase, type TestDatabase } from '@cogo/stack/testing.ts';
 
 /** Who calls. The project is private; strangers belong to another private project. */
-export const WHO = ['anon', 'stranger', 'otherWorker', 'planWorker', 'worker', 'viewer', 'editor', 'token', 'service'] as const;
+export const WHO = [
+  'anon',
+  'stranger',
+  'otherWorker',
+  'planWorker',
+  'worker',
+  'viewer',
+  'editor',
+  'token',
+  'service',
+] as const;
 export type Who = (typeof WHO)[number];
 
 export interface Fixture {
@@ -44,7 +54,12 @@ export async function openFixture(): Promise<Fixture> {
 
   const user = (sub: string) => place.rpc('authenticated', { sub, role: 'authenticated' });
   const bearer = async (project_id: string, kind: string, executor?: string) => {
-    const made = await service<{ token: string }>('create_token', { project_id, kind, name: 'test', ...(executor ? { executor } : {}) });
+    const made = await service<{ token: string }>('create_token', {
+      project_id,
+      kind,
+      name: 'test',
+      ...(executor ? { executor } : {}),
+    });
     return place.rpc('anon', undefined, { 'x-cogo-token': made.token });
   };
   const rpc: Record<Who, Rpc> = {
@@ -61,7 +76,12 @@ export async function openFixture(): Promise<Fixture> {
 
   let made = 0;
   const enqueue = async (job: Record<string, unknown>) =>
-    (await service<{ job_id: string }[]>('enqueue', { project_id: project, jobs: [{ type: 'code.debug', ...job }] }))[0]!.job_id;
+    (
+      await service<{ job_id: string }[]>('enqueue', {
+        project_id: project,
+        jobs: [{ type: 'code.debug', ...job }],
+      })
+    )[0]!.job_id;
   const held = async () => {
     const executor = `holder-${++made}`;
     await enqueue({ pin: executor });
@@ -74,17 +94,25 @@ export async function openFixture(): Promise<Fixture> {
     users,
     service,
     held,
-    run: async () => (await service<{ run_id: string }>('index_begin', { project_id: project, repo: `repo-${++made}` })).run_id,
+    run: async () =>
+      (await service<{ run_id: string }>('index_begin', { project_id: project, repo: `repo-${++made}` }))
+        .run_id,
     job: () => enqueue({ delay_s: 86_400 }),
     dead: async () => {
       const { job_id, token } = await held();
-      await service('fail', { failures: [{ job_id, token, error: { code: 'x', message: 'x' }, retryable: false }] });
+      await service('fail', {
+        failures: [{ job_id, token, error: { code: 'x', message: 'x' }, retryable: false }],
+      });
       return job_id;
     },
-    token: async () => (await service<{ id: string }>('create_token', { project_id: project, kind: 'project', name: 'spare' })).id,
+    token: async () =>
+      (await service<{ id: string }>('create_token', { project_id: project, kind: 'project', name: 'spare' }))
+        .id,
     trace: async () => {
       const trace_id = `trace-${++made}`;
-      await service('request_begin', { request: { trace_id, function: 'chat', principal: 'service', project_id: project } });
+      await service('request_begin', {
+        request: { trace_id, function: 'chat', principal: 'service', project_id: project },
+      });
       return trace_id;
     },
     session: async () =>

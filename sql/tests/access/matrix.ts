@@ -36,13 +36,19 @@ export const MATRIX: Record<string, Expectation> = {
     expect: 'unauthorized ok forbidden forbidden forbidden ok ok forbidden ok',
   },
   get_project: { args: (f) => ({ project: f.project }), expect: READ },
-  add_member: { args: (f) => ({ project_id: f.project, user_id: randomUUID(), role: 'viewer' }), expect: ADMIN },
+  add_member: {
+    args: (f) => ({ project_id: f.project, user_id: randomUUID(), role: 'viewer' }),
+    expect: ADMIN,
+  },
   remove_member: { args: (f) => ({ project_id: f.project, user_id: randomUUID() }), expect: ADMIN },
   create_token: { args: (f) => ({ project_id: f.project, kind: 'project', name: 'x' }), expect: ADMIN },
   list_tokens: { args: project, expect: ADMIN },
   revoke_token: { args: async (f) => ({ id: await f.token() }), expect: ADMIN },
   // http
-  request_begin: { args: (_f, who) => ({ request: { trace_id: `m-${who}`, function: 'x', principal: who } }), expect: SERVER },
+  request_begin: {
+    args: (_f, who) => ({ request: { trace_id: `m-${who}`, function: 'x', principal: who } }),
+    expect: SERVER,
+  },
   request_end: {
     args: (_f, who) => ({ request: { trace_id: `m-${who}`, function: 'x', principal: who, status: 200 } }),
     expect: SERVER,
@@ -64,7 +70,13 @@ export const MATRIX: Record<string, Expectation> = {
   get_chunks: { args: (f) => ({ project_id: f.project, ids: [1] }), expect: READ },
   // chat: a session is its owner's alone, whatever the role in the project
   chat_begin: {
-    args: (f) => ({ project_id: f.project, session_id: null, trace_id: 't', messages: [{ role: 'user', content: 'x' }], model: 'm' }),
+    args: (f) => ({
+      project_id: f.project,
+      session_id: null,
+      trace_id: 't',
+      messages: [{ role: 'user', content: 'x' }],
+      model: 'm',
+    }),
     expect: READ,
   },
   chat_end: {
@@ -77,7 +89,10 @@ export const MATRIX: Record<string, Expectation> = {
   },
   usage_summary: { args: project, expect: READ },
   // jobs
-  enqueue: { args: (f) => ({ project_id: f.project, jobs: [{ type: 'code.debug', delay_s: 86_400 }] }), expect: WRITE },
+  enqueue: {
+    args: (f) => ({ project_id: f.project, jobs: [{ type: 'code.debug', delay_s: 86_400 }] }),
+    expect: WRITE,
+  },
   claim: { args: (_f, who) => ({ executor_id: `e-${who}` }), expect: WORKER },
   beat: { args: (_f, who) => ({ executor_id: `e-${who}`, beats: [] }), expect: WORKER },
   finish: { args: async (f) => ({ results: [await f.held()] }), expect: WORKER },
