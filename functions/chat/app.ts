@@ -1,0 +1,65 @@
+import { chat, chatHistory, type ChatRequest } from '@cogo/spec/schemas/chat.ts';
+import type { Context, FrameStream, Reply } from '../_shared/context.ts';
+import { createApp, type CogoApp, type GivenDeps } from '../_shared/plane.ts';
+import { publicSpan } from '../rag/evidence.ts';
+import { capabilityFault, Conversation, ragSummary } from './conversation.ts';
+import { EMBEDDED } from './embedded.ts';
+import { pieces } from './pieces.ts';
+
+export function makeApp(deps: GivenDeps = {}): CogoApp {
+  return createApp({
+    name: 'chat',
+    deps,
+    configured: () => ({ answerer: EMBEDDED.provider, provider: false }),
+  })
+    .route(chat, (ctx) => {
+      const able = capabilityFault(ctx.body);
+      if (!able.ok) return ctx.failWith(able.error);
+      return ctx.wantsStream ? ctx.sse((stream) => streamAnswer(ctx, stream)) : answerAtOnce(ctx);
+    })
+    .route(chatHistory, async (ctx) => {
+      const { session_id, limit } = ctx.query;
+      const found = await ctx.db.call<{ messages: unknown[] }>(
+        'chat_history',
+        { session_id, lim: limit },
+        { signal: ctx.signal },
+      );
+      return found.ok ? ctx.ok({ session_id, messages: found.value.messages }) : ctx.failWith(found.error);
+    });
+}
+
+async function answerAtOnce(ctx: Context<ChatRequest>): Promise<Reply> {
+  const turn = new Conversation(ctx);
+  const session = await turn.open();
+  if (!session.ok) return ctx.failWith(session.error);
+  const found = await turn.retrieve();
+  if (!found.ok) return ctx.failWith(found.error);
+  const answered = turn.answer(found.value);
+  if (!answered.ok) return ctx.failWith(answered.error, { via: 'embedded' });
+  const closed = await turn.close(session.value, found.value, answered.value);
+  if (!closed.ok) return ctx.failWith(closed.error);
+  return ctx.ok({ ...closed.value, message: { role: 'assistant', content: closed.value.text } });
+}
+
+async function streamAnswer(ctx: Context<ChatRequest>, stream: FrameStream) {
+  const trace_id = ctx.traceId;
+  const turn = new Conversation(ctx);
+  const session = await turn.open();
+  if (!session.ok) return ctx.failWith(session.error);
+  const found = await turn.retrieve();
+  if (!found.ok) return ctx.failWith(found.error);
+  for (const [index, span] of found.value.items.entries()) {
+    if (!(await stream.send('rag.item', { trace_id, index, ...publicSpan(span) }))) return;
+  }
+  if (!(await stream.send('rag.done', { trace_id, ...ragSummary(found.value) }))) return;
+  const answered = turn.answer(found.value);
+  if (!answered.ok) return ctx.failWith(answered.error, { via: 'embedded' });
+  for (const [index, token] of pieces(answered.value.answer.text).entries()) {
+    if (!(await stream.send('llm.delta', { trace_id, index, token }))) return;
+  }
+  const closed = await turn.close(session.value, found.value, answered.value);
+  if (!closed.ok) return ctx.failWith(closed.error);
+  await stream.send('llm.done', { trace_id, ...closed.value });
+}
+
+export const app = makeApp();

@@ -1,0 +1,41 @@
+import { answerExtractive, type ExtractiveAnswer } from '@cogo/knowledge/answer/extractive.ts';
+import type { SearchAnswer } from '@cogo/knowledge/answer/search.ts';
+import type { Usage } from '@cogo/spec/schemas/evidence.ts';
+import { failure, ok, type Result } from '@cogo/spec/result.ts';
+import { groundingFault } from './grounded.ts';
+import { countWords } from './pieces.ts';
+
+export const EMBEDDED = {
+  provider: 'cogo-embedded',
+  mode: 'extractive',
+  model: 'cogo-extractive-v1',
+} as const;
+
+export interface EmbeddedAnswer {
+  answer: ExtractiveAnswer;
+  usage: Usage;
+}
+
+/** Answers from the evidence alone, without a model; refuses when nothing supports an answer. */
+export function answerEmbedded(question: string, found: SearchAnswer): Result<EmbeddedAnswer> {
+  const { items, lexicon } = found;
+  const answer = answerExtractive({ question, spans: items, ...(lexicon ? { lexicon } : {}) });
+  const fault = groundingFault(answer, items);
+  if (fault !== undefined) {
+    return failure(
+      'internal',
+      `The answer was withheld because it was not grounded: ${fault}. Report the trace id.`,
+    );
+  }
+  const prompt = countWords(question, ...items.map((item) => item.text));
+  const completion = countWords(answer.text);
+  return ok({
+    answer,
+    usage: {
+      prompt_tokens: prompt,
+      completion_tokens: completion,
+      total_tokens: prompt + completion,
+      cost_usd: 0,
+    },
+  });
+}

@@ -1,0 +1,71 @@
+import {
+  cancelJob,
+  enqueueJobs,
+  getJob,
+  getJobEvents,
+  listJobs,
+  redriveJob,
+  type Job,
+} from '@cogo/spec/schemas/jobs.ts';
+import { createApp, type CogoApp, type GivenDeps } from '../_shared/plane.ts';
+import { followJob, type JobEvent, resumePoint } from './follow_job.ts';
+
+export function makeApp(deps: GivenDeps = {}): CogoApp {
+  return createApp({ name: 'jobs', deps })
+    .route(enqueueJobs, async (ctx) => {
+      const { project_id } = ctx.body;
+      // A job without a trace of its own goes on in the trace of the request that made it.
+      const jobs = ctx.body.jobs.map((job) => ({ ...job, trace_id: job.trace_id ?? ctx.traceId }));
+      const made = await ctx.db.call<{ job_id: string; state: string; duplicate: boolean }[]>(
+        'enqueue',
+        { project_id, jobs },
+        { signal: ctx.signal },
+      );
+      if (!made.ok) return ctx.failWith(made.error);
+      ctx.emit('jobs.enqueued', { jobs: made.value });
+      const only = made.value.length === 1 ? made.value[0] : undefined;
+      return ctx.ok(
+        { jobs: made.value },
+        { status: 202, ...(only ? { headers: { location: `/jobs/${only.job_id}` } } : {}) },
+      );
+    })
+    .route(listJobs, async (ctx) => {
+      const { project_id, state, limit } = ctx.query;
+      const args = { project_id, state: state ?? null, lim: limit };
+      const found = await ctx.db.call<Job[]>('list_jobs', args, { signal: ctx.signal });
+      return found.ok ? ctx.ok({ jobs: found.value }) : ctx.failWith(found.error);
+    })
+    .route(getJob, async (ctx) => {
+      const found = await ctx.db.call<Job>(
+        'job_status',
+        { job_id: ctx.params.job_id },
+        { signal: ctx.signal },
+      );
+      return found.ok ? ctx.ok({ job: found.value }) : ctx.failWith(found.error);
+    })
+    .route(getJobEvents, async (ctx) => {
+      const { job_id } = ctx.params;
+      const after = resumePoint(ctx.lastEventId, ctx.query.after);
+      const job = await ctx.db.call<Job>('job_status', { job_id }, { signal: ctx.signal });
+      if (!job.ok) return ctx.failWith(job.error);
+      if (ctx.wantsStream) return ctx.sse((stream) => followJob(ctx, stream, job_id, after));
+      const events = await ctx.db.call<JobEvent[]>(
+        'job_events',
+        { job_id, after_id: after, lim: ctx.query.limit },
+        { signal: ctx.signal },
+      );
+      return events.ok ? ctx.ok({ events: events.value, job: job.value }) : ctx.failWith(events.error);
+    })
+    .route(cancelJob, async (ctx) => {
+      const { job_id } = ctx.params;
+      const done = await ctx.db.call<Record<string, unknown>>('cancel', { job_id }, { signal: ctx.signal });
+      return done.ok ? ctx.ok({ job: done.value }) : ctx.failWith(done.error);
+    })
+    .route(redriveJob, async (ctx) => {
+      const { job_id } = ctx.params;
+      const done = await ctx.db.call<Record<string, unknown>>('redrive', { job_id }, { signal: ctx.signal });
+      return done.ok ? ctx.ok({ job: done.value }) : ctx.failWith(done.error);
+    });
+}
+
+export const app = makeApp();

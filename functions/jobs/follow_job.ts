@@ -1,0 +1,68 @@
+// A job's events as a stream: polls, since the table is the truth and the broadcast only a hint.
+//   events after the last seen -> job final? -> one more look -> job.done -> end
+//                                     \-> wait, longer while nothing comes
+import type { Result } from '@cogo/spec/result.ts';
+import type { Job } from '@cogo/spec/schemas/jobs.ts';
+import type { Context, FailureReply, FrameStream } from '../_shared/context.ts';
+
+export interface JobEvent {
+  id: number | string;
+  kind: string;
+  data: unknown;
+  at: string;
+}
+
+const PAGE = 200;
+const SHORTEST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 2000;
+const FINAL = new Set(['succeeded', 'cancelled', 'dead']);
+
+/** Frames of the plane itself (meta, done) are numbered 1 and 2: those ids say nothing about events. */
+const PLANE_FRAMES = 2;
+
+/**
+ * The event id to go on after. `Last-Event-ID` counts before `after`, unless it is of a frame that was no event: then
+ * the client sees some events again, and misses none.
+ */
+export function resumePoint(lastEventId: string | undefined, after: string | undefined): string {
+  if (lastEventId !== undefined && /^\d{1,18}$/.test(lastEventId) && BigInt(lastEventId) > PLANE_FRAMES)
+    return lastEventId;
+  return after ?? '0';
+}
+
+export async function followJob(
+  ctx: Context,
+  stream: FrameStream,
+  jobId: string,
+  after: string,
+): Promise<FailureReply | void> {
+  const { db, signal, deps } = ctx;
+  let last: number | string = after;
+  let pause = SHORTEST_PAUSE_MS;
+  while (!signal.aborted) {
+    // The state is read before the events: when it is final, the events that follow are all there are.
+    const job = await db.call<Job>('job_status', { job_id: jobId }, { signal });
+    if (!job.ok) return ctx.failWith(job.error);
+    let seen = 0;
+    for (;;) {
+      const events: Result<JobEvent[]> = await db.call<JobEvent[]>(
+        'job_events',
+        { job_id: jobId, after_id: last, lim: PAGE },
+        { signal },
+      );
+      if (!events.ok) return ctx.failWith(events.error);
+      for (const event of events.value) {
+        last = event.id;
+        if (!(await stream.send('job.event', event, { id: String(event.id) }))) return;
+      }
+      seen += events.value.length;
+      if (events.value.length < PAGE) break;
+    }
+    if (FINAL.has(job.value.state)) {
+      await stream.send('job.done', job.value);
+      return;
+    }
+    pause = seen > 0 ? SHORTEST_PAUSE_MS : Math.min(pause * 2, LONGEST_PAUSE_MS);
+    await deps.wait(pause, signal);
+  }
+}
