@@ -132,6 +132,7 @@ export async function startStack(o: StackOptions): Promise<Result<Stack>> {
     ]);
     if (functions.ok && functions.value) closers.push(() => functions.value!.stop());
     if (database.ok) closers.push(() => database.value.connection.close());
+    o.signal?.throwIfAborted();
     if (!database.ok) return await fail(database.error);
     if (!functions.ok) return await fail(functions.error);
     await step('gateway', async () => {

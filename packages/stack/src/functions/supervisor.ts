@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
+import type { HostAddress } from '../gateway/functions_proxy.ts';
 import { choosePort, HOST } from '../place/ports.ts';
 import { denoArguments } from './permissions.ts';
 
@@ -39,11 +40,19 @@ export type HostEvent =
   | { kind: 'up'; pid: number; port: number }
   | { kind: 'down'; why: 'exit' | 'hang' | 'change' | 'stop'; code: number | null };
 
+export interface Wait {
+  signal?: AbortSignal;
+  /** Milliseconds; 5000 unless told. */
+  ms?: number;
+  /** A host that is known to be gone: only another one counts. */
+  not?: HostAddress;
+}
+
 export interface Supervisor {
   state(): HostState;
   pid(): number | undefined;
   /** Waits until the host is up, at most `ms`; `undefined` when it is not. */
-  address(signal?: AbortSignal, ms?: number): Promise<{ host: string; port: number } | undefined>;
+  address(wait?: Wait): Promise<HostAddress | undefined>;
   /** Whether the last host was ended because it hung. */
   endedByHang(): boolean;
   onEvent(listener: (event: HostEvent) => void): () => void;
@@ -59,7 +68,7 @@ const STOP_MS = 3_000;
 export async function superviseFunctions(options: SupervisorOptions): Promise<Result<Supervisor>> {
   const host = new HostSupervisor(options);
   host.start();
-  const address = await host.address(undefined, START_MS);
+  const address = await host.address({ ms: START_MS });
   if (address) return ok(host);
   const lines = host.lastLines();
   await host.stop();
@@ -81,6 +90,7 @@ class HostSupervisor implements Supervisor {
   #early = 0;
   #ending: 'hang' | 'change' | 'stop' | undefined;
   #hung = false;
+  #steady = false;
   #timer: NodeJS.Timeout | undefined;
   #pinger: NodeJS.Timeout | undefined;
 
@@ -114,9 +124,12 @@ class HostSupervisor implements Supervisor {
     void this.#spawn();
   }
 
-  address(signal?: AbortSignal, ms = 5_000): Promise<{ host: string; port: number } | undefined> {
-    const current = () => (this.#state === 'up' ? { host: HOST, port: this.#port } : undefined);
-    if (this.#state === 'up' || this.#state === 'stopped') return Promise.resolve(current());
+  address(wait: Wait = {}): Promise<HostAddress | undefined> {
+    const { signal, ms = 5_000, not } = wait;
+    const current = () =>
+      this.#state === 'up' && this.#port !== not?.port ? { host: HOST, port: this.#port } : undefined;
+    const now = current();
+    if (now || this.#state === 'stopped') return Promise.resolve(now);
     return new Promise((resolve) => {
       const done = () => {
         clearTimeout(timer);
@@ -153,7 +166,9 @@ class HostSupervisor implements Supervisor {
     this.#state = 'starting';
     this.#ending = undefined;
     const options = this.#options;
-    const { port } = await choosePort(0, new Set());
+    let { port } = await choosePort(0, new Set());
+    // Another port than the last one: who was refused there waits for a host that listens elsewhere.
+    while (port === this.#port) ({ port } = await choosePort(0, new Set()));
     // stop() may have come meanwhile.
     if ((this.#state as HostState) !== 'starting') return;
     const env: Record<string, string> = {
@@ -188,6 +203,7 @@ class HostSupervisor implements Supervisor {
     if (this.#state === 'starting' && line.startsWith('{"event":"listening"')) {
       clearTimeout(this.#timer);
       this.#state = 'up';
+      this.#hung = false;
       this.#upAt = Date.now();
       this.#ping(Date.now());
       this.#note(line);
@@ -208,7 +224,8 @@ class HostSupervisor implements Supervisor {
     clearTimeout(this.#timer);
     clearTimeout(this.#pinger);
     const why = this.#ending ?? 'exit';
-    const steady = this.#state === 'up' && Date.now() - this.#upAt >= STEADY_MS;
+    const steady = this.#steady || (this.#state === 'up' && Date.now() - this.#upAt >= STEADY_MS);
+    this.#steady = false;
     this.#child = undefined;
     this.#hung = why === 'hang';
     if (why === 'stop') {
@@ -230,6 +247,9 @@ class HostSupervisor implements Supervisor {
     if (!this.#child || this.#ending === 'stop') return;
     this.#ending = why;
     if (why === 'hang') this.#hung = true;
+    // Who comes from now on waits for the next host.
+    this.#steady = this.#state === 'up' && Date.now() - this.#upAt >= STEADY_MS;
+    this.#state = 'waiting';
     // A blocked host handles no signal.
     this.#child.kill(why === 'hang' ? 'SIGKILL' : 'SIGTERM');
   }

@@ -2,9 +2,14 @@ import { Agent, type IncomingMessage, request as httpRequest, type ServerRespons
 import { cogoError, type CogoError } from '@cogo/spec/errors.ts';
 import { writeFailure } from './failure_answer.ts';
 
+export interface HostAddress {
+  host: string;
+  port: number;
+}
+
 export interface FunctionsTarget {
-  /** Where the functions host listens; `undefined` while it starts again. Waits for it a little. */
-  address(signal: AbortSignal): Promise<{ host: string; port: number } | undefined>;
+  /** Where the functions host listens; waits a little while it starts again. `not` is a host that is known to be gone. */
+  address(wait: { signal: AbortSignal; not?: HostAddress }): Promise<HostAddress | undefined>;
   /** Why the host went away while it served a request, if it is known to have hung. */
   endedByHang(): boolean;
 }
@@ -33,29 +38,51 @@ const HOP = new Set([
  * request; a function that does not answer gets 504, a host that is starting 503, one that died meanwhile 502.
  */
 export function createFunctionsProxy(options: ProxyOptions) {
-  const agent = new Agent({ keepAlive: true, maxSockets: 256 });
-  const handle = async (request: IncomingMessage, response: ServerResponse) => {
+  const { target, timeoutMs } = options;
+  // No kept connections: a refused one then means that the request never reached a function and may be sent again.
+  const agent = new Agent({ keepAlive: false });
+
+  const handle = async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    dead?: HostAddress,
+  ): Promise<void> => {
     const gone = new AbortController();
-    response.once('close', () => gone.abort());
-    const address = await options.target.address(gone.signal);
+    const leave = () => gone.abort();
+    response.once('close', leave);
+    const address = await target.address({ signal: gone.signal, ...(dead ? { not: dead } : {}) });
+    response.off('close', leave);
     if (gone.signal.aborted) return;
-    if (!address) {
-      return writeFailure(request, response, RESTARTING);
-    }
+    if (!address) return writeFailure(request, response, RESTARTING);
+    forward(request, response, address);
+  };
+
+  const forward = (request: IncomingMessage, response: ServerResponse, address: HostAddress) => {
     const upstream = httpRequest({
-      ...address,
+      host: address.host,
+      port: address.port,
       agent,
       method: request.method ?? 'GET',
       path: (request.url ?? '/').slice(PREFIX.length),
       headers: { ...endToEnd(request.headers), ...forwarded(request) },
     });
+    let delivered = false;
+    let left = false;
     const timer = setTimeout(() => {
-      writeFailure(request, response, slow(options.timeoutMs));
+      writeFailure(request, response, slow(timeoutMs));
       upstream.destroy();
-    }, options.timeoutMs);
-    response.once('close', () => {
+    }, timeoutMs);
+    const leave = () => {
+      left = true;
       clearTimeout(timer);
       upstream.destroy();
+    };
+    response.once('close', leave);
+    upstream.once('socket', (socket) => {
+      socket.once('connect', () => {
+        delivered = true;
+        request.pipe(upstream);
+      });
     });
     upstream.once('response', (answer) => {
       clearTimeout(timer);
@@ -67,12 +94,14 @@ export function createFunctionsProxy(options: ProxyOptions) {
     });
     upstream.once('error', () => {
       clearTimeout(timer);
-      if (gone.signal.aborted) return;
-      writeFailure(request, response, options.target.endedByHang() ? HUNG : DIED);
+      response.off('close', leave);
+      if (left) return;
+      if (!delivered) return void handle(request, response, address);
+      writeFailure(request, response, target.endedByHang() ? HUNG : DIED);
     });
-    request.pipe(upstream);
     request.once('error', () => upstream.destroy());
   };
+
   return {
     handle: (request: IncomingMessage, response: ServerResponse) => void handle(request, response),
     close: () => agent.destroy(),
