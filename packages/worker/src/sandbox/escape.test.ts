@@ -3,6 +3,9 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { monotonicClock } from '../clock.ts';
+import { openCgroup } from './cgroup.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
 import { bubblewrap, run as runIn, temporaryFolder, temporaryWorkspace } from './testing.ts';
 
 const { skip } = bubblewrap;
@@ -11,8 +14,16 @@ const run = (...args: Parameters<typeof runIn> extends [unknown, ...infer Rest] 
 const sh = (script: string) => ['/bin/sh', '-c', script];
 const node = (script: string) => [process.execPath, '-e', script];
 
-function attempt(name: string, body: (t: TestContext) => Promise<void>) {
-  test(`sandbox: ${name}${skip ? ` (skipped: ${skip})` : ''}`, { skip }, body);
+function attempt(name: string, body: (t: TestContext) => Promise<void>, why: string | false = skip) {
+  test(`sandbox: ${name}${why ? ` (skipped: ${why})` : ''}`, { skip: why }, body);
+}
+
+/** RLIMIT_NPROC does not bind root: without a control group a fork bomb would take the machine down before it is named. */
+function unboundRoot(): string | false {
+  if (process.getuid?.() !== 0) return false;
+  const group = openCgroup(`probe-${process.pid}`, DEFAULT_LIMITS);
+  void group?.remove(monotonicClock);
+  return group ? false : 'runs as root and no control group can be made';
 }
 
 attempt('a file of the host outside the system folders is not there', async (t) => {
@@ -153,6 +164,18 @@ attempt('it has no capabilities, no new privileges and no further user namespace
   );
   assert.match(got.stdout.text, /CapPrm:\t0+\nCapEff:\t0+\nCapBnd:\t0+\nNoNewPrivs:\t1\n1000\n$/);
 });
+
+attempt(
+  'a fork bomb is ended and named',
+  async (t) => {
+    const got = await run(temporaryWorkspace(t), sh('bomb() { bomb | bomb & sleep 1000; }; bomb'), {
+      limits: { processes: 64 },
+    });
+    assert.equal(got.violation, 'processes');
+    assert.ok(got.peak!.processes <= 64 * 8, `${got.peak!.processes} processes`);
+  },
+  skip || unboundRoot(),
+);
 
 attempt('dependencies bound read-only can be read and not changed', async (t) => {
   const modules = join(temporaryFolder(t), 'node_modules');

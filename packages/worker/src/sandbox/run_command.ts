@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { monotonicClock, type Clock } from '../clock.ts';
+import { openCgroup } from './cgroup.ts';
 import { folderBytes, freeBytes } from './disk.ts';
 import { MARK } from './environment.ts';
 import type { Limits, Violation } from './limits.ts';
@@ -71,7 +72,9 @@ export async function runCommand(
     return result(null, null);
   }
 
-  const child = spawn(launch.file, launch.args, {
+  const group = openCgroup(mark, command.limits);
+  const { file, args } = group?.wrap(launch.file, launch.args) ?? launch;
+  const child = spawn(file, args, {
     cwd: launch.cwd,
     env: launch.env,
     detached: true,
@@ -111,6 +114,12 @@ export async function runCommand(
   child.once('close', () => closed.abort());
   if (!('error' in exit) && !isClosed(child)) await clock.sleep(PIPE_GRACE_MS, closed.signal);
   for (const stream of child.stdio) stream?.destroy();
+  const outOfMemory = group?.outOfMemory() ?? false;
+  if (group?.refusedTasks()) {
+    violation ??= 'processes';
+    detail ??= `tried to have more than ${command.limits.processes * 8} processes and threads`;
+  }
+  await group?.remove(clock);
 
   if ('error' in exit) {
     violation ??= exit.error.code === 'ENOENT' && !launch.status ? 'command_not_found' : 'sandbox_failed';
@@ -121,6 +130,10 @@ export async function runCommand(
   if (ended.failed && violation === null) {
     violation = 'sandbox_failed';
     detail = stderr.read(2_000).text.trim().split('\n').at(-1) ?? null;
+  }
+  if (violation === null && outOfMemory) {
+    violation = 'memory';
+    detail = `used more than ${command.limits.memoryBytes} bytes of memory`;
   }
   if (violation === null && ended.signal === 'SIGXCPU') {
     violation = 'cpu_time';
