@@ -48,3 +48,28 @@ Deno.test('a position is told as line and column from 1', () => {
   assert.deepEqual(lineAndColumn('ab\ncd', 0), { line: 1, column: 1 });
   assert.deepEqual(lineAndColumn('ab\ncd', 4), { line: 2, column: 2 });
 });
+
+Deno.test('it agrees with JSON.parse on texts with something changed', () => {
+  const text = '{"a": [1, -2.5e+10, true, null, "q\\"\\u00e9"], "b": {"c": {}}, "d": [[]]}';
+  const alphabet = '{}[]",:0-.eE\\utfn \n\u0001x';
+  let seed = 7;
+  const next = (limit: number) => {
+    seed = (seed * 1103515245 + 12345) % 2147483648;
+    return seed % limit;
+  };
+  for (let round = 0; round < 5000; round++) {
+    const at = next(text.length);
+    const changed = text.slice(0, at) + alphabet[next(alphabet.length)] + text.slice(at + next(3));
+    const offset = jsonErrorOffset(changed);
+    let parses = true;
+    try {
+      JSON.parse(changed);
+    } catch {
+      parses = false;
+    }
+    if (parses) assert.equal(offset, changed.length, changed);
+    // Up to the error the text could still have become JSON.
+    else assert.equal(jsonErrorOffset(changed.slice(0, offset)), offset, changed);
+    if (offset < changed.length) assert.equal(parses, false, changed);
+  }
+});

@@ -3,9 +3,7 @@
 // (CORS and the trace id come before it, in plane.ts.)
 import type { z } from 'zod';
 import { cogoError, type CogoError } from '@cogo/spec/errors.ts';
-import { successEnvelope } from '@cogo/spec/envelope.ts';
 import { ok, type Result } from '@cogo/spec/result.ts';
-import { framesAfter } from '@cogo/spec/sse.ts';
 import {
   begin,
   checkIdempotencyKey,
@@ -15,7 +13,7 @@ import {
   type StoredResponse,
 } from './begin.ts';
 import { Bus } from './bus.ts';
-import { Context, type FailureReply, type Handler, type Reply, type StreamReply } from './context.ts';
+import { Context, type Handler, type Reply, type StreamReply } from './context.ts';
 import type { Deps } from './deps.ts';
 import type { KeySet } from './jwks.ts';
 import { prepare, type Arrival, type Prepared, type Route } from './prepare.ts';
@@ -24,8 +22,8 @@ import { projectIdOf, sessionIdOf, type ProjectAccess } from './project_access.t
 import { bucketOf, DEFAULT_RATE, rateHeaders, type MemoryBuckets } from './rate.ts';
 import { endRequest, snapshotOf, type Ending } from './record.ts';
 import { redact } from './redact.ts';
-import { failureResponse, jsonResponse } from './respond.ts';
-import { replayBody, STREAM_HEADERS, streamBody } from './stream.ts';
+import { failureResponse, replayResponse, replyResponse } from './respond.ts';
+import { STREAM_HEADERS, streamBody } from './stream.ts';
 
 /** What the requests of one function share. */
 export interface Shared {
@@ -270,7 +268,7 @@ class Run {
   }
 
   private async finish(reply: Exclude<Reply, StreamReply>, context?: Context): Promise<Response> {
-    const response = this.responseOf(reply);
+    const response = replyResponse(reply, this.traceId, this.allHeaders({}));
     const error = !(reply instanceof Response) && reply.kind === 'failure' ? reply.error : undefined;
     const payload = !(reply instanceof Response) && reply.kind === 'json' ? reply.payload : undefined;
     // A retry of what may succeed later must execute; anything else would come out the same way again.
@@ -283,47 +281,16 @@ class Run {
     return response;
   }
 
-  private responseOf(reply: Exclude<Reply, StreamReply>): Response {
-    if (reply instanceof Response) {
-      const response = new Response(reply.body, reply);
-      for (const [name, value] of Object.entries(this.allHeaders({}))) {
-        if (!response.headers.has(name)) response.headers.set(name, value);
-      }
-      return response;
-    }
-    if (reply.kind === 'failure') return this.failure(reply);
-    const text = JSON.stringify(successEnvelope(this.traceId, reply.payload));
-    return jsonResponse(text, reply.status, this.allHeaders(reply.headers));
-  }
-
-  private failure({ error, via, headers }: FailureReply): Response {
-    const response = failureResponse(error, this.traceId, via, this.allHeaders(headers));
-    if (error.code === 'unauthorized') response.headers.set('www-authenticate', 'Bearer realm="cogo"');
-    const soon = error.status === 429 || (error.code === 'idempotency_conflict' && error.retryable);
-    if (soon && !response.headers.has('retry-after')) response.headers.set('retry-after', '1');
-    return response;
-  }
-
   /** A request refused before its handler. When nothing was begun, there is nothing to end but the log line. */
   private refuse(error: CogoError): Response {
     this.record({ status: error.status, error });
-    return this.failure({ kind: 'failure', error, via: error.sqlstate ? 'postgres' : 'edge', headers: {} });
+    return failureResponse(error, this.traceId, error.sqlstate ? 'postgres' : 'edge', this.allHeaders({}));
   }
 
   private replay(stored: StoredResponse): Response {
-    const isStream = stored.content_type.startsWith('text/event-stream');
-    const headers = {
-      ...this.headers,
-      ...(isStream ? STREAM_HEADERS : { 'cache-control': 'no-store' }),
-      ...stored.headers,
-      'content-type': stored.content_type,
-      'idempotency-replayed': 'true',
-    };
-    const last = this.arrival.request.headers.get('last-event-id');
-    const body = isStream && last !== null ? framesAfter(stored.body, last) : stored.body;
     this.over = true;
     this.log(stored.status, undefined, { replayed: true });
-    return new Response(isStream ? replayBody(body, this.deps) : body, { status: stored.status, headers });
+    return replayResponse(stored, this.headers, this.arrival.request.headers.get('last-event-id'), this.deps);
   }
 
   private record(end: Ending): void {
