@@ -272,7 +272,7 @@ Deno.test('a client that leaves midway ends the work: trace failed, key freed, n
   assert.equal(plane.keys.size, 0);
   assert.deepEqual(chats.usage, []);
   const failed = plane.events.find((event) => event.event_type === 'chat.failed');
-  assert.equal((failed?.payload as { code: string }).code, 'aborted');
+  assert.equal((failed!.payload as { code: string }).code, 'aborted');
 });
 
 Deno.test('a search that fails is said in the stream, and the key may be used again', async () => {

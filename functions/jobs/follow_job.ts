@@ -35,7 +35,7 @@ export async function followJob(
   stream: FrameStream,
   jobId: string,
   after: string,
-): Promise<FailureReply | void> {
+): Promise<FailureReply | undefined> {
   const { db, signal, deps } = ctx;
   let last: number | string = after;
   let pause = SHORTEST_PAUSE_MS;
@@ -53,16 +53,17 @@ export async function followJob(
       if (!events.ok) return ctx.failWith(events.error);
       for (const event of events.value) {
         last = event.id;
-        if (!(await stream.send('job.event', event, { id: String(event.id) }))) return;
+        if (!(await stream.send('job.event', event, { id: String(event.id) }))) return undefined;
       }
       seen += events.value.length;
       if (events.value.length < PAGE) break;
     }
     if (FINAL.has(job.value.state)) {
       await stream.send('job.done', job.value);
-      return;
+      return undefined;
     }
     pause = seen > 0 ? SHORTEST_PAUSE_MS : Math.min(pause * 2, LONGEST_PAUSE_MS);
     await deps.wait(pause, signal);
   }
+  return undefined;
 }

@@ -13,14 +13,7 @@ interface TraceRow {
   started_at: string | null;
   finished_at: string | null;
   duration_ms: number | null;
-  events: {
-    id?: number;
-    event_type: string;
-    source: string;
-    payload: unknown;
-    ts?: string;
-    created_at?: string;
-  }[];
+  events: unknown[];
   output: unknown;
   error: unknown;
 }
@@ -41,7 +34,7 @@ export function makeApp(deps: GivenDeps = {}): CogoApp {
       started_at: row.started_at,
       finished_at: row.finished_at,
       duration_ms: row.duration_ms,
-      events: events.map(({ ts, created_at, ...event }) => ({ ...event, created_at: created_at ?? ts })),
+      events,
       output: row.output ?? null,
       error: row.error ?? null,
     };
