@@ -166,6 +166,16 @@ export function workerLinkConformance(
     assert.deepEqual(value(await link.beat([])), []);
   });
 
+  it('text that jsonb cannot hold costs neither a beat nor a result', async (world, link) => {
+    const jobId = await world.enqueue();
+    const [job] = await claim(link);
+    const odd = 'a\0b \ud83d end \udc00';
+    const lease = { jobId, token: job!.token };
+    assert.equal(value(await link.beat([{ ...lease, log: odd, progress: { odd } }]))[0]!.verdict, 'ok');
+    assert.equal(value(await link.finish([{ ...lease, result: { odd, list: [odd] } }]))[0]!.verdict, 'ok');
+    assert.equal((await world.state(jobId)).state, 'succeeded');
+  });
+
   it('a lease that ran out is lost to its old holder in every verb', async (world, link) => {
     const jobId = await world.enqueue();
     const [old] = await claim(link);

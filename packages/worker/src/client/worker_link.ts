@@ -1,5 +1,6 @@
 import type { Rpc } from '@cogo/client/rpc.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
+import { storable } from './storable.ts';
 
 /** A lease on one attempt of a job. `token` fences every later call: it is unique per attempt and never reused. */
 export interface ClaimedJob {
@@ -89,7 +90,7 @@ export function rpcWorkerLink(rpc: Rpc, executorId: string): WorkerLink {
     fn: string,
     args: Record<string, unknown>,
     o?: CallOptions,
-  ): Promise<Result<Settled[]>> => rows(fn, await rpc.call(fn, args, o), settledRow);
+  ): Promise<Result<Settled[]>> => rows(fn, await rpc.call(fn, storable(args), o), settledRow);
   return {
     executorId,
     register: async (info, o) => {
@@ -113,7 +114,11 @@ export function rpcWorkerLink(rpc: Rpc, executorId: string): WorkerLink {
         ...(progress === undefined ? {} : { progress }),
         ...(log === undefined ? {} : { log }),
       }));
-      return rows('beat', await rpc.call('beat', { executor_id: executorId, beats: sent }, o), beatRow);
+      return rows(
+        'beat',
+        await rpc.call('beat', { executor_id: executorId, beats: storable(sent) }, o),
+        beatRow,
+      );
     },
     finish: (results, o) =>
       settle(

@@ -24,7 +24,9 @@ export async function beatLoop(core: Core): Promise<void> {
         else slot?.stop(verdict);
       }
     } else {
-      for (const [i, slot] of slots.entries()) slot.putBack(news[i]!);
+      // News that was refused itself must not keep the lease from being renewed.
+      const kept = ['unavailable', 'timeout', 'aborted'].includes(got.error.code);
+      if (kept) for (const [i, slot] of slots.entries()) slot.putBack(news[i]!);
       if (isFatal(got.error)) core.end(got.error);
       else if (failures++ === 0)
         log('warn', `could not beat: ${got.error.message}`, { code: got.error.code });

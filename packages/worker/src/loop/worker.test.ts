@@ -198,6 +198,23 @@ test('without an acknowledged beat the work is stopped at 80 % of the lease, bef
   w.stop.abort();
 });
 
+test('news that the dispatcher refuses does not cost the lease', async () => {
+  const w = world({}, (link) => ({
+    ...link,
+    beat: (beats, o) =>
+      beats.some((beat) => beat.log !== undefined)
+        ? Promise.resolve({ ok: false, error: cogoError('internal', 'cannot store this') })
+        : link.beat(beats, o),
+  }));
+  const id = w.dispatcher.enqueue('code.build.test');
+  void w.start();
+  await w.clock.advance(1_000);
+  w.manual.running.get(id)!.context.say('poison');
+  await w.clock.advance(60_000);
+  assert.equal(w.manual.running.size, 1);
+  w.stop.abort();
+});
+
 test('a gateway that hangs instead of failing is fenced just the same', async () => {
   let hang = false;
   const w = world({}, (link) => ({
