@@ -1,23 +1,17 @@
--- cogo.expire_leases: takes back up to lim leases that ran out: cancelled where that was asked for, dead (lease_lost) at the third
--- loss, else queued again. Returns {expired, dead}.
-create function cogo.expire_leases(lim int)
+-- cogo.expire_leases: takes back leases that ran out, of jobs the caller has locked with lock_jobs: cancelled where that was asked for,
+-- dead (lease_lost) at the third loss, else queued again. Returns {expired, dead}.
+create function cogo.expire_leases(late uuid[])
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 declare
   max_losses constant int := 3;
-  late   uuid[];
   job    cogo.jobs;
   again  uuid[] := '{}';
   ended  uuid[] := '{}';
   buried int := 0;
 begin
-  late := array(select j.id from cogo.jobs j where j.state = 'running' and j.lease_until < clock_timestamp() order by j.id limit lim);
-  if cardinality(late) = 0 then
-    return jsonb_build_object('expired', 0, 'dead', 0);
-  end if;
-  perform cogo.lock_jobs(late);
   for job in
     select j.* from cogo.jobs j
      where j.id = any (late) and j.state = 'running' and j.lease_until < clock_timestamp() order by j.id

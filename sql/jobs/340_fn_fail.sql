@@ -37,7 +37,7 @@ begin
         perform cogo.bury_job(job.id, 'exhausted_retries', 'exhausted_retries', error);
       else
         delay := coalesce(
-          greatest((item.body ->> 'retry_after_s')::double precision, 0),
+          least(greatest((item.body ->> 'retry_after_s')::double precision, 0), 2592000),
           random() * least(60, 0.5 * power(2, job.failures - 1)));
         update cogo.jobs j
            set state = 'scheduled', run_at = clock_timestamp() + make_interval(secs => delay), lease_token = null, lease_until = null

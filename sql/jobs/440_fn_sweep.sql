@@ -9,6 +9,7 @@ set search_path = ''
 as $$
 declare
   lapsed   jsonb;
+  late     uuid[];
   due      uuid[];
   promoted int;
   resent   int;
@@ -17,10 +18,12 @@ begin
   if not pg_try_advisory_xact_lock(hashtextextended('cogo.sweep', 0)) then
     return jsonb_build_object('skipped', true);
   end if;
-  lapsed := cogo.expire_leases(500);
+  late := array(select j.id from cogo.jobs j where j.state = 'running' and j.lease_until < clock_timestamp() order by j.id limit 500);
   due := array(select j.id from cogo.jobs j where j.state = 'scheduled' and j.run_at <= clock_timestamp() order by j.run_at limit 1000);
-  perform cogo.lock_jobs(due);
-  -- again under the lock: one of them may have been cancelled or started meanwhile
+  -- one pass over all locks, in their order: taking the second set while holding the first could meet a finish in a circle
+  perform cogo.lock_jobs(late || due);
+  lapsed := cogo.expire_leases(late);
+  -- again under the lock: one of them may have been cancelled meanwhile
   due := array(select j.id from cogo.jobs j where j.id = any (due) and j.state = 'scheduled' and j.run_at <= clock_timestamp());
   perform cogo.admit_jobs(due);
   promoted := cogo.fill_slots(200);

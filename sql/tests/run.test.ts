@@ -13,6 +13,7 @@ import { EXTENSIONS } from '@cogo/stack/database/pglite.ts';
 import { applyShims, readShims } from '@cogo/stack/database/shims.ts';
 import { splitSql } from '@cogo/stack/database/split_sql.ts';
 import { openTestDatabase } from '@cogo/stack/testing.ts';
+import { DOMAINS } from '../../scripts/migrations/sources.ts';
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 const MIGRATIONS = fileURLToPath(new URL('../../supabase/migrations', import.meta.url));
@@ -50,12 +51,10 @@ for (const { name, path } of behaviours()) {
   });
 }
 
-/** `domain/function: behaviour` and the file of each test; folders that start with an underscore or hold TypeScript are none. */
+/** `domain/function: behaviour` and the file of each test. */
 function behaviours(): { name: string; path: string }[] {
-  const domains = readdirSync(FOLDER).filter(
-    (entry) => !/^_|\./.test(entry) && !existsSync(join(FOLDER, entry, 'fixture.ts')),
-  );
-  return domains.sort().flatMap((domain) =>
+  const domains = DOMAINS.filter((domain) => existsSync(join(FOLDER, domain)));
+  return domains.flatMap((domain) =>
     readdirSync(join(FOLDER, domain))
       .sort()
       .flatMap((fn) =>

@@ -471,18 +471,42 @@ revoke all on function cogo_api.create_project(text, text, text) from public;
 grant execute on function cogo_api.create_project(text, text, text) to anon, authenticated, service_role;
 
 -- sql/core/220_fn_list_projects.sql
--- cogo_api.list_projects: the projects the caller can read, newest first, at most 500.
+-- cogo_api.list_projects: the projects the caller belongs to (all of them for the server), and the public ones; newest first, the
+-- caller's own before others', at most 500.
 create function cogo_api.list_projects()
 returns jsonb
-language sql
+language plpgsql
 stable
 security definer
 set search_path = ''
 as $$
-  select coalesce(jsonb_agg(cogo.project_json(p, r.role) order by p.created_at desc, p.id), '[]')
-    from (select * from cogo.projects order by created_at desc, id limit 500) p
-    cross join lateral (select cogo.role_in(p.id) as role) r
-   where r.role is not null
+declare
+  who record := cogo.identity();
+begin
+  return coalesce((
+    select jsonb_agg(cogo.project_json(p, mine.role) order by mine.own desc, p.created_at desc, p.id)
+      from (
+        select x.id, x.role, x.own
+          from (
+            select q.id, 'service' as role, true as own, q.created_at from cogo.projects q where who.kind = 'service'
+            union all
+            select m.project_id, m.role, true, q.created_at
+              from cogo.project_members m join cogo.projects q on q.id = m.project_id
+             where who.kind = 'user' and m.user_id = who.user_id
+            union all
+            select q.id, case who.kind when 'worker' then 'worker' else 'editor' end, true, q.created_at
+              from cogo.projects q where who.kind in ('token', 'worker') and q.id = who.project_id
+            union all
+            select q.id, 'viewer', false, q.created_at
+              from cogo.projects q
+             where who.kind <> 'service' and q.visibility = 'public' and q.id is distinct from who.project_id
+               and not exists (select from cogo.project_members m where m.project_id = q.id and m.user_id = who.user_id)
+          ) x
+         order by x.own desc, x.created_at desc, x.id
+         limit 500
+      ) mine
+      join cogo.projects p on p.id = mine.id), '[]');
+end
 $$;
 revoke all on function cogo_api.list_projects() from public;
 grant execute on function cogo_api.list_projects() to anon, authenticated, service_role;
@@ -3248,26 +3272,20 @@ as $$
 $$;
 
 -- sql/jobs/280_fn_expire_leases.sql
--- cogo.expire_leases: takes back up to lim leases that ran out: cancelled where that was asked for, dead (lease_lost) at the third
--- loss, else queued again. Returns {expired, dead}.
-create function cogo.expire_leases(lim int)
+-- cogo.expire_leases: takes back leases that ran out, of jobs the caller has locked with lock_jobs: cancelled where that was asked for,
+-- dead (lease_lost) at the third loss, else queued again. Returns {expired, dead}.
+create function cogo.expire_leases(late uuid[])
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 declare
   max_losses constant int := 3;
-  late   uuid[];
   job    cogo.jobs;
   again  uuid[] := '{}';
   ended  uuid[] := '{}';
   buried int := 0;
 begin
-  late := array(select j.id from cogo.jobs j where j.state = 'running' and j.lease_until < clock_timestamp() order by j.id limit lim);
-  if cardinality(late) = 0 then
-    return jsonb_build_object('expired', 0, 'dead', 0);
-  end if;
-  perform cogo.lock_jobs(late);
   for job in
     select j.* from cogo.jobs j
      where j.id = any (late) and j.state = 'running' and j.lease_until < clock_timestamp() order by j.id
@@ -3681,7 +3699,7 @@ begin
         perform cogo.bury_job(job.id, 'exhausted_retries', 'exhausted_retries', error);
       else
         delay := coalesce(
-          greatest((item.body ->> 'retry_after_s')::double precision, 0),
+          least(greatest((item.body ->> 'retry_after_s')::double precision, 0), 2592000),
           random() * least(60, 0.5 * power(2, job.failures - 1)));
         update cogo.jobs j
            set state = 'scheduled', run_at = clock_timestamp() + make_interval(secs => delay), lease_token = null, lease_until = null
@@ -4029,6 +4047,7 @@ set search_path = ''
 as $$
 declare
   lapsed   jsonb;
+  late     uuid[];
   due      uuid[];
   promoted int;
   resent   int;
@@ -4037,10 +4056,12 @@ begin
   if not pg_try_advisory_xact_lock(hashtextextended('cogo.sweep', 0)) then
     return jsonb_build_object('skipped', true);
   end if;
-  lapsed := cogo.expire_leases(500);
+  late := array(select j.id from cogo.jobs j where j.state = 'running' and j.lease_until < clock_timestamp() order by j.id limit 500);
   due := array(select j.id from cogo.jobs j where j.state = 'scheduled' and j.run_at <= clock_timestamp() order by j.run_at limit 1000);
-  perform cogo.lock_jobs(due);
-  -- again under the lock: one of them may have been cancelled or started meanwhile
+  -- one pass over all locks, in their order: taking the second set while holding the first could meet a finish in a circle
+  perform cogo.lock_jobs(late || due);
+  lapsed := cogo.expire_leases(late);
+  -- again under the lock: one of them may have been cancelled meanwhile
   due := array(select j.id from cogo.jobs j where j.id = any (due) and j.state = 'scheduled' and j.run_at <= clock_timestamp());
   perform cogo.admit_jobs(due);
   promoted := cogo.fill_slots(200);
