@@ -22,7 +22,8 @@ export interface BusEvent {
 export interface Journey {
   /** A new user, signed up and in. */
   signUp(): Promise<SupabaseClient>;
-  anonymous(): SupabaseClient;
+  /** With a WebSocket of its own, if one is given. */
+  anonymous(transport?: unknown): SupabaseClient;
   service(): SupabaseClient;
   /** Hangs up every client. */
   end(): Promise<void>;
@@ -30,16 +31,16 @@ export interface Journey {
 
 export function startJourney(o: JourneyOptions): Journey {
   const clients: SupabaseClient[] = [];
-  const make = (key: string) => {
+  const make = (key: string, transport = o.transport) => {
     const client = o.createClient(o.url, key, {
       auth: { persistSession: false, autoRefreshToken: false },
-      realtime: { timeout: 5000, ...(o.transport ? { transport: o.transport as never } : {}) },
+      realtime: { timeout: 5000, ...(transport ? { transport: transport as never } : {}) },
     });
     clients.push(client);
     return client;
   };
   return {
-    anonymous: () => make(o.publishableKey),
+    anonymous: (transport) => make(o.publishableKey, transport),
     service: () => make(o.secretKey),
     signUp: async () => {
       const client = make(o.publishableKey);

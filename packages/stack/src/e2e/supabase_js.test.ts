@@ -2,16 +2,19 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createClient, type SupabaseClient } from '@supabase/supabase-js';
+import postgres from 'postgres';
 import { WebSocket } from 'ws';
 import { startTestStack, type TestStack } from '../testing_place.ts';
 import { askChat, createProject, followTrace, type Journey, newTraceId, startJourney } from './journey.ts';
 
 let place: TestStack;
+let database: { url: string; drop(): Promise<void> } | undefined;
 let journey: Journey;
 let alice: SupabaseClient;
 let projectId: string;
 before(async () => {
-  place = await startTestStack({ functions: true });
+  database = await ownDatabase();
+  place = await startTestStack({ functions: true, ...(database ? { dbUrl: database.url } : {}) });
   journey = startJourney({
     createClient,
     transport: globalThis.WebSocket ? undefined : WebSocket,
@@ -25,7 +28,24 @@ before(async () => {
 after(async () => {
   await journey.end();
   await place.close();
+  await database?.drop();
 });
+
+/** A database of its own on the server that COGO_TEST_DB names, else none: the embedded one. */
+async function ownDatabase(): Promise<{ url: string; drop(): Promise<void> } | undefined> {
+  const server = process.env['COGO_TEST_DB'];
+  if (!server) return undefined;
+  const name = `cogo_e2e_${process.pid}`;
+  const admin = postgres(server, { max: 1, onnotice: () => {} });
+  await admin.unsafe(`create database ${name}`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  const drop = async () => {
+    await admin.unsafe(`drop database ${name} with (force)`);
+    await admin.end();
+  };
+  return { url: url.href, drop };
+}
 
 test('a user signs up, signs in again and is who they were', async () => {
   const { data } = await alice.auth.getUser();
@@ -141,6 +161,27 @@ test('a member added later may follow, and one removed may not join again', asyn
   await carol.removeChannel(follower.channel);
   await alice.schema('cogo_api').rpc('remove_member', member);
   assert.equal((await followTrace(carol, traceId).subscribed).status, 'CHANNEL_ERROR');
+});
+
+test('a program with a project token follows the traces of that project, until the token is revoked', async () => {
+  const made = await alice
+    .schema('cogo_api')
+    .rpc('create_token', { project_id: projectId, kind: 'project', name: 'ci' });
+  assert.equal(made.error, null);
+  const traceId = newTraceId();
+  await askChat(alice, { projectId, traceId, text: 'For a program', onMeta: async () => {} });
+  // The socket carries the token as every call does: a header beside the publishable key.
+  class WithToken extends WebSocket {
+    constructor(url: string, protocols: string[] | undefined) {
+      super(url, protocols ?? [], { headers: { 'x-cogo-token': made.data.token } });
+    }
+  }
+  const follow = () => followTrace(journey.anonymous(WithToken), traceId);
+  const follower = follow();
+  assert.deepEqual(await follower.subscribed, { status: 'SUBSCRIBED', error: undefined });
+  await follower.until('request.done');
+  await alice.schema('cogo_api').rpc('revoke_token', { id: made.data.id });
+  assert.equal((await follow().subscribed).status, 'CHANNEL_ERROR');
 });
 
 test('broadcast and presence work between users on a public topic', async () => {
