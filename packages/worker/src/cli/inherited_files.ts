@@ -4,7 +4,8 @@ const O_CLOEXEC = 0o2000000;
 
 /**
  * Closes files that the parent of this process left open in it. They would be open in every job too, past any sandbox
- * (bubblewrap hands descriptors on). Node's own are marked close-on-exec, so what is not marked came from outside.
+ * (bubblewrap hands descriptors on). Node marks its own close-on-exec, and at its start the lowest of those it was given,
+ * up to a gap; what is not marked came from outside.
  */
 export function closeInheritedFiles(): number {
   let closed = 0;
