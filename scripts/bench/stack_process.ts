@@ -29,10 +29,15 @@ export async function cogo<T>(args: string[]): Promise<T> {
   return JSON.parse(out) as T;
 }
 
-/** Starts a stack in the background on ports that the system chooses. */
+/** Starts a stack in the background, on ports that are not the default ones and rarely another's. */
 export async function up(data: string, extra: string[] = []): Promise<Up> {
   const began = performance.now();
-  const ports = ['--port', '0', '--db-port', '0', '--studio-port', '0', '--dashboard-port', '0'];
+  // Below the range the system gives to outgoing connections; the stack takes the next free one itself.
+  const base = 20_000 + Math.floor(Math.random() * 1000) * 10;
+  const ports = ['port', 'db-port', 'studio-port', 'dashboard-port'].flatMap((name, at) => [
+    `--${name}`,
+    String(base + at),
+  ]);
   const { pid, urls } = await cogo<Omit<Up, 'ms'>>(['up', '--detach', '--data', data, ...ports, ...extra]);
   return { pid, urls, ms: performance.now() - began };
 }

@@ -18,12 +18,12 @@ test('the last lines of a log are read from its end, across blocks and without a
   const file = join(dataFolder(t), 'logs', 'a.log');
   const lines = Array.from({ length: 5000 }, (_, at) => `line ${at} ${'한'.repeat(20)}`);
   writeFileSync(file, lines.join('\n'));
-  assert.deepEqual(await lastLines(file, 3), lines.slice(-3));
-  assert.deepEqual(await lastLines(file, 2000), lines.slice(-2000));
-  assert.deepEqual(await lastLines(file, 9999), lines);
-  assert.deepEqual(await lastLines(file, 0), []);
+  assert.deepEqual((await lastLines(file, 3)).lines, lines.slice(-3));
+  assert.deepEqual((await lastLines(file, 2000)).lines, lines.slice(-2000));
+  assert.deepEqual((await lastLines(file, 9999)).lines, lines);
+  assert.deepEqual((await lastLines(file, 0)).lines, []);
   appendFileSync(file, '\n');
-  assert.deepEqual(await lastLines(file, 1), lines.slice(-1));
+  assert.deepEqual((await lastLines(file, 1)).lines, lines.slice(-1));
 });
 
 test('logs of an unknown service name those there are', async (t) => {

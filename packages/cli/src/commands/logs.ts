@@ -30,8 +30,11 @@ export function registerLogs(host: Host, root: Command): void {
         });
       }
       const logs: Record<string, string[]> = {};
+      let end = 0;
       for (const name of chosen) {
-        logs[name] = await lastLines(join(folder, `${name}.log`), options.lines);
+        const read = await lastLines(join(folder, `${name}.log`), options.lines);
+        logs[name] = read.lines;
+        end = read.end;
         if (!run.json) {
           if (chosen.length > 1) run.say(`==> ${name} <==\n`);
           for (const line of logs[name]) run.say(`${line}\n`);
@@ -46,7 +49,7 @@ export function registerLogs(host: Host, root: Command): void {
             exit: 2,
           });
         }
-        await follow(join(folder, `${chosen[0]}.log`), run.io.signal, (text) => run.say(text));
+        await follow(join(folder, `${chosen[0]}.log`), end, run.io.signal, (text) => run.say(text));
         throw interrupted();
       }
       return { json: { ok: true, logs } };
@@ -64,12 +67,13 @@ function logNames(folder: string): string[] {
 
 const BLOCK = 64 * 1024;
 
-/** The last `count` lines of a file, read from its end. */
-export async function lastLines(path: string, count: number): Promise<string[]> {
-  if (count === 0) return [];
+/** The last `count` lines of a file, read from its end, and where that end was. */
+export async function lastLines(path: string, count: number): Promise<{ lines: string[]; end: number }> {
   const file = await open(path);
   try {
-    let at = (await file.stat()).size;
+    const end = (await file.stat()).size;
+    if (count === 0) return { lines: [], end };
+    let at = end;
     let tail = Buffer.alloc(0);
     while (at > 0) {
       const size = Math.min(BLOCK, at);
@@ -80,7 +84,7 @@ export async function lastLines(path: string, count: number): Promise<string[]> 
     }
     const lines = tail.toString('utf8').split('\n');
     if (lines.at(-1) === '') lines.pop();
-    return lines.slice(-count);
+    return { lines: lines.slice(-count), end };
   } finally {
     await file.close();
   }
@@ -93,8 +97,13 @@ function newlines(bytes: Buffer): number {
 }
 
 /** Prints what is appended until the signal; a rotated file is read from its beginning. */
-async function follow(path: string, signal: AbortSignal, print: (text: string) => void): Promise<void> {
-  let at = statSync(path).size;
+async function follow(
+  path: string,
+  from: number,
+  signal: AbortSignal,
+  print: (text: string) => void,
+): Promise<void> {
+  let at = from;
   let reading = Promise.resolve();
   const more = async () => {
     const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
@@ -104,9 +113,12 @@ async function follow(path: string, signal: AbortSignal, print: (text: string) =
       print(chunk as string);
     at = size;
   };
-  const watcher = watch(path, () => {
+  const readOn = () => {
     reading = reading.then(more);
-  });
+  };
+  const watcher = watch(path, readOn);
+  // What was added before the watch stood.
+  readOn();
   await new Promise<void>((resolve) => {
     if (signal.aborted) return resolve();
     signal.addEventListener('abort', () => resolve(), { once: true });

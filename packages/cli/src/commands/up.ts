@@ -60,6 +60,8 @@ export function registerUp(host: Host, root: Command): void {
       const step = run.progress.step('stop');
       await stack.stop();
       step.done();
+      // An open channel would keep this process alive.
+      if (process.connected) process.disconnect();
       return { json: undefined, exit: stop.signal.reason === 'interrupted' ? 130 : 0 };
     },
   });

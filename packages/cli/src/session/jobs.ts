@@ -25,6 +25,8 @@ export interface JobStatus {
 export interface JobStep {
   name: string;
   argv?: string[];
+  state?: string;
+  detail?: string | null;
   exit_code: number | null;
   signal?: string | null;
   ms?: number;

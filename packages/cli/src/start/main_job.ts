@@ -37,7 +37,7 @@ export interface MainJobReport {
     type: string;
     state: string;
     exit_code: number | null;
-    steps: JobStatus['result'];
+    result: JobStatus['result'];
     error?: unknown;
   };
 }
@@ -125,7 +125,7 @@ export async function runMainJob(run: Run, o: MainJob): Promise<MainJobReport> {
       job_id: jobId,
       type: JOB_TYPE,
       ...outcome,
-      steps: status.result ?? null,
+      result: status.result ?? null,
       ...(status.error ? { error: status.error } : {}),
     },
   };
@@ -140,6 +140,10 @@ function showSteps(run: Run, status: JobStatus): void {
   if (sandbox?.kind === 'none')
     run.progress.line(`  without a sandbox: ${sandbox.reason ?? 'none could be had'}`);
   for (const one of steps) {
+    if (one.state === 'skipped') {
+      run.progress.line(`  – ${one.name}: not run, ${one.detail ?? 'skipped'}`);
+      continue;
+    }
     const ok = one.exit_code === 0;
     run.progress.line(`  ${ok ? '✓' : '✗'} ${one.name}${one.ms === undefined ? '' : ` (${one.ms} ms)`}`);
     if (ok) continue;

@@ -188,8 +188,10 @@ class HostSupervisor implements Supervisor {
     const child = spawn(options.deno, denoArguments(plan, MAIN), {
       cwd: options.root,
       env: { ...env, DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1', PATH: process.env['PATH'] ?? '' },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      // stdin: the host reads it to learn that we are gone, also by SIGKILL.
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
+    child.stdin.on('error', () => {});
     this.#child = child;
     this.#port = port;
     createInterface({ input: child.stdout! }).on('line', (line) => this.#onLine(line));

@@ -98,6 +98,13 @@ globalThis.addEventListener('error', (event) => {
   });
 });
 
+// The supervisor holds our stdin open and writes nothing: its end is the supervisor's, however that came about.
+async function endWithSupervisor(): Promise<void> {
+  while ((await Deno.stdin.read(new Uint8Array(64))) !== null);
+  Deno.exit(0);
+}
+void endWithSupervisor();
+
 Deno.serve(
   {
     hostname,
