@@ -13,6 +13,8 @@ export interface WriterOptions {
   runId: string;
   signal?: AbortSignal | undefined;
   batchBytes?: number;
+  /** Waits before a call that met an unreachable database is made again. Milliseconds. */
+  retryDelaysMs?: number[];
   /** A file the database refuses; the run goes on without it. */
   onRefused(path: string, why: string): void;
   onWritten(files: FileRow[]): void;
@@ -83,7 +85,7 @@ async function attempt(options: WriterOptions, files: FileRow[]): Promise<CogoEr
   for (let tries = 0; ; tries += 1) {
     const result = await rpc.call('index_put', { run_id: runId, files }, signal ? { signal } : {});
     if (result.ok) return undefined;
-    const delay = RETRY_DELAYS_MS[tries];
+    const delay = (options.retryDelaysMs ?? RETRY_DELAYS_MS)[tries];
     const isTransient = result.error.code === 'unavailable' || result.error.code === 'timeout';
     if (!isTransient || delay === undefined || signal?.aborted) return result.error;
     await setTimeout(delay, undefined, signal ? { signal } : {}).catch(() => {}); // an abort shows in the next call

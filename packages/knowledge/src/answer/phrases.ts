@@ -66,3 +66,13 @@ export function leadSentence(span: Span, language: Language): string {
     ? `가장 잘 맞는 곳은 \`${span.path}\` ${lines}의 ${nameOf(span, 'ko')}입니다`
     : `The best match is ${nameOf(span, 'en')} in \`${span.path}\`, ${lines}`;
 }
+
+/** The words `leadSentence` and `nameOf` put around what they take from a span, in every language. */
+export function templateText(): string {
+  const blank = { path: '', symbol: ' ', heading: null, kind: '', start_line: 1, end_line: 2 } as Span;
+  const kinds = Object.values(KIND_NAMES).flatMap((names) => [
+    ...Object.keys(names),
+    ...Object.values(names),
+  ]);
+  return [leadSentence(blank, 'en'), leadSentence(blank, 'ko'), ...kinds].join(' ');
+}

@@ -1,5 +1,5 @@
 import { stripJosa, tokenize } from '@cogo/spec/tokenize.ts';
-import { isKoreanHowTo, isKoreanScaffolding, translateKorean } from './korean_terms.ts';
+import { isKoreanHowTo, isKoreanScaffolding, koreanVerbStem, translateKorean } from './korean_terms.ts';
 import { otherForms } from './word_forms.ts';
 
 export type Language = 'en' | 'ko';
@@ -24,8 +24,8 @@ export interface Question {
   /** Search terms with their weight relative to the question's own words (1). */
   terms: Record<string, number>;
   concepts: Concept[];
-  /** Tokens of the Korean words whose English wording is searched for as well. */
-  translated: string[];
+  /** Korean words whose English wording is searched for as well: tokens of the one and of the other. */
+  translated: Array<{ korean: string[]; english: string[] }>;
   /** Asks how to do something, rather than how it is built. */
   howTo: boolean;
   /** Identifiers and paths as written, without quotes: `indexRepository`, `cogo_api.search`. */
@@ -40,7 +40,7 @@ const MAX_TERMS = 200;
 export function readQuestion(raw: string): Question {
   const text = raw.normalize('NFC').trim();
   const language: Language = /[가-힣]/.test(text) ? 'ko' : 'en';
-  const words = text.match(WORD) ?? [];
+  const words = wordsOf(text);
   const kept = words.filter((word) => !isScaffolding(word));
   const asked = kept.length > 0 ? kept : words;
   const identifiers = findIdentifiers(text);
@@ -49,15 +49,21 @@ export function readQuestion(raw: string): Question {
     if (Object.keys(terms).length < MAX_TERMS || term in terms) terms[term] = (terms[term] ?? 0) + weight;
   };
   const concepts: Concept[] = [];
-  const translated: string[] = [];
-  for (const word of asked) {
+  const translated: Question['translated'] = [];
+  for (const surface of asked) {
+    const word = /[가-힣]/.test(surface) ? koreanVerbStem(surface) : surface;
     const own = tokenize(word, { query: true });
     if (own.length === 0) continue;
     for (const token of own) add(token, 1);
     const other = otherForms(word);
     for (const token of other) if (!own.includes(token)) add(token, TRANSLATION_WEIGHT);
     const translations = /[가-힣]/.test(word) ? translateKorean(stripJosa(word)) : [];
-    if (translations.length > 0) translated.push(...own);
+    if (translations.length > 0) {
+      translated.push({
+        korean: own,
+        english: translations.flat().flatMap((english) => waysOf(english).flat()),
+      });
+    }
     for (const group of translations) {
       for (const english of group)
         for (const token of tokenize(english)) add(token, TRANSLATION_WEIGHT / group.length);
@@ -79,6 +85,16 @@ export function readQuestion(raw: string): Question {
 /** Hangul is cut from what it is written against: `lease가` is `lease` and a particle. */
 const WORD =
   /[가-힣]+|(?:(?![가-힣])[\p{L}\p{N}_$])(?:(?:(?![가-힣])[\p{L}\p{N}_$.\-/])*(?![가-힣])[\p{L}\p{N}_$])?/gu;
+
+const PARTICLE =
+  /^(?:은|는|이|가|을|를|의|에|와|과|도|로|만|나|란|에서|에게|으로|까지|부터|이나|에는|보다|처럼|라는|이란)$/;
+
+/** The words of a question; a particle written against a Latin word is none. */
+function wordsOf(text: string): string[] {
+  return [...text.matchAll(WORD)]
+    .filter(({ 0: word, index }) => !(PARTICLE.test(word) && /[^\s가-힣]/.test(text[index - 1] ?? ' ')))
+    .map(([word]) => word);
+}
 
 /** Words that ask instead of saying what about; the tokeniser drops the commonest English ones itself. */
 const SCAFFOLDING = new Set(
@@ -106,7 +122,7 @@ function conceptsOf(word: string, own: string[], other: string[], translations: 
   }
   const literal = own.filter((token) => token.startsWith('='));
   const bigrams = own.filter((token) => !token.startsWith('='));
-  const ways = [literal, ...(bigrams.length > 1 ? [bigrams.slice(0, Math.ceil(bigrams.length * 0.6))] : [])];
+  const ways = [literal, ...(bigrams.length > 0 ? [bigrams.slice(0, Math.ceil(bigrams.length * 0.6))] : [])];
   if (translations.length <= 1) {
     const english = (translations[0] ?? []).flatMap(waysOf);
     return [{ surface: word, ways: [...ways, ...english].filter((way) => way.length > 0) }];

@@ -127,15 +127,17 @@ async function askLexicon(options: SearchOptions, question: Question): Promise<R
 }
 
 /** In a corpus that is hardly Korean, a Korean word is rare for being Korean, not for what it means. */
-const KOREAN_CORPUS = 0.01;
+const STRAY_SHARE = 0.01;
 const STRAY_KOREAN_WEIGHT = 0.3;
 
-/** The terms, with Korean words that were translated held back where only stray Korean text could match them. */
+/** The terms, with Korean words held back where their English wording is what the corpus uses. */
 function balanced(question: Question, lexicon: Lexicon): Record<string, number> {
   const terms = { ...question.terms };
-  for (const token of new Set(question.translated)) {
-    const isStray = (lexicon.df[token] ?? 0) < KOREAN_CORPUS * lexicon.n;
-    if (isStray && terms[token] !== undefined) terms[token] *= STRAY_KOREAN_WEIGHT;
+  const most = (tokens: string[]) => Math.max(0, ...tokens.map((token) => lexicon.df[token] ?? 0));
+  for (const { korean, english } of question.translated) {
+    const ours = most(korean);
+    const isStray = ours < STRAY_SHARE * lexicon.n || ours < 0.5 * most(english);
+    if (isStray) for (const token of new Set(korean)) terms[token] = STRAY_KOREAN_WEIGHT;
   }
   return terms;
 }

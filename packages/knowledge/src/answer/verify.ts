@@ -1,6 +1,6 @@
 import { tokenize } from '@cogo/spec/tokenize.ts';
 import { coverage, spanTokens, weigh } from './evidence.ts';
-import { isLabel } from './phrases.ts';
+import { isLabel, templateText } from './phrases.ts';
 import { readQuestion } from './question.ts';
 import type { Lexicon, Span } from './span.ts';
 
@@ -77,6 +77,11 @@ export function verifyClaim(claim: Claim, spans: ReadonlyMap<number, Span>, lexi
     ...missing(quotationsOf(text), (quote) => flat(evidence).includes(flat(quote)), 'quote_not_in_span'),
     ...missing(identifiersOf(text), (name) => hasWord(evidence, name), 'identifier_not_in_span'),
     ...missing(numbersOf(text), (number) => hasWord(evidence, number), 'number_not_in_span'),
+    ...missing(
+      placesOf(text),
+      (line) => cited.some((span) => isInside(span, Number(line))),
+      'number_not_in_span',
+    ),
   ];
   const covered = coverageOf(text, cited, lexicon);
   if (covered < MIN_COVERAGE) faults.push({ fault: 'not_covered', what: covered.toFixed(2) });
@@ -86,14 +91,22 @@ export function verifyClaim(claim: Claim, spans: ReadonlyMap<number, Span>, lexi
 
 /** An answer as a model writes it, cut into sentences with their `[n]`. A code block belongs to the marks after it. */
 export function splitClaims(text: string): Claim[] {
-  const parts = text.split(/(^```[\s\S]*?^```[^\n]*$(?:\n?\s*(?:\[\d+\])+)?)/m);
-  return parts.flatMap((part, index) => (index % 2 === 1 ? [toClaim(part)] : splitProse(part)));
+  const claims: Claim[] = [];
+  let from = 0;
+  for (const block of text.matchAll(/^(`{3,})[^\n]*\n[\s\S]*?^\1[ \t]*$(?:\s*\[\d+\])*/gm)) {
+    claims.push(...splitProse(text.slice(from, block.index)), toClaim(block[0]));
+    from = block.index + block[0].length;
+  }
+  return [...claims, ...splitProse(text.slice(from))];
 }
+
+/** A sentence ends at its full stop and the marks after it, or at the end of the line; a quotation is never cut. */
+const SENTENCE = /(?:“[^”]*”|[^“]|“(?![^”]*”))+?(?:[.!?。]["”’)]*(?:\s*\[\d+\])*(?=\s+[^\s\p{Ll}]|\s*$)|$)/gu;
 
 function splitProse(text: string): Claim[] {
   return text
     .split(/\n+/)
-    .flatMap((line) => line.match(/.+?(?:[.!?。](?:["”’)]*)(?:\s*\[\d+\])*(?=\s+\S|\s*$)|$)/g) ?? [])
+    .flatMap((line) => line.match(SENTENCE) ?? [])
     .map((sentence) => sentence.trim())
     .filter((sentence) => /[\p{L}\p{N}]/u.test(sentence))
     .map(toClaim);
@@ -144,7 +157,7 @@ function flat(text: string): string {
 
 /** Code spans, paths and words only code is written with. */
 function identifiersOf(text: string): string[] {
-  const outside = text.replace(/^(`{3,})[\s\S]*?\1\s*$/gm, '').replace(/“[^”]*”/g, '');
+  const outside = withoutQuotations(text);
   const found = new Set<string>();
   for (const match of outside.matchAll(/(`+)\s?(.+?)\s?\1/g)) found.add(match[2]!);
   const bare = outside.replace(/(`+)\s?.+?\s?\1/g, ' ');
@@ -155,9 +168,29 @@ function identifiersOf(text: string): string[] {
   return [...found];
 }
 
+/** `lines 3–8`, `3–8행` and `` `path`:12 `` say where, not how many. */
+const PLACE = /\blines? (\d+)(?:[–-](\d+))?|(\d+)(?:[–-](\d+))?행|(?<=`):(\d+)/g;
+
+function placesOf(text: string): string[] {
+  return [...withoutQuotations(text).matchAll(PLACE)].flatMap((match) =>
+    match.slice(1).filter((line) => line !== undefined),
+  );
+}
+
+function isInside(span: Span, line: number): boolean {
+  return span.start_line <= line && line <= span.end_line;
+}
+
 function numbersOf(text: string): string[] {
-  const outside = text.replace(/^(`{3,})[\s\S]*?\1\s*$/gm, '').replace(/“[^”]*”|(`+).+?\1/g, ' ');
-  return [...new Set([...outside.matchAll(/(?<![\w.])\d+(?:[.,]\d+)*(?![\w])/g)].map(([number]) => number))];
+  const rest = withoutQuotations(text)
+    .replace(PLACE, ' ')
+    .replace(/(`+).+?\1/g, ' ');
+  return [...new Set([...rest.matchAll(/(?<![\w.])\d+(?:[.,]\d+)*(?![\w])/g)].map(([number]) => number))];
+}
+
+/** What is quoted is held against the span as a whole; the rest is the answerer's own words. */
+function withoutQuotations(text: string): string {
+  return text.replace(/^(`{3,})[\s\S]*?\1\s*$/gm, ' ').replace(/“[^”]*”/g, ' ');
 }
 
 /** As a whole word: `12` is not in `120`, `lease` not in `release`. */
@@ -175,6 +208,9 @@ function hasWord(text: string, word: string): boolean {
   return false;
 }
 
+/** Words of the answerer's own frame around a place; they claim nothing. */
+const TEMPLATE_TOKENS = tokenize(templateText());
+
 function coverageOf(text: string, cited: Span[], lexicon: Lexicon | undefined): number {
   const concepts = readQuestion(text).concepts;
   if (concepts.length === 0) return 1;
@@ -189,7 +225,9 @@ const NEGATION =
 
 /** The sentence of the evidence that says most nearly the same must agree on whether it is a denial. */
 function deniesOtherwise(text: string, evidence: string): boolean {
-  const own = new Set(tokenize(text, { query: true }));
+  const said = withoutQuotations(text).replace(/(`+).+?\1/g, ' ');
+  const own = new Set(tokenize(said, { query: true }));
+  for (const token of TEMPLATE_TOKENS) own.delete(token);
   if (own.size < 3) return false;
   let best: { share: number; denies: boolean } | undefined;
   for (const sentence of flatSentences(evidence)) {
@@ -199,7 +237,7 @@ function deniesOtherwise(text: string, evidence: string): boolean {
     const share = shared / own.size;
     if (!best || share > best.share) best = { share, denies: isDenial(sentence) };
   }
-  return best !== undefined && best.share >= 0.6 && best.denies !== isDenial(text);
+  return best !== undefined && best.share >= 0.6 && best.denies !== isDenial(said);
 }
 
 function flatSentences(evidence: string): string[] {
