@@ -2,7 +2,7 @@ import { answerExtractive, type ExtractiveAnswer } from '@cogo/knowledge/answer/
 import type { SearchAnswer } from '@cogo/knowledge/answer/search.ts';
 import type { Usage } from '@cogo/spec/schemas/evidence.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
-import { groundingFault } from './grounded.ts';
+import { groundingFault, verified } from './grounded.ts';
 import { countWords } from './pieces.ts';
 
 export const EMBEDDED = {
@@ -19,14 +19,17 @@ export interface EmbeddedAnswer {
 /** Answers from the evidence alone, without a model; refuses when nothing supports an answer. */
 export function answerEmbedded(question: string, found: SearchAnswer): Result<EmbeddedAnswer> {
   const { items, lexicon } = found;
-  const answer = answerExtractive({ question, spans: items, ...(lexicon ? { lexicon } : {}) });
-  const fault = groundingFault(answer, items);
+  const drafted = answerExtractive({ question, spans: items, ...(lexicon ? { lexicon } : {}) });
+  const fault = groundingFault(drafted, items);
   if (fault !== undefined) {
     return failure(
       'internal',
       `The answer was withheld because it was not grounded: ${fault}. Report the trace id.`,
     );
   }
+  const answer = drafted.refused
+    ? drafted
+    : (verified(drafted, items, lexicon) ?? answerExtractive({ question, spans: [] }));
   const prompt = countWords(question, ...items.map((item) => item.text));
   const completion = countWords(answer.text);
   return ok({

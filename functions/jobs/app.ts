@@ -22,7 +22,6 @@ export function makeApp(deps: GivenDeps = {}): CogoApp {
         { signal: ctx.signal },
       );
       if (!made.ok) return ctx.failWith(made.error);
-      ctx.emit('jobs.enqueued', { jobs: made.value });
       const only = made.value.length === 1 ? made.value[0] : undefined;
       return ctx.ok(
         { jobs: made.value },

@@ -17,16 +17,21 @@ const SHORTEST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 2000;
 const FINAL = new Set(['succeeded', 'cancelled', 'dead']);
 
-/** Frames of the plane itself (meta, done) are numbered 1 and 2: those ids say nothing about events. */
-const PLANE_FRAMES = 2;
+/** Frames that are no events (meta, job.done, done) are numbered 1 to 3: those ids say nothing about events. */
+const OTHER_FRAMES = 3n;
+
+/** Event ids have a letter before them, so that they can not be taken for the numbers of other frames. */
+export function frameId(event: JobEvent): string {
+  return `e${event.id}`;
+}
 
 /**
- * The event id to go on after. `Last-Event-ID` counts before `after`, unless it is of a frame that was no event: then
- * the client sees some events again, and misses none.
+ * The event id to go on after. `Last-Event-ID` (the id of a frame, or an event's number) counts before `after`, unless
+ * it is of a frame that was no event: then the client sees some events again, and misses none.
  */
 export function resumePoint(lastEventId: string | undefined, after: string | undefined): string {
-  if (lastEventId !== undefined && /^\d{1,18}$/.test(lastEventId) && BigInt(lastEventId) > PLANE_FRAMES)
-    return lastEventId;
+  const match = /^(e?)(\d{1,18})$/.exec(lastEventId ?? '');
+  if (match && (match[1] === 'e' || BigInt(match[2]!) > OTHER_FRAMES)) return match[2]!;
   return after ?? '0';
 }
 
@@ -53,7 +58,7 @@ export async function followJob(
       if (!events.ok) return ctx.failWith(events.error);
       for (const event of events.value) {
         last = event.id;
-        if (!(await stream.send('job.event', event, { id: String(event.id) }))) return undefined;
+        if (!(await stream.send('job.event', event, { id: frameId(event) }))) return undefined;
       }
       seen += events.value.length;
       if (events.value.length < PAGE) break;

@@ -139,7 +139,7 @@ Deno.test('a stream of events follows the job to its end', async () => {
   );
   assert.deepEqual(
     frames.filter((frame) => frame.event === 'job.event').map((frame) => frame.id),
-    events.map((item) => String(item.id)),
+    events.map((item) => `e${item.id}`),
   );
   assert.equal(dataOf<{ state: string }>(frames, 'job.done')[0]!.state, 'succeeded');
   await app.idle();
@@ -157,7 +157,7 @@ Deno.test('Last-Event-ID resumes after that event', async () => {
   );
   const { frames } = await readStream(
     getJobEvents,
-    await get(`/jobs/${id}/events`, { ...SSE, 'last-event-id': String(all[0]!.id) }),
+    await get(`/jobs/${id}/events`, { ...SSE, 'last-event-id': `e${all[0]!.id}` }),
   );
   assert.deepEqual(dataOf<EventData>(frames, 'job.event'), all.slice(1));
   const page = await okJson<{ events: EventData[] }>(
@@ -199,8 +199,11 @@ for (const [last, after, from] of [
   [undefined, undefined, '0'],
   [undefined, '7', '7'],
   ['105', '7', '105'],
+  ['e105', '7', '105'],
+  ['e2', '7', '2'],
   ['1', '7', '7'],
-  ['2', undefined, '0'],
+  ['3', undefined, '0'],
+  ['e', '7', '7'],
   ['meta', '7', '7'],
 ] as const) {
   Deno.test(`Last-Event-ID ${last} and after ${after} go on after ${from}`, () => {
