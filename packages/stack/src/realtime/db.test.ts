@@ -2,13 +2,13 @@
 // The last two need what they stand on: PGlite always, a server when COGO_TEST_DB names one.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import postgres from 'postgres';
 import { memoryPglite } from '../database/pglite.ts';
-import { pgliteDatabase, postgresDatabase } from '../database/database.ts';
+import { pgliteDatabase } from '../database/database.ts';
 import { applyShims, readShims } from '../database/shims.ts';
 import { openTestDatabase } from '../testing.ts';
 import { type RealtimeDb, realtimeDb } from './db.ts';
 import type { Identity } from './identity.ts';
+import { openPostgresDriver } from './testing.ts';
 
 interface Place {
   db: RealtimeDb;
@@ -34,21 +34,8 @@ const PLACES: Record<string, { open: () => Promise<Place>; skip?: string }> = {
   'a connection on postgres.js': {
     ...(process.env['COGO_TEST_DB'] ? {} : { skip: 'COGO_TEST_DB names no server' }),
     open: async () => {
-      const server = process.env['COGO_TEST_DB'] ?? '';
-      const name = `cogo_realtime_${process.pid}`;
-      const admin = postgres(server, { max: 1, onnotice: () => {} });
-      await admin.unsafe(`create database ${name}`);
-      const url = new URL(server);
-      url.pathname = `/${name}`;
-      const driver = postgres(url.href, { max: 2, onnotice: () => {} });
-      const database = postgresDatabase(driver);
-      await applyShims(database, readShims());
-      const close = async () => {
-        await driver.end({ timeout: 5 });
-        await admin.unsafe(`drop database ${name} with (force)`);
-        await admin.end();
-      };
-      return { db: realtimeDb({ driver }), exec: database.exec, close };
+      const { driver, exec, close } = await openPostgresDriver();
+      return { db: realtimeDb({ driver }), exec, close };
     },
   },
 };

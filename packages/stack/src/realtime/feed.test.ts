@@ -3,6 +3,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { openTestDatabase, type TestDatabase } from '../testing.ts';
 import { type RealtimeDb, realtimeDb } from './db.ts';
 import { DatabaseFeed, type FeedMessage, type Replay } from './feed.ts';
+import { openPostgresDriver } from './testing.ts';
 
 let database: TestDatabase;
 before(async () => {
@@ -201,6 +202,32 @@ test('a transaction that commits late is neither lost nor taken for covered', {
   assert.deepEqual(numbers(messages), [2, 1]);
   assert.ok(!covered.has(messages[1]!.id));
   await feed.close();
+});
+
+test('a listening connection that breaks loses nothing', {
+  skip: process.env['COGO_TEST_DB']
+    ? false
+    : 'PGlite has no connection to break; COGO_TEST_DB names no server',
+}, async () => {
+  const { driver, close } = await openPostgresDriver();
+  const { feed, messages, count } = await openFeed(realtimeDb({ driver }));
+  const sendHere = (n: number) =>
+    driver.unsafe(`select realtime.send(jsonb_build_object('n', ${n}::int), 'e', 't')`);
+  await sendHere(1);
+  await count(1);
+  for (let n = 2; n <= 6; n += 2) {
+    const [broken] = await driver<{ broken: number }[]>`
+        select count(pg_terminate_backend(pid))::int as broken from pg_stat_activity
+        where datname = current_database() and query ilike 'listen%'`;
+    assert.equal(broken?.broken, 1);
+    await sendHere(n);
+    await sendHere(n + 1);
+    // Nobody asks: the new connection does.
+    await count(n + 1);
+  }
+  assert.deepEqual(numbers(messages), [1, 2, 3, 4, 5, 6, 7]);
+  await feed.close();
+  await close();
 });
 
 test('a message over the limit is named and left out', async () => {

@@ -5,6 +5,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { type RawData, WebSocket } from 'ws';
+import postgres from 'postgres';
+import { postgresDatabase } from '../database/database.ts';
+import { applyShims, readShims } from '../database/shims.ts';
 import { openTestDatabase, type TestDatabase } from '../testing.ts';
 import { realtimeDb } from './db.ts';
 import { attachRealtime, type Realtime, type RealtimeOptions } from './gateway.ts';
@@ -84,6 +87,30 @@ export async function openGateway(options: Partial<RealtimeOptions> = {}): Promi
     },
   };
 }
+
+/** A postgres.js driver on a database of its own with the shims, on the server that COGO_TEST_DB names. */
+export async function openPostgresDriver(): Promise<{
+  driver: postgres.Sql;
+  exec(sql: string): Promise<void>;
+  close(): Promise<void>;
+}> {
+  const server = process.env['COGO_TEST_DB'] ?? '';
+  const name = `cogo_realtime_${process.pid}_${++opened}`;
+  const admin = postgres(server, { max: 1, onnotice: () => {} });
+  await admin.unsafe(`create database ${name}`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  const driver = postgres(url.href, { max: 2, onnotice: () => {} });
+  const database = postgresDatabase(driver);
+  await applyShims(database, readShims());
+  const close = async () => {
+    await driver.end({ timeout: 5 });
+    await admin.unsafe(`drop database ${name} with (force)`);
+    await admin.end();
+  };
+  return { driver, exec: database.exec, close };
+}
+let opened = 0;
 
 /** A JWT as the auth server signs it. `ttl` in seconds. */
 export function userToken(sub: string, ttl = 3600, secret = JWT_SECRET): string {
