@@ -91,7 +91,7 @@ export async function askChat(
     body: { project_id: o.projectId, text: o.text, stream: true },
     headers: { 'x-trace-id': o.traceId, accept: 'text/event-stream' },
   });
-  assert.equal(error, null);
+  if (error) assert.fail(`chat failed: ${error.message} ${await (error.context as Response)?.text?.()}`);
   const stream = (data as Response).body;
   assert.ok(stream, 'an event stream is handed over as a response');
   const frames: string[] = [];
