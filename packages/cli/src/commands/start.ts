@@ -15,7 +15,7 @@ import { stepProgress } from '../stack_run/step_progress.ts';
 import { spawnUp } from '../stack_run/up_process.ts';
 import { cogoCommand, curlLines, quote } from '../start/curl_lines.ts';
 import { runMainJob } from '../start/main_job.ts';
-import { defaultQuestion } from '../start/question.ts';
+import { defaultQuestions } from '../start/question.ts';
 import { unwrap } from '../unwrap.ts';
 import { repoName, repositoryFolder } from './index_repo.ts';
 
@@ -57,7 +57,8 @@ async function start(run: Run, options: Options): Promise<Outcome> {
   const { io, progress } = run;
   const folder = await repositoryFolder(resolve(io.cwd, options.repo ?? '.'));
   const repo = repoName(folder);
-  const question = options.question?.trim() || defaultQuestion(folder, repo);
+  const asked = options.question?.trim();
+  const questions = asked ? [asked] : defaultQuestions(folder, repo);
   const place = await openStack(run, { ...options, allowRepo: [folder] });
   try {
     const { dir, stack, keys, rpc } = place;
@@ -65,7 +66,7 @@ async function start(run: Run, options: Options): Promise<Outcome> {
     const token = await ownToken(rpc, dir, project);
     const job = await race(
       place.ended,
-      runMainJob(run, { stack, keys, rpc, project, token, folder, repo, question, signal: io.signal }),
+      runMainJob(run, { stack, keys, rpc, project, token, folder, repo, questions, signal: io.signal }),
       io.signal,
     );
     const summary = {
@@ -82,7 +83,7 @@ async function start(run: Run, options: Options): Promise<Outcome> {
     const curl = curlLines({
       functions: stack.urls.functions,
       projectId: project.id,
-      question,
+      question: job.answer.question,
       repo,
       cogo: cogoCommand(io.cwd),
       dataArgument: found ? '' : ` --data ${quote(dir)}`,

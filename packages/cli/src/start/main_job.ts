@@ -3,6 +3,7 @@ import type { Keys, StackFile } from '@cogo/client/stack_file.ts';
 import type { Run } from '../command.ts';
 import { indexWithProgress } from '../commands/index_repo.ts';
 import { eventText } from '../commands/jobs.ts';
+import { CommandError } from '../command_error.ts';
 import { askChat, type ChatAnswer } from '../session/chat.ts';
 import { citationLines } from '../session/citations.ts';
 import type { Project } from '../session/connect.ts';
@@ -16,7 +17,8 @@ export interface MainJob {
   token: string;
   folder: string;
   repo: string;
-  question: string;
+  /** Asked in this order until one has a grounded answer. */
+  questions: string[];
   signal: AbortSignal;
 }
 
@@ -69,21 +71,28 @@ export async function runMainJob(run: Run, o: MainJob): Promise<MainJobReport> {
   const jobId = await enqueueOne(rpc, o.project.id, { type: JOB_TYPE, payload: { repo_path: o.folder } });
   const queued = performance.now();
   began = queued;
-  run.say(`\n? ${o.question}\n\n`);
   let firstToken = 0;
-  const answer = await askChat({
-    functions: o.stack.urls.functions,
-    publishableKey: o.keys.publishable_key,
-    token: o.token,
-    projectId: o.project.id,
-    question: o.question,
-    repo: o.repo,
-    signal,
-    onToken: (text) => {
-      firstToken ||= Math.round(performance.now() - began);
-      run.say(text);
-    },
-  });
+  let question = '';
+  let answer: ChatAnswer | undefined;
+  for (question of o.questions) {
+    run.say(`\n? ${question}\n\n`);
+    answer = await askChat({
+      functions: o.stack.urls.functions,
+      publishableKey: o.keys.publishable_key,
+      token: o.token,
+      projectId: o.project.id,
+      question,
+      repo: o.repo,
+      signal,
+      onToken: (text) => {
+        firstToken ||= Math.round(performance.now() - began);
+        run.say(text);
+      },
+    });
+    if (!answer.refused) break;
+    run.say('\n');
+  }
+  if (!answer) throw new CommandError({ code: 'bad_request', what: 'There is no question to ask.', exit: 2 });
   const answered = lap();
   run.say(`\n\n${citationLines(answer.citations).join('\n')}\n\n`);
 
@@ -115,7 +124,7 @@ export async function runMainJob(run: Run, o: MainJob): Promise<MainJobReport> {
       ...(commit ? { commit } : {}),
     },
     answer: {
-      question: o.question,
+      question,
       text: answer.text,
       citations: answer.citations,
       refused: answer.refused,

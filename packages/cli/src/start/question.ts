@@ -1,12 +1,20 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A question that fits any repository, when none is given: about what it calls itself. */
-export function defaultQuestion(folder: string, repo: string): string {
-  const name = packageName(folder) ?? repo;
-  return existsSync(join(folder, 'README.md'))
-    ? `What is ${name} and how is it used?`
-    : `What does ${name} do?`;
+/**
+ * Questions that fit any repository, when none is given: about what it calls itself, best first. The next one is asked
+ * when the sources hold no answer to the one before.
+ */
+export function defaultQuestions(folder: string, repo: string): string[] {
+  const title = readmeTitle(folder);
+  const name = packageName(folder) ?? title ?? repo;
+  return [
+    ...new Set([
+      title === undefined ? `What does ${name} do?` : `What is ${name} and how is it used?`,
+      `What is ${title ?? name}?`,
+      `What does ${repo} do?`,
+    ]),
+  ];
 }
 
 function packageName(folder: string): string | undefined {
@@ -16,4 +24,21 @@ function packageName(folder: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+const MAX_TITLE = 60;
+
+/** The first heading of the README, without links, images and marks. */
+function readmeTitle(folder: string): string | undefined {
+  const file = existsSync(folder)
+    ? readdirSync(folder).find((name) => /^readme\.md$/i.test(name))
+    : undefined;
+  if (!file) return undefined;
+  const heading = /^# +(.+)$/m.exec(readFileSync(join(folder, file), 'utf8'))?.[1];
+  const plain = heading
+    ?.replace(/!\[[^\]]*\]\([^)]*\)/g, '')
+    .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/<[^>]*>|[*_`#]/g, '')
+    .trim();
+  return plain && plain.length <= MAX_TITLE ? plain : undefined;
 }
