@@ -18,6 +18,11 @@ export interface GatewayRoutes {
 const API = /^\/(?:rest|auth|storage)\/v1(?:\/|$|\?)/;
 const REALTIME = /^\/realtime\/v1\//;
 const FUNCTIONS = /^\/functions\/v1\//;
+/**
+ * Longer than the 90 s for which Deno keeps an idle connection: with Node's own 5 s a call now and then met a connection
+ * that was just being closed, and failed.
+ */
+const KEEP_ALIVE_MS = 120_000;
 const MAX_API_BYTES = 64 * 1024 * 1024;
 
 /** The gateway's HTTP server; the caller makes it listen and attaches the websocket. */
@@ -26,7 +31,7 @@ export function createGatewayServer(routes: GatewayRoutes): Server {
   const realtime = getRequestListener(async (request) => (await routes.realtime(request)) ?? notFound(), {
     overrideGlobalObjects: false,
   });
-  return createServer((request, response) => {
+  const server = createServer((request, response) => {
     const path = request.url ?? '/';
     if (FUNCTIONS.test(path)) {
       if (routes.functions) return routes.functions(request, response);
@@ -57,6 +62,8 @@ export function createGatewayServer(routes: GatewayRoutes): Server {
       ),
     );
   });
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  return server;
 }
 
 async function answerHealth(routes: GatewayRoutes, request: IncomingMessage, response: ServerResponse) {
