@@ -13,8 +13,8 @@ const QUERIES: Record<string, string> = {
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname in ${OURS} and c.relkind in ('r', 'p', 'v', 'm', 'S')`,
   column: `select format('%s.%s', c.oid::regclass, a.attname) as name,
-      format('#%s %s notnull=%s identity=%s storage=%s default=%s acl=%s', a.attnum, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-        a.attidentity, a.attstorage, pg_get_expr(d.adbin, d.adrelid), a.attacl) as definition
+      format('#%s %s notnull=%s identity=%s storage=%s collation=%s default=%s acl=%s', a.attnum, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+        a.attidentity, a.attstorage, (select o.collname from pg_collation o where o.oid = a.attcollation), pg_get_expr(d.adbin, d.adrelid), a.attacl) as definition
     from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
     left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
     where n.nspname in ${OURS} and c.relkind in ('r', 'p', 'v', 'm') and a.attnum > 0 and not a.attisdropped`,
@@ -41,7 +41,7 @@ const QUERIES: Record<string, string> = {
   schedule: `select jobname as name, format('%s: %s', schedule, command) as definition from cron.job where jobname like 'cogo%'`,
   lane: `select name, format('%s %s %s %s', executor, capability, band, queue_name) as definition from cogo.lanes`,
   job_type: `select pattern as name, format('%s %s', executor, max_attempts) as definition from cogo.job_types`,
-  model: `select name, format('%s %s %s', id, dims, status) as definition from cogo.embedding_models`,
+  model: `select name, format('%s %s %s %s', id, dims, semantic, status) as definition from cogo.embedding_models`,
 };
 
 /** Everything of COGO in a database, sorted. Object ids are left out, so two databases can be compared line by line. */

@@ -86,7 +86,8 @@ create index chunks_project on cogo.chunks (project_id, repo_id, generation);
 create table cogo.lex_terms (
   id          int generated always as identity primary key,
   project_id  uuid not null references cogo.projects (id) on delete cascade,
-  term        text not null,
+  -- compared for equality only: bytes, not words of a language
+  term        text collate "C" not null,
   df          int not null default 0,
   constraint lex_terms_term_key unique (project_id, term),
   constraint lex_terms_df check (df >= 0)
@@ -118,11 +119,13 @@ create table cogo.embedding_models (
   name         text not null,
   dims         int not null,
   fingerprint  text,
+  -- false: the vectors are made of the words themselves, so a chunk without a word of the query is hardly near it
+  semantic     boolean not null default true,
   status       text not null default 'active',
   constraint embedding_models_name_key unique (name),
   constraint embedding_models_status_known check (status in ('active', 'building', 'retired'))
 );
-insert into cogo.embedding_models (name, dims) values ('hash-1024-v1', 1024);
+insert into cogo.embedding_models (name, dims, semantic) values ('hash-1024-v1', 1024, false);
 
 create table cogo.chunk_embeddings (
   chunk_id    bigint not null references cogo.chunks (id) on delete cascade,

@@ -37,17 +37,9 @@ begin
       as f(path text, content_hash text, language text, bytes bigint, extractor text, warning text);
   get diagnostics n_files = row_count;
 
-  -- new terms in a fixed order, so that two runs of one project cannot wait for each other in a circle
-  insert into cogo.lex_terms (project_id, term)
-  select run.project_id, t.term
-    from (select distinct token.key as term
-            from jsonb_array_elements(files) f,
-                 jsonb_array_elements(f -> 'chunks') c,
-                 jsonb_each(c -> 'tokens') field,
-                 jsonb_each(field.value) token) t
-   where not exists (select from cogo.lex_terms known where known.project_id = run.project_id and known.term = t.term)
-   order by t.term
-  on conflict do nothing;
+  -- Terms are looked up and made in one statement, so nobody else may make terms of the project meanwhile: they would be neither
+  -- in its snapshot nor among those it made.
+  perform pg_advisory_xact_lock(hashtextextended('cogo.lex_terms ' || run.project_id, 0));
 
   with item as materialized (
     select sf.id as file_id, nextval('cogo.chunks_id_seq') as chunk_id, c.body
@@ -56,8 +48,8 @@ begin
         on sf.repo_id = run.repo_id and sf.generation = run.generation and sf.path = f ->> 'path'
      cross join lateral jsonb_array_elements(f -> 'chunks') as c(body)
   ),
-  counted as materialized (
-    select i.chunk_id, term.id as term_id,
+  token as materialized (
+    select i.chunk_id, token.key as term,
            coalesce(sum(token.value::int) filter (where field.key = 'path'), 0) as path,
            coalesce(sum(token.value::int) filter (where field.key = 'name'), 0) as name,
            coalesce(sum(token.value::int) filter (where field.key = 'doc'), 0) as doc,
@@ -65,8 +57,25 @@ begin
       from item i
      cross join lateral jsonb_each(i.body -> 'tokens') field
      cross join lateral jsonb_each_text(field.value) token
-      join cogo.lex_terms term on term.project_id = run.project_id and term.term = token.key
-     group by i.chunk_id, term.id
+     group by i.chunk_id, token.key
+  ),
+  known as materialized (
+    select w.term, k.id
+      from (select distinct t.term from token t) w
+      -- one index probe a term, however many terms the project has
+      left join lateral (
+        select x.id from cogo.lex_terms x where x.project_id = run.project_id and x.term = w.term limit 1) k on true
+  ),
+  added as (
+    insert into cogo.lex_terms (project_id, term)
+    select run.project_id, k.term from known k where k.id is null
+    returning id, term
+  ),
+  counted as materialized (
+    select t.chunk_id, ids.id as term_id, t.path, t.name, t.doc, t.body
+      from token t
+      join (select k.id, k.term from known k where k.id is not null union all select a.id, a.term from added a) ids
+        on ids.term = t.term
   ),
   chunk as (
     insert into cogo.chunks (id, project_id, repo_id, file_id, generation, ordinal, kind, symbol, signature, heading,

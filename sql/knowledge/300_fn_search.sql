@@ -6,8 +6,10 @@
 -- strategy: lexical | vector | hybrid (anything else is hybrid); a part that cannot answer (no terms, no vector) is left out.
 -- Defaults: lexical 1, vector 0.3; fields path 1, name 2, doc 1, body 1; k1 1.2, b 0.75; limit 10, at most 200.
 -- BM25F: sum over terms of weight * ln(1 + (n - df + 0.5) / (df + 0.5)) * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / average)),
--- tf the field-weighted count (Robertson, Zaragoza 2009, one length for all fields). Vector: 1 - cosine distance, all chunks of a
--- project of up to 20,000 vectors, above that the best 1,000 lexical candidates.
+-- tf the field-weighted count (Robertson, Zaragoza 2009, one length for all fields). Vector: 1 - cosine distance, over all chunks of a
+-- project of up to 20,000 chunks, above that over the best 1,000 lexical candidates. A lexical model (hash-1024-v1) is scanned over
+-- all chunks only where words found fewer than 200 candidates: a scan costs about 10 us a vector in WASM, and a chunk that shares
+-- no word with the query is seldom near it.
 -- Every score is exact: a candidate of one list gets its true value in the other. Ties go by chunk id.
 -- Returns {items:[chunk_json + {score, signals?}], route, strategy, generation, took_ms}. generation: the newest one searched.
 -- Errors: as require_role (viewer); CG000 malformed.
@@ -39,6 +41,7 @@ declare
   one_repo  text := filter ->> 'repo';
   goal      extensions.halfvec;
   model     smallint;
+  semantic  boolean;
   n         double precision;
   average   double precision;
   repo_ids  bigint[];
@@ -60,7 +63,7 @@ begin
     if extensions.vector_dims(goal) <> 1024 then
       perform cogo.fail('CG000', 'the vector must have 1024 dimensions', jsonb_build_object('dims', extensions.vector_dims(goal)));
     end if;
-    select m.id into model from cogo.embedding_models m
+    select m.id, m.semantic into model, semantic from cogo.embedding_models m
      where m.name = coalesce(query ->> 'embedder', 'hash-1024-v1') and m.status = 'active';
   end if;
   all_vectors := coalesce(n, 0) <= 20000;
@@ -104,7 +107,8 @@ begin
     select v.chunk_id, 1 - v.distance as score
       from (select e.chunk_id, e.embedding operator(extensions.<=>) goal as distance
               from cogo.chunk_embeddings e
-             where all_vectors and goal is not null and e.project_id = search.project_id and e.model_id = model
+             where all_vectors and goal is not null and (semantic or (select count(*) from lexical) < 200)
+               and e.project_id = search.project_id and e.model_id = model
              order by distance, e.chunk_id) v
      where (
              select c.generation <= r.generation and (kinds is null or c.kind = any (kinds))

@@ -1409,7 +1409,8 @@ create index chunks_project on cogo.chunks (project_id, repo_id, generation);
 create table cogo.lex_terms (
   id          int generated always as identity primary key,
   project_id  uuid not null references cogo.projects (id) on delete cascade,
-  term        text not null,
+  -- compared for equality only: bytes, not words of a language
+  term        text collate "C" not null,
   df          int not null default 0,
   constraint lex_terms_term_key unique (project_id, term),
   constraint lex_terms_df check (df >= 0)
@@ -1441,11 +1442,13 @@ create table cogo.embedding_models (
   name         text not null,
   dims         int not null,
   fingerprint  text,
+  -- false: the vectors are made of the words themselves, so a chunk without a word of the query is hardly near it
+  semantic     boolean not null default true,
   status       text not null default 'active',
   constraint embedding_models_name_key unique (name),
   constraint embedding_models_status_known check (status in ('active', 'building', 'retired'))
 );
-insert into cogo.embedding_models (name, dims) values ('hash-1024-v1', 1024);
+insert into cogo.embedding_models (name, dims, semantic) values ('hash-1024-v1', 1024, false);
 
 create table cogo.chunk_embeddings (
   chunk_id    bigint not null references cogo.chunks (id) on delete cascade,
@@ -1645,17 +1648,9 @@ begin
       as f(path text, content_hash text, language text, bytes bigint, extractor text, warning text);
   get diagnostics n_files = row_count;
 
-  -- new terms in a fixed order, so that two runs of one project cannot wait for each other in a circle
-  insert into cogo.lex_terms (project_id, term)
-  select run.project_id, t.term
-    from (select distinct token.key as term
-            from jsonb_array_elements(files) f,
-                 jsonb_array_elements(f -> 'chunks') c,
-                 jsonb_each(c -> 'tokens') field,
-                 jsonb_each(field.value) token) t
-   where not exists (select from cogo.lex_terms known where known.project_id = run.project_id and known.term = t.term)
-   order by t.term
-  on conflict do nothing;
+  -- Terms are looked up and made in one statement, so nobody else may make terms of the project meanwhile: they would be neither
+  -- in its snapshot nor among those it made.
+  perform pg_advisory_xact_lock(hashtextextended('cogo.lex_terms ' || run.project_id, 0));
 
   with item as materialized (
     select sf.id as file_id, nextval('cogo.chunks_id_seq') as chunk_id, c.body
@@ -1664,8 +1659,8 @@ begin
         on sf.repo_id = run.repo_id and sf.generation = run.generation and sf.path = f ->> 'path'
      cross join lateral jsonb_array_elements(f -> 'chunks') as c(body)
   ),
-  counted as materialized (
-    select i.chunk_id, term.id as term_id,
+  token as materialized (
+    select i.chunk_id, token.key as term,
            coalesce(sum(token.value::int) filter (where field.key = 'path'), 0) as path,
            coalesce(sum(token.value::int) filter (where field.key = 'name'), 0) as name,
            coalesce(sum(token.value::int) filter (where field.key = 'doc'), 0) as doc,
@@ -1673,8 +1668,25 @@ begin
       from item i
      cross join lateral jsonb_each(i.body -> 'tokens') field
      cross join lateral jsonb_each_text(field.value) token
-      join cogo.lex_terms term on term.project_id = run.project_id and term.term = token.key
-     group by i.chunk_id, term.id
+     group by i.chunk_id, token.key
+  ),
+  known as materialized (
+    select w.term, k.id
+      from (select distinct t.term from token t) w
+      -- one index probe a term, however many terms the project has
+      left join lateral (
+        select x.id from cogo.lex_terms x where x.project_id = run.project_id and x.term = w.term limit 1) k on true
+  ),
+  added as (
+    insert into cogo.lex_terms (project_id, term)
+    select run.project_id, k.term from known k where k.id is null
+    returning id, term
+  ),
+  counted as materialized (
+    select t.chunk_id, ids.id as term_id, t.path, t.name, t.doc, t.body
+      from token t
+      join (select k.id, k.term from known k where k.id is not null union all select a.id, a.term from added a) ids
+        on ids.term = t.term
   ),
   chunk as (
     insert into cogo.chunks (id, project_id, repo_id, file_id, generation, ordinal, kind, symbol, signature, heading,
@@ -1904,8 +1916,10 @@ grant execute on function cogo_api.lexicon(uuid, text[]) to anon, authenticated,
 -- strategy: lexical | vector | hybrid (anything else is hybrid); a part that cannot answer (no terms, no vector) is left out.
 -- Defaults: lexical 1, vector 0.3; fields path 1, name 2, doc 1, body 1; k1 1.2, b 0.75; limit 10, at most 200.
 -- BM25F: sum over terms of weight * ln(1 + (n - df + 0.5) / (df + 0.5)) * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / average)),
--- tf the field-weighted count (Robertson, Zaragoza 2009, one length for all fields). Vector: 1 - cosine distance, all chunks of a
--- project of up to 20,000 vectors, above that the best 1,000 lexical candidates.
+-- tf the field-weighted count (Robertson, Zaragoza 2009, one length for all fields). Vector: 1 - cosine distance, over all chunks of a
+-- project of up to 20,000 chunks, above that over the best 1,000 lexical candidates. A lexical model (hash-1024-v1) is scanned over
+-- all chunks only where words found fewer than 200 candidates: a scan costs about 10 us a vector in WASM, and a chunk that shares
+-- no word with the query is seldom near it.
 -- Every score is exact: a candidate of one list gets its true value in the other. Ties go by chunk id.
 -- Returns {items:[chunk_json + {score, signals?}], route, strategy, generation, took_ms}. generation: the newest one searched.
 -- Errors: as require_role (viewer); CG000 malformed.
@@ -1937,6 +1951,7 @@ declare
   one_repo  text := filter ->> 'repo';
   goal      extensions.halfvec;
   model     smallint;
+  semantic  boolean;
   n         double precision;
   average   double precision;
   repo_ids  bigint[];
@@ -1958,7 +1973,7 @@ begin
     if extensions.vector_dims(goal) <> 1024 then
       perform cogo.fail('CG000', 'the vector must have 1024 dimensions', jsonb_build_object('dims', extensions.vector_dims(goal)));
     end if;
-    select m.id into model from cogo.embedding_models m
+    select m.id, m.semantic into model, semantic from cogo.embedding_models m
      where m.name = coalesce(query ->> 'embedder', 'hash-1024-v1') and m.status = 'active';
   end if;
   all_vectors := coalesce(n, 0) <= 20000;
@@ -2002,7 +2017,8 @@ begin
     select v.chunk_id, 1 - v.distance as score
       from (select e.chunk_id, e.embedding operator(extensions.<=>) goal as distance
               from cogo.chunk_embeddings e
-             where all_vectors and goal is not null and e.project_id = search.project_id and e.model_id = model
+             where all_vectors and goal is not null and (semantic or (select count(*) from lexical) < 200)
+               and e.project_id = search.project_id and e.model_id = model
              order by distance, e.chunk_id) v
      where (
              select c.generation <= r.generation and (kinds is null or c.kind = any (kinds))
