@@ -125,3 +125,34 @@ test('joins and leaves in the middle of a stream disturb nobody', async () => {
   );
   await Promise.all([steady.close(), restless.close()]);
 });
+
+test('a message that a replay has brought is not brought again when its notification comes late', async () => {
+  const held: (() => void)[] = [];
+  let hold = true;
+  const slow = await openGateway({
+    wrap: (db) => ({
+      ...db,
+      listen: (channel, onNotify, onReconnect) =>
+        db.listen(
+          channel,
+          (payload) => (hold ? held.push(() => onNotify(payload)) : onNotify(payload)),
+          onReconnect,
+        ),
+    }),
+  });
+  const client = await WireClient.open(slow);
+  for (let n = 1; n <= 5; n += 1) await slow.send(topic(0), 'e', { n });
+  const replay = { private: true, broadcast: { replay: { since: Date.now() - 60_000, limit: 2 } } };
+  await client.join(topic(0), replay, userToken(ALICE));
+  hold = false;
+  for (const release of held) release();
+  await slow.send(topic(0), 'e', { n: 6 });
+  await client.next(({ event, payload }) => event === 'broadcast' && payload.payload.n === 6);
+  const heard = client.all.filter(({ event }) => event === 'broadcast');
+  assert.deepEqual(
+    heard.map(({ payload }) => payload.payload.n),
+    [4, 5, 6],
+  );
+  await client.close();
+  await slow.close();
+});

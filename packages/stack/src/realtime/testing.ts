@@ -9,7 +9,7 @@ import postgres from 'postgres';
 import { postgresDatabase } from '../database/database.ts';
 import { applyShims, readShims } from '../database/shims.ts';
 import { openTestDatabase, type TestDatabase } from '../testing.ts';
-import { realtimeDb } from './db.ts';
+import { type RealtimeDb, realtimeDb } from './db.ts';
 import { attachRealtime, type Realtime, type RealtimeOptions } from './gateway.ts';
 import type { Vsn } from './wire.ts';
 
@@ -39,7 +39,10 @@ create policy write on realtime.messages for insert to anon, authenticated with 
   (select realtime.topic()) like 'owner:' || coalesce(auth.uid()::text, '-') || '%');
 `;
 
-export async function openGateway(options: Partial<RealtimeOptions> = {}): Promise<TestGateway> {
+export async function openGateway(
+  options: Partial<RealtimeOptions> & { wrap?: (db: RealtimeDb) => RealtimeDb } = {},
+): Promise<TestGateway> {
+  const { wrap = (db: RealtimeDb) => db, ...rest } = options;
   const database = await openTestDatabase({ migrations: false });
   await database.db.exec(POLICIES);
   const server = createServer(
@@ -52,12 +55,12 @@ export async function openGateway(options: Partial<RealtimeOptions> = {}): Promi
   );
   let shift = 0;
   const realtime: Realtime = attachRealtime(server, {
-    db: realtimeDb(database.db),
+    db: wrap(realtimeDb(database.db)),
     jwtSecret: JWT_SECRET,
     keys: KEYS,
     now: () => Date.now() + shift,
     sweepMs: 20,
-    ...options,
+    ...rest,
   });
   await realtime.ready;
   server.listen(0, '127.0.0.1');
