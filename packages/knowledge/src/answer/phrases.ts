@@ -69,10 +69,10 @@ export function leadSentence(span: Span, language: Language): string {
 
 /** The words `leadSentence` and `nameOf` put around what they take from a span, in every language. */
 export function templateText(): string {
-  const blank = { path: '', symbol: ' ', heading: null, kind: '', start_line: 1, end_line: 2 } as Span;
-  const kinds = Object.values(KIND_NAMES).flatMap((names) => [
-    ...Object.keys(names),
-    ...Object.values(names),
-  ]);
-  return [leadSentence(blank, 'en'), leadSentence(blank, 'ko'), ...kinds].join(' ');
+  const kinds = new Set(Object.values(KIND_NAMES).flatMap((names) => Object.keys(names)));
+  return [...kinds]
+    .map((kind) => ({ path: '', symbol: null, heading: null, kind, start_line: 1, end_line: 2 }) as Span)
+    .flatMap((blank) => [blank, { ...blank, symbol: ' ' }])
+    .flatMap((blank) => [leadSentence(blank, 'en'), leadSentence(blank, 'ko')])
+    .join('\n');
 }

@@ -10,8 +10,9 @@ import { type Asked, ask } from './ask.ts';
 import type { Span } from './span.ts';
 import { verifyAnswer } from './verify.ts';
 
-const SHOP = fileURLToPath(new URL('../../fixtures/shop', import.meta.url));
-const COGO = fileURLToPath(new URL('../../../..', import.meta.url));
+const SHOP = [fileURLToPath(new URL('../../fixtures/shop', import.meta.url))];
+/** The sources of two packages of this repository, as two repositories of one project. */
+const COGO = ['../../src', '../../../spec/src'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
 
 /** They stand in a file that is not indexed, or each question would find itself. */
 const QUESTIONS: {
@@ -25,41 +26,38 @@ const QUESTIONS: {
 describe('answers', () => {
   let db: TestDatabase;
   let rpc: Rpc;
-  const projects = new Map<string, string>();
+  const projects = new Map<string[], string>();
 
   before(async () => {
     db = await openTestDatabase();
     rpc = db.rpc('service_role');
-    for (const root of [SHOP, COGO]) {
+    for (const roots of [SHOP, COGO]) {
       const made = await rpc.call<{ id: string }>('create_project', {
-        name: root,
+        name: 'p',
         slug: `p-${projects.size}`,
       });
       assert.ok(made.ok, JSON.stringify(made));
-      projects.set(root, made.value.id);
-      const indexed = await indexRepository({
-        root,
-        repo: 'r',
-        projectId: made.value.id,
-        rpc,
-        untracked: true,
-      });
-      assert.ok(indexed.ok, JSON.stringify(indexed));
+      projects.set(roots, made.value.id);
+      for (const root of roots) {
+        const options = { root, repo: root, projectId: made.value.id, rpc };
+        const indexed = await indexRepository({ ...options, untracked: true });
+        assert.ok(indexed.ok, JSON.stringify(indexed));
+      }
     }
   });
   after(() => db.close());
 
-  async function answer(root: string, q: string): Promise<Asked> {
-    const result = await ask({ rpc, projectId: projects.get(root)!, q });
+  async function answer(roots: string[], q: string): Promise<Asked> {
+    const result = await ask({ rpc, projectId: projects.get(roots)!, q });
     assert.ok(result.ok, JSON.stringify(result));
     return result.value;
   }
 
   /** Whatever an answer says must be checkable against the files as they are on disk. */
-  function assertGrounded(root: string, q: string, { answer, found }: Asked): void {
+  function assertGrounded(q: string, { answer, found }: Asked): void {
     const spans = new Map<number, Span>();
     for (const one of answer.citations) {
-      const lines = readFileSync(join(root, one.path), 'utf8').replace(/\r\n?/g, '\n').split('\n');
+      const lines = readFileSync(join(one.repo, one.path), 'utf8').replace(/\r\n?/g, '\n').split('\n');
       const cited = lines.slice(one.start_line - 1, one.end_line).join('\n');
       assert.ok(
         cited.includes(one.quote),
@@ -90,7 +88,7 @@ describe('answers', () => {
       assert.equal(asked.answer.refused, false);
       assert.match(asked.answer.citations.map((one) => one.quote).join('\n'), new RegExp(quote));
       assert.equal(asked.answer.language, /[가-힣]/.test(q) ? 'ko' : 'en');
-      assertGrounded(SHOP, q, asked);
+      assertGrounded(q, asked);
     });
   }
 
@@ -99,14 +97,14 @@ describe('answers', () => {
       const asked = await answer(COGO, q);
       const files = [...new Set(asked.found.items.map((item) => item.path))];
       assert.ok(files.slice(0, 3).includes(path), `${path} is not among ${files.slice(0, 3).join(', ')}`);
-      assertGrounded(COGO, q, asked);
+      assertGrounded(q, asked);
     });
   }
 
   for (const { q, language } of QUESTIONS.unanswerable) {
     it(`refuses: ${q}`, async () => {
-      for (const root of [SHOP, COGO]) {
-        const { answer: refusal } = await answer(root, q);
+      for (const roots of [SHOP, COGO]) {
+        const { answer: refusal } = await answer(roots, q);
         assert.deepEqual([refusal.refused, refusal.citations, refusal.language], [true, [], language]);
         assert.match(
           refusal.text,

@@ -18,6 +18,8 @@ export const WEIGHTS = {
   barrel: 0.7,
   /** Migrations are history: where the schema's own source is indexed, that is the answer. */
   migration: 0.85,
+  /** Data files hold words in bulk and explain nothing. */
+  data: 0.8,
   /** Factor on a text already listed. */
   copy: 0.4,
   /** Factor on each further chunk of a file already listed. */
@@ -58,6 +60,7 @@ export function rerank(question: Question, candidates: ScoredSpan[], limit: numb
     for (const value of Object.values(features)) score += value;
     if (!wantsTests && isTest(one.path)) score *= WEIGHTS.test;
     if (/(?:^|\/)migrations\//.test(one.path)) score *= WEIGHTS.migration;
+    if (one.language === 'json' && !terms.has('json')) score *= WEIGHTS.data;
     if (isBarrel(one)) score *= WEIGHTS.barrel;
     return { one, order, score, features };
   });

@@ -82,9 +82,21 @@ test('a long class is taken apart into a head and its methods', async () => {
   );
   assert.deepEqual(
     result.chunks.map((one) => `${one.kind} ${one.symbol}`),
-    ['class Big', 'class Big', 'method Big.alpha', 'method Big.beta', 'method Big.gamma'],
+    ['class Big', 'method Big.alpha', 'method Big.beta', 'method Big.gamma'],
   );
-  assert.ok(result.chunks[2]!.text.startsWith('  /** Does alpha. */'));
+  assert.ok(result.chunks[0]!.text.endsWith('count = 0;'));
+  assert.ok(result.chunks[1]!.text.startsWith('  /** Does alpha. */'));
+});
+
+test('a comment that a blank line parts from the first symbol speaks of the file', async () => {
+  const result = await chunk('h.ts', '// All about prices.\n\n/** Adds. */\nfunction add() {}\n');
+  assert.deepEqual(brief(result), ['1-1 module', '3-4 function add']);
+});
+
+test('short test cases share a chunk and keep their titles', async () => {
+  const result = await chunk('t.test.ts', "test('adds', () => {});\ntest('subtracts', () => {});\n");
+  assert.deepEqual(brief(result), ['1-2 test adds']);
+  assert.deepEqual(result.chunks[0]!.names, ['adds', 'subtracts']);
 });
 
 test('functions inside a long function are found by their own name', async () => {
