@@ -1,7 +1,8 @@
 import { coverage, spanTokens, weigh, type WeightedConcept } from './evidence.ts';
+import { isProse } from './prose.ts';
 import { LABELS, leadSentence, nameOf } from './phrases.ts';
 import { type Language, type Question, readQuestion } from './question.ts';
-import { codeQuote, newlyCovered, type Quote, sentenceQuotes } from './quotes.ts';
+import { bestLine, codeQuote, newlyCovered, type Quote, sentenceQuotes } from './quotes.ts';
 import type { Lexicon, Span } from './span.ts';
 
 export interface ExtractiveOptions {
@@ -115,7 +116,7 @@ function composeMain(
 ): void {
   const sentences = pickSentences(sentenceQuotes(span, index, concepts), concepts, seen);
   const code = codeQuote(span, index, concepts);
-  const isCode = span.kind !== 'section' && span.language !== 'markdown' && span.language !== 'text';
+  const isCode = !isProse(span);
   const showsCode =
     code !== undefined && (isCode || newlyCovered(concepts, code.tokens, seen) > 0 || sentences.length === 0);
   const quotes = [...sentences, ...(showsCode ? [code] : [])];
@@ -147,22 +148,8 @@ function bestQuote(span: Span, index: number, concepts: WeightedConcept[]): Quot
   );
   const code = codeQuote(span, index, concepts);
   const sentence = sentences[0];
-  if (!sentence) return code && shorten(code);
-  return code && code.score > sentence.score + 0.2 ? shorten(code) : sentence;
-}
-
-/** In a list one line of code is enough. */
-function shorten(code: Quote): Quote {
-  const line = code.quote.split('\n').find((one) => one.trim().length > 3) ?? code.quote.split('\n')[0]!;
-  const offset = code.quote.split('\n').indexOf(line);
-  const quote = line.trim();
-  return {
-    ...code,
-    quote,
-    reading: quote,
-    startLine: code.startLine + offset,
-    endLine: code.startLine + offset,
-  };
+  if (!sentence) return code && bestLine(code, concepts);
+  return code && code.score > sentence.score + 0.2 ? bestLine(code, concepts) : sentence;
 }
 
 function firstLine(span: Span, index: number): Quote {

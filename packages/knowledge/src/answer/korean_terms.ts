@@ -66,7 +66,7 @@ export function isKoreanHowTo(text: string): boolean {
 }
 
 const HOW_TO =
-  /(?:설치|설정|실행|시작|사용|배포|기여)(?:은|는|을|를)?\s*(?:하려면|하는\s*(?:법|방법)|방법|어떻게)|어떻게\s*(?:설치|설정|실행|시작|사용|배포|기여)\S*(?:하나요|합니까|하죠|해요|할까요|하면)|라이선스|문서/;
+  /(?:설치|설정|실행|시작|사용|배포|기여)(?:은|는|을|를)?\s*(?:하려면|하는\s*(?:법|방법)|방법|어떻게)|어떻게\s*(?:설치|설정|실행|시작|사용|배포|기여)\S*(?:하나요|합니까|하죠|해요|할까요|하면)|라이선스|문서|^\S+(?:은|는|이|가)?\s*(?:무엇인가요|무엇입니까|뭐야|뭔가요|뭐예요|이란)\W*$/;
 
 /** A verb without 하다 or 되다 and what follows them: 소멸하나요 -> 소멸. Two syllables always stay. */
 export function koreanVerbStem(word: string): string {

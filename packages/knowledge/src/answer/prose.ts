@@ -14,18 +14,22 @@ interface Run {
   at: number[];
 }
 
-const CODE_KINDS = new Set(['section']);
-const HASH_COMMENTS = new Set(['python', 'shell', 'yaml', 'toml', 'ruby', 'dockerfile', 'make']);
-const PROSE_LANGUAGES = new Set(['markdown', 'text', 'rst']);
+const HASH_COMMENTS = new Set(['python', 'shell', 'yaml', 'toml', 'ruby', 'dockerfile', 'make', 'text']);
+
+/** Text a person wrote to be read. A file without an extension may as well be a script. */
+export function isProse(span: Span): boolean {
+  if (span.kind === 'section' || span.language === 'markdown' || span.language === 'rst') return true;
+  const isText = /\.(?:txt|adoc)$|(?:^|\/)(?:README|LICEN[CS]E|NOTICE|CHANGELOG|AUTHORS|COPYING)[^/]*$/i;
+  return span.language === 'text' && isText.test(span.path);
+}
 
 /** The sentences of a span: all of a document's, of code only what its comments say. */
 export function sentencesOf(span: Span): Sentence[] {
-  const isProse = CODE_KINDS.has(span.kind) || PROSE_LANGUAGES.has(span.language ?? '');
-  const runs = isProse ? documentRuns(span.text) : commentRuns(span.text, span.language ?? '');
+  const runs = isProse(span) ? documentRuns(span.text) : commentRuns(span.text, span.language ?? '');
   return runs.flatMap((run) => splitRun(run));
 }
 
-/** Lines (0-based, from the top of the text) that are the leading comment of a chunk of code. */
+/** How many lines at the top of a chunk of code are its comment; all of them when there is nothing else. */
 export function leadingCommentLines(text: string): number {
   const lines = text.split('\n');
   let count = 0;
@@ -38,7 +42,7 @@ export function leadingCommentLines(text: string): number {
     if (trimmed.includes('*/')) inBlock = false;
     count += 1;
   }
-  return count >= lines.length ? 0 : count;
+  return count;
 }
 
 function* eachLine(text: string): Generator<{ line: string; from: number }> {

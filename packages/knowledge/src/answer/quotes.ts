@@ -1,6 +1,6 @@
 import { tokenize } from '@cogo/spec/tokenize.ts';
 import { coverage, isCovered, type WeightedConcept } from './evidence.ts';
-import { leadingCommentLines, sentencesOf } from './prose.ts';
+import { isProse, leadingCommentLines, sentencesOf } from './prose.ts';
 import type { Span } from './span.ts';
 
 /** Something of a span worth showing. `quote` is a verbatim part of its text. */
@@ -53,7 +53,7 @@ export function sentenceQuotes(span: Span, index: number, concepts: WeightedConc
 
 /** The part of a span's code that speaks most of the question: its head when that is as good. */
 export function codeQuote(span: Span, index: number, concepts: WeightedConcept[]): Quote | undefined {
-  if (span.kind === 'section' || span.language === 'markdown' || span.language === 'text') {
+  if (isProse(span)) {
     return fencedQuote(span, index, concepts);
   }
   const lines = span.text.split('\n');
@@ -125,6 +125,20 @@ function bestWindow(
     score: coverage(concepts, tokens),
     start: lines.slice(0, start).reduce((sum, line) => sum + line.length + 1, 0),
   };
+}
+
+/** The one line of a piece of code that speaks most of the question, for a list. */
+export function bestLine(code: Quote, concepts: WeightedConcept[]): Quote {
+  let best: { line: string; at: number; worth: number } | undefined;
+  code.quote.split('\n').forEach((raw, at) => {
+    const line = raw.trim();
+    const worth = coverage(concepts, new Set(tokenize(line))) + (line.length >= 12 ? 0.05 : 0);
+    if (line !== '' && (!best || worth > best.worth)) best = { line, at, worth };
+  });
+  if (!best) return code;
+  const { line, at } = best;
+  const place = code.startLine + at;
+  return { ...code, quote: line, reading: line, startLine: place, endLine: place };
 }
 
 /** Concepts `tokens` speaks of that `seen` does not yet, by weight share. */

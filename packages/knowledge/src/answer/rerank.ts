@@ -46,11 +46,13 @@ export function rerank(question: Question, candidates: ScoredSpan[], limit: numb
   const scored = candidates.map((one, order) => {
     const isFirst = !firstOfFile.has(fileOf(one));
     firstOfFile.add(fileOf(one));
+    // What code happens to be called matters less to someone who looks for instructions.
+    const named = question.howTo && one.kind !== 'section' ? 0.3 : 1;
     const features: Record<string, number> = {
       base: one.score / best,
       definition: WEIGHTS.definition * definition(one, names),
-      symbol: WEIGHTS.symbolMatch * overlap(one.symbol ?? '', terms),
-      file: WEIGHTS.fileName * overlap(baseName(one.path), terms),
+      symbol: named * WEIGHTS.symbolMatch * overlap(one.symbol ?? '', terms),
+      file: named * WEIGHTS.fileName * overlap(baseName(one.path), terms),
       folder: WEIGHTS.folder * overlap(one.path.split('/').slice(0, -1).join(' '), terms),
       kind: WEIGHTS.kind * (terms.has(one.kind) || terms.has(one.language ?? '') ? 1 : 0),
       document: question.howTo && one.kind === 'section' ? WEIGHTS.document : 0,
@@ -130,7 +132,7 @@ function baseName(path: string): string {
 function isTest(path: string): boolean {
   return (
     /(?:^|\/)(?:tests?|__tests__|__mocks__|fixtures?|examples?|benchmarks?|bench)\//i.test(path) ||
-    /[._](?:test|spec|bench)\.[cm]?[jt]sx?$/.test(path)
+    /(?:[._](?:test|spec|bench)|(?:^|[/_])testing)\.[cm]?[jt]sx?$/.test(path)
   );
 }
 
