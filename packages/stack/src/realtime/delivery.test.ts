@@ -126,7 +126,7 @@ test('joins and leaves in the middle of a stream disturb nobody', async () => {
   await Promise.all([steady.close(), restless.close()]);
 });
 
-test('a message that a replay has brought is not brought again when its notification comes late', async () => {
+test('a message that a replay has brought is not brought again when its notification comes late', async (t) => {
   const held: (() => void)[] = [];
   let hold = true;
   const slow = await openGateway({
@@ -140,6 +140,7 @@ test('a message that a replay has brought is not brought again when its notifica
         ),
     }),
   });
+  t.after(() => slow.close());
   const client = await WireClient.open(slow);
   for (let n = 1; n <= 5; n += 1) await slow.send(topic(0), 'e', { n });
   const replay = { private: true, broadcast: { replay: { since: Date.now() - 60_000, limit: 2 } } };
@@ -154,5 +155,4 @@ test('a message that a replay has brought is not brought again when its notifica
     [4, 5, 6],
   );
   await client.close();
-  await slow.close();
 });

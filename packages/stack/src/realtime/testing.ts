@@ -143,7 +143,11 @@ export class WireClient {
   /** Everything, in order of arrival. */
   readonly all: Message[] = [];
   #unread: Message[] = [];
-  #waiters: { matches: (message: Message) => boolean; resolve: (message: Message) => void }[] = [];
+  #waiters: {
+    matches: (message: Message) => boolean;
+    resolve: (message: Message) => void;
+    reject: (error: Error) => void;
+  }[] = [];
   #ref = 0;
   #vsn: Vsn;
 
@@ -155,6 +159,10 @@ export class WireClient {
     );
     ws.on('message', (data, binary) => this.#receive(data, binary));
     ws.on('error', () => {});
+    // Whoever waits for what never comes fails when the connection ends, and does not wait on.
+    ws.on('close', (code) => {
+      for (const { reject } of this.#waiters) reject(new Error(`closed with ${code} while waiting`));
+    });
   }
 
   static async open(
@@ -178,7 +186,7 @@ export class WireClient {
   next(matches: (message: Message) => boolean): Promise<Message> {
     const index = this.#unread.findIndex(matches);
     if (index >= 0) return Promise.resolve(this.#unread.splice(index, 1)[0]!);
-    return new Promise((resolve) => this.#waiters.push({ matches, resolve }));
+    return new Promise((resolve, reject) => this.#waiters.push({ matches, resolve, reject }));
   }
 
   event(event: string): Promise<Message> {
