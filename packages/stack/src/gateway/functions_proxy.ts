@@ -58,13 +58,22 @@ export function createFunctionsProxy(options: ProxyOptions) {
   };
 
   const forward = (request: IncomingMessage, response: ServerResponse, address: HostAddress) => {
+    // A function refuses a body that is too large without reading it, and the connection breaks while it is still being
+    // written: the refusal would be lost. So a large body is sent only once the function begins to read it.
+    const asksFirst =
+      Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY) > LARGE_BODY_BYTES &&
+      hasBody(request);
     const upstream = httpRequest({
       host: address.host,
       port: address.port,
       agent,
       method: request.method ?? 'GET',
       path: (request.url ?? '/').slice(PREFIX.length),
-      headers: { ...endToEnd(request.headers), ...forwarded(request) },
+      headers: {
+        ...endToEnd(request.headers),
+        ...forwarded(request),
+        ...(asksFirst ? { expect: '100-continue' } : {}),
+      },
     });
     let delivered = false;
     let left = false;
@@ -81,9 +90,11 @@ export function createFunctionsProxy(options: ProxyOptions) {
     upstream.once('socket', (socket) => {
       socket.once('connect', () => {
         delivered = true;
-        request.pipe(upstream);
+        if (asksFirst) upstream.flushHeaders();
+        else request.pipe(upstream);
       });
     });
+    upstream.once('continue', () => request.pipe(upstream));
     upstream.once('response', (answer) => {
       clearTimeout(timer);
       response.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers));
@@ -106,6 +117,15 @@ export function createFunctionsProxy(options: ProxyOptions) {
     handle: (request: IncomingMessage, response: ServerResponse) => void handle(request, response),
     close: () => agent.destroy(),
   };
+}
+
+/** More than a connection's buffers take in at once is large. */
+const LARGE_BODY_BYTES = 16_384;
+
+function hasBody(request: IncomingMessage): boolean {
+  return (
+    request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
+  );
 }
 
 const RESTARTING = cogoError(
