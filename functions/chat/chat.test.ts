@@ -275,6 +275,38 @@ Deno.test('a client that leaves midway ends the work: trace failed, key freed, n
   assert.equal((failed!.payload as { code: string }).code, 'aborted');
 });
 
+Deno.test('a caller of JSON that leaves ends the work as well', async () => {
+  const started = Promise.withResolvers<void>();
+  const { app, plane, chats } = stage({
+    search: () => {
+      started.resolve();
+      return new Promise(() => {});
+    },
+  });
+  const leaving = new AbortController();
+  const answer = app.request('/chat', {
+    ...post(ask(), 'anon', { 'idempotency-key': 'k-4' }),
+    signal: leaving.signal,
+  });
+  await started.promise;
+  leaving.abort();
+  assert.equal((await answer).status, 499);
+  await app.idle();
+  assert.equal((plane.ended[0]!['error'] as { code: string }).code, 'aborted');
+  assert.equal(plane.keys.size, 0);
+  assert.deepEqual(chats.usage, []);
+});
+
+Deno.test('of two equal requests at once one is answered and the other gets its answer', async () => {
+  const { app, plane } = stage();
+  const init = () => post(ask(), 'anon', { ...SSE, 'idempotency-key': 'k-5' });
+  const [left, right] = await Promise.all([app.request('/chat', init()), app.request('/chat', init())]);
+  const [one, two] = await Promise.all([readStream(chat, left), readStream(chat, right)]);
+  assert.equal(one.text, two.text);
+  assert.equal(plane.calls.filter((call) => call.fn === 'chat_begin').length, 1);
+  await app.idle();
+});
+
 Deno.test('a search that fails is said in the stream, and the key may be used again', async () => {
   const { app, plane } = stage({ search: () => err(cogoError('unavailable', 'no database')) });
   const init = post(ask(), 'anon', { ...SSE, 'idempotency-key': 'k-3' });
