@@ -6,7 +6,14 @@ if (process.argv[2] !== 'check') {
   console.error('usage: node --import tsx scripts/deno.ts check');
   process.exit(2);
 }
-const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard', 'functions/*.ts'])
+const files = execFileSync('git', [
+  'ls-files',
+  '-z',
+  '--cached',
+  '--others',
+  '--exclude-standard',
+  'functions/*.ts',
+])
   .toString()
   .split('\0')
   .filter((path) => path !== '');

@@ -9,8 +9,23 @@ export function runDenoSuite(deno: DenoBinary, files: string[]): Totals {
   if (files.length === 0) return emptyTotals();
   const dir = mkdtempSync(join(tmpdir(), 'cogo-deno-'));
   const junit = join(dir, 'junit.xml');
-  const args = ['test', '--config=functions/deno.json', '--no-remote', '--cached-only', '--no-check', '--no-lock', '--no-prompt'];
-  args.push('--allow-read', '--allow-env', '--allow-net=127.0.0.1,localhost', '--reporter=dot', `--junit-path=${junit}`, ...files);
+  const args = [
+    'test',
+    '--config=functions/deno.json',
+    '--no-remote',
+    '--cached-only',
+    '--no-check',
+    '--no-lock',
+    '--no-prompt',
+  ];
+  args.push(
+    '--allow-read',
+    '--allow-env',
+    '--allow-net=127.0.0.1,localhost',
+    '--reporter=dot',
+    `--junit-path=${junit}`,
+    ...files,
+  );
   const code = runDeno(deno, args);
   const label = `deno ${deno.version}`;
   let totals: Totals;

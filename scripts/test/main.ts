@@ -17,7 +17,14 @@ if (values.help) {
   process.exit(0);
 }
 
-const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '*.test.ts'])
+const listed = execFileSync('git', [
+  'ls-files',
+  '-z',
+  '--cached',
+  '--others',
+  '--exclude-standard',
+  '*.test.ts',
+])
   .toString()
   .split('\0')
   .filter((path) => path !== '' && existsSync(path) && !path.includes('/fixtures/'));

@@ -5,11 +5,17 @@ import { addTotals, closingLine, emptyTotals } from './totals.ts';
 
 test('the closing line names skips only when there are some', () => {
   assert.equal(closingLine({ ...emptyTotals(), passed: 3 }), '3 passed, 0 failed');
-  assert.equal(closingLine({ ...emptyTotals(), passed: 3, failed: 1, skipped: 2 }), '3 passed, 1 failed, 2 skipped');
+  assert.equal(
+    closingLine({ ...emptyTotals(), passed: 3, failed: 1, skipped: 2 }),
+    '3 passed, 1 failed, 2 skipped',
+  );
 });
 
 test('totals of two suites add up, names included', () => {
-  const sum = addTotals({ ...emptyTotals(), failed: 1, failures: ['a'] }, { ...emptyTotals(), passed: 2, skips: ['b: why'] });
+  const sum = addTotals(
+    { ...emptyTotals(), failed: 1, failures: ['a'] },
+    { ...emptyTotals(), passed: 2, skips: ['b: why'] },
+  );
   assert.deepEqual(sum, { passed: 2, failed: 1, skipped: 0, failures: ['a'], skips: ['b: why'] });
 });
 
