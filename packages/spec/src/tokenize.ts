@@ -49,6 +49,9 @@ const WORD =
 const PARTS = /[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+/g;
 const PARTS_UNICODE = /\p{Lu}+(?=\p{Lu}\p{Ll})|\p{Lu}?[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|\p{Lu}\p{M}*|[0-9]+/gu;
 const ASCII = /^[\x20-\x7e]*$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are ASCII too, and separate words
+const ASCII_TEXT = /^[\x00-\x7f]*$/;
+const ASCII_WORD = /[A-Za-z_$][A-Za-z_$0-9]*|[0-9]+/g;
 
 /** Tokens of a text in order, with repetitions. Linear in the length of the text; pure. */
 export function tokenize(text: string, options: TokenizeOptions = {}): string[] {
@@ -68,15 +71,38 @@ export function termCounts(tokens: Iterable<string>): Record<string, number> {
 
 /** The words of a text, one by one; `tokenize` and the hash vector are both built on it. */
 export function* scanWords(text: string): Generator<Word> {
+  // Most source code is ASCII, where two alternatives are left and no class of Unicode has to be asked.
+  if (ASCII_TEXT.test(text)) {
+    for (const [word] of text.matchAll(ASCII_WORD)) {
+      const found =
+        word.charCodeAt(0) <= 0x39 && word[0] !== '$' ? plainWord(word) : rememberedIdentifier(word);
+      if (found.tokens.length > 0) yield found;
+    }
+    return;
+  }
   for (const match of text.normalize('NFC').matchAll(WORD)) {
     const [whole, hangul, cjk, identifier] = match;
     if (hangul !== undefined) yield hangulWord(hangul);
     else if (cjk !== undefined) yield cjkWord(cjk);
     else if (identifier !== undefined) {
-      const word = identifierWord(identifier);
+      const word = rememberedIdentifier(identifier);
       if (word.tokens.length > 0) yield word;
     } else yield plainWord(whole);
   }
+}
+
+/** Identifiers repeat: each is taken apart once. */
+const MAX_REMEMBERED = 50_000;
+const remembered = new Map<string, Word>();
+
+function rememberedIdentifier(surface: string): Word {
+  let word = remembered.get(surface);
+  if (word === undefined) {
+    if (remembered.size >= MAX_REMEMBERED) remembered.clear();
+    word = identifierWord(surface);
+    if (surface.length <= MAX_TOKEN_LENGTH) remembered.set(surface, word);
+  }
+  return word;
 }
 
 function identifierWord(surface: string): Word {
