@@ -77,9 +77,12 @@ const SLUG_OF_STATUS: Record<number, ErrorSlug> = {
 /** What a failed Data API call means. `status` 0 is a request that got no answer. Exported for its table test. */
 export function explainFailure(url: string, answer: Answer, status: number): CogoError {
   if (status === 0) {
+    const cause = /Caused by: [^\n]*?(E[A-Z]{4,}|other side closed|[^\n]{1,80})/.exec(
+      answer.details ?? '',
+    )?.[1];
     return cogoError(
       'unavailable',
-      `The gateway at ${url} does not answer (${answer.message ?? 'no reason given'}). Is the stack running? Try: cogo status`,
+      `The gateway at ${url} does not answer (${cause ?? answer.message ?? 'no reason given'}). Is the stack running? Try: cogo status`,
     );
   }
   if (slugOfSqlstate(answer.code) === undefined) {

@@ -1,9 +1,9 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { dataApiRpc, type Rpc } from '@cogo/client/rpc.ts';
 import type { Keys, Ports, StackFile } from '@cogo/client/stack_file.ts';
 import { cogoError } from '@cogo/spec/errors.ts';
-import { err, failure, ok, type Result } from '@cogo/spec/result.ts';
+import { err, ok, type Result } from '@cogo/spec/result.ts';
 import { COGO_VERSION as VERSION } from '@cogo/spec/version.ts';
 import { findDeno } from './functions/deno_binary.ts';
 import { functionsEnvironment } from './functions/environment.ts';
@@ -12,13 +12,12 @@ import { createFunctionsProxy } from './gateway/functions_proxy.ts';
 import { quietConsole } from './gateway/quiet_console.ts';
 import { startBackground } from './place/background.ts';
 import { serveGateway } from './gateway/serve_gateway.ts';
-import { loadKeys } from './place/keys.ts';
-import { takeLock } from './place/lock.ts';
 import { logFile } from './place/log_file.ts';
 import { checkDbUrl, openDatabase, type OpenedDatabase } from './place/open_database.ts';
 import { choosePort, DEFAULT_PORTS, HOST, type PortName } from './place/ports.ts';
 import { writePrivate } from './place/private_file.ts';
 import { redactor } from './place/redact.ts';
+import { takeFolder } from './place/take_folder.ts';
 
 export interface StackOptions {
   /** `.cogo` of the place. */
@@ -55,6 +54,8 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
+const STOP_MS = 10_000;
+
 /**
  * Starts a place: database, gateway, Studio, wire port, Realtime, schedules and outbox in this process, the functions in a Deno
  * child. All bind 127.0.0.1. A failed start leaves nothing running. Errors: `unavailable` (lock, database, functions),
@@ -67,7 +68,7 @@ export async function startStack(o: StackOptions): Promise<Result<Stack>> {
   const stop = once(async () => {
     for (const close of closers.splice(0).reverse()) {
       try {
-        await close();
+        await atMost(STOP_MS, close());
       } catch (error) {
         log(`stop: ${(error as Error).message}`);
       }
@@ -83,20 +84,11 @@ export async function startStack(o: StackOptions): Promise<Result<Stack>> {
     const checked = checkDbUrl(o.dbUrl);
     if (!checked.ok) return checked;
   }
-  try {
-    mkdirSync(join(dataDir, 'logs'), { recursive: true, mode: 0o700 });
-  } catch (error) {
-    return failure(
-      'internal',
-      `The data folder ${dataDir} can not be made: ${(error as Error).message}. Choose another: --data DIR`,
-    );
-  }
-  const lock = takeLock(dataDir);
-  if (!lock.ok) return lock;
-  closers.push(() => lock.value.release());
-  const keys = await loadKeys(dataDir);
-  if (!keys.ok) return fail(keys.error);
-  const clean = redactor([...Object.values(keys.value), ...(o.dbUrl ? [new URL(o.dbUrl).password] : [])]);
+  const folder = await takeFolder(dataDir);
+  if (!folder.ok) return folder;
+  const { lock, keys } = folder.value;
+  closers.push(() => lock.release());
+  const clean = redactor([...Object.values(keys), ...(o.dbUrl ? [new URL(o.dbUrl).password] : [])]);
   log = logFile(join(dataDir, 'logs', 'gateway.log'), clean);
   closers.push(quietConsole(log));
 
@@ -112,7 +104,7 @@ export async function startStack(o: StackOptions): Promise<Result<Stack>> {
     progress({ name, ms });
     return value;
   };
-  if (lock.value.tookOver) {
+  if (lock.tookOver) {
     progress({
       name: 'lock',
       ms: 0,
@@ -125,10 +117,10 @@ export async function startStack(o: StackOptions): Promise<Result<Stack>> {
     const gatewayUrl = `http://${HOST}:${ports.gateway}`;
     // The functions only need the gateway's address, so both slow things start at once.
     const [database, functions] = await Promise.all([
-      openDatabase({ dataDir, root: o.root, keys: keys.value, gatewayUrl, dbUrl: o.dbUrl, step }),
+      openDatabase({ dataDir, root: o.root, keys, gatewayUrl, dbUrl: o.dbUrl, step }),
       o.functions === false
         ? ok(undefined)
-        : step('functions', () => startFunctions(o, keys.value, ports, gatewayUrl, dataDir, clean)),
+        : step('functions', () => startFunctions(o, keys, ports, gatewayUrl, dataDir, clean)),
     ]);
     if (functions.ok && functions.value) closers.push(() => functions.value!.stop());
     if (database.ok) closers.push(() => database.value.connection.close());
@@ -138,7 +130,7 @@ export async function startStack(o: StackOptions): Promise<Result<Stack>> {
     await step('gateway', async () => {
       await serve(o, {
         ports,
-        keys: keys.value,
+        keys,
         database: database.value,
         supervisor: functions.value,
         log,
@@ -147,7 +139,7 @@ export async function startStack(o: StackOptions): Promise<Result<Stack>> {
     });
     const stack = describe(o, {
       ports,
-      keys: keys.value,
+      keys,
       gatewayUrl,
       timings,
       supervisor: functions.value,
@@ -276,6 +268,19 @@ function writeStackFile(dataDir: string, stack: Stack): void {
     db: stack.db,
   };
   writePrivate(join(dataDir, 'stack.json'), `${JSON.stringify(file, null, 2)}\n`);
+}
+
+/** A part that does not end must not keep the others, and the process, from ending. */
+async function atMost(ms: number, work: Promise<void> | void): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`a part did not end within ${ms} ms`)), ms);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function once(work: () => Promise<void>): () => Promise<void> {

@@ -1,8 +1,8 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { App, setExperimental } from '@supabase/lite';
 import type { Keys } from '@cogo/client/stack_file.ts';
 import { mailFolder } from './mail_folder.ts';
 import type { GatewayConnection } from './open_connection.ts';
+import { noteFailure, withFailure } from './request_failure.ts';
 import { FileStorageAdapter, ObjectTooLarge } from './storage_adapter.ts';
 import { unwrapUploadForm } from './storage_form.ts';
 
@@ -35,13 +35,8 @@ export function createGatewayApp(options: AppOptions): GatewayApp {
   setExperimental('storage', true);
   process.env['EXPERIMENTAL_STORAGE'] ??= '1';
   const { keys, connection } = options;
-  const failures = new AsyncLocalStorage<{ failure?: unknown }>();
   const adapter = reportingAdapter(
     new FileStorageAdapter({ folder: options.storageFolder, maxBytes: MAX_OBJECT_BYTES }),
-    (failure) => {
-      const store = failures.getStore();
-      if (store) store.failure = failure;
-    },
   );
   const make = (admin: boolean) => {
     const app = new App({
@@ -67,14 +62,16 @@ export function createGatewayApp(options: AppOptions): GatewayApp {
   const app = make(false);
   const studio = make(true);
   const answer = (handle: Fetch): Fetch => {
-    return (request) => {
-      const store: { failure?: unknown } = {};
-      return failures.run(store, async () => {
-        const response = await handle(await unwrapUploadForm(request));
-        return store.failure === undefined || response.status < 400
-          ? response
-          : storageFailure(store.failure);
-      });
+    return async (request) => {
+      const { value, failure } = await withFailure(() => handle(request));
+      const ofStorage = new URL(request.url).pathname.startsWith('/storage/v1');
+      const response =
+        failure !== undefined && ofStorage && value.status >= 500 ? storageFailure(failure) : value;
+      // The server ends a connection whose request body nobody read; said beforehand, the caller does not use it again.
+      if (response.status >= 400 && request.body !== null && (ofStorage || !request.bodyUsed)) {
+        response.headers.set('connection', 'close');
+      }
+      return response;
     };
   };
   return {
@@ -96,7 +93,7 @@ function storageFailure(failure: unknown): Response {
   const [status, error, message] =
     failure instanceof ObjectTooLarge
       ? [413, 'Payload too large', failure.message]
-      : code === 'ENOSPC' || code === 'EDQUOT'
+      : code === 'ENOSPC' || code === 'EDQUOT' || code === '53100'
         ? [
             507,
             'disk_full',
@@ -106,16 +103,13 @@ function storageFailure(failure: unknown): Response {
   return Response.json({ statusCode: String(status), error, message }, { status });
 }
 
-function reportingAdapter(
-  adapter: FileStorageAdapter,
-  report: (failure: unknown) => void,
-): FileStorageAdapter {
+function reportingAdapter(adapter: FileStorageAdapter): FileStorageAdapter {
   const upload = adapter.uploadObject.bind(adapter);
   adapter.uploadObject = async (...args) => {
     try {
       return await upload(...args);
     } catch (error) {
-      report(error);
+      noteFailure(error);
       throw error;
     }
   };

@@ -1,6 +1,7 @@
 import { CompiledQuery, type Kysely } from 'kysely';
 import { inOneSession } from './exclusive_kysely.ts';
 import { asPostgrestError, isDatabaseError } from './postgrest_status.ts';
+import { noteFailure } from './request_failure.ts';
 import { expectError } from './quiet_console.ts';
 
 /** What the gateway library hands to its connection for one request. */
@@ -92,7 +93,10 @@ export function hardenConnection(connection: object): void {
   inner.normalizeDbError = (error) => {
     const answer = asPostgrestError(error);
     // The library prints every error of a request; those of the caller's making are no news.
-    if (isDatabaseError(error)) expectError(answer);
+    if (isDatabaseError(error)) {
+      expectError(answer);
+      noteFailure(error);
+    }
     return answer;
   };
   const { withContext, runInTransaction } = inner;

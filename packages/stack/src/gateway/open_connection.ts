@@ -1,7 +1,8 @@
 import { createPgliteConnection, type PgliteConnection } from '@supabase/lite/pglite';
 import { createPostgresConnection, type PostgresConnection } from '@supabase/lite/postgres';
 import { type Database, pgliteDatabase, postgresDatabase } from '../database/database.ts';
-import { EXTENSIONS } from '../database/pglite.ts';
+import { guardAgainstPanic, type PanicGuard } from '../database/panic_guard.ts';
+import { EXTENSIONS, START_PARAMS } from '../database/pglite.ts';
 import { exclusiveKysely } from './exclusive_kysely.ts';
 import { hardenConnection } from './harden.ts';
 import type { PGlite } from '@electric-sql/pglite';
@@ -13,8 +14,11 @@ export interface GatewayConnection {
   db: Database;
   /** The embedded Postgres, absent on an own one. */
   pglite: PGlite | undefined;
+  guard: PanicGuard | undefined;
   /** Makes the library see functions and tables that were created since. */
   refreshSchema(): Promise<void>;
+  /** Grows with each refreshSchema: what was read from the catalog before is old. */
+  schemaVersion(): number;
   close(): Promise<void>;
 }
 
@@ -23,18 +27,23 @@ export async function openEmbedded(folder: string | undefined): Promise<GatewayC
   const library = await createPgliteConnection({
     // A plain path: the library would make a folder named "file:" out of a URL with one slash.
     ...(folder ? { url: folder } : {}),
-    pgliteOptions: { extensions: EXTENSIONS },
+    pgliteOptions: { extensions: EXTENSIONS, startParams: START_PARAMS },
   });
   const pglite = library.driver as unknown as PGlite;
   await pglite.waitReady;
+  const guard = guardAgainstPanic(pglite);
   library.kysely = exclusiveKysely(pglite) as typeof library.kysely;
   hardenConnection(library);
   return {
     library,
     db: pgliteDatabase(pglite),
     pglite,
-    refreshSchema: () => refresh(library),
-    close: () => library.close(),
+    guard,
+    ...schemaOf(library),
+    // A database that stopped must not be asked anything more, not even to close.
+    close: async () => {
+      if (!guard.stopped()) await library.close();
+    },
   };
 }
 
@@ -56,12 +65,22 @@ export async function openOwn(url: string, settings: Record<string, string>): Pr
     library,
     db: postgresDatabase(sql),
     pglite: undefined,
-    refreshSchema: () => refresh(library),
+    guard: undefined,
+    ...schemaOf(library),
     close: () => sql.end({ timeout: 5 }),
   };
 }
 
-async function refresh(library: PgliteConnection | PostgresConnection): Promise<void> {
-  await library.clearSchemaCache();
-  await library.introspect({ useCache: false });
+function schemaOf(
+  library: PgliteConnection | PostgresConnection,
+): Pick<GatewayConnection, 'refreshSchema' | 'schemaVersion'> {
+  let version = 0;
+  return {
+    schemaVersion: () => version,
+    async refreshSchema() {
+      version += 1;
+      await library.clearSchemaCache();
+      await library.introspect({ useCache: false });
+    },
+  };
 }

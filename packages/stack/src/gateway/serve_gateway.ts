@@ -7,6 +7,7 @@ import { listen } from '../place/ports.ts';
 import { realtimeDb } from '../realtime/db.ts';
 import { attachRealtime, type Realtime } from '../realtime/gateway.ts';
 import { createGatewayServer } from './server.ts';
+import { RpcPath } from './rpc_path.ts';
 import { createStudioServer } from './studio_server.ts';
 import { startWire } from './wire.ts';
 
@@ -31,7 +32,7 @@ export async function serveGateway(o: ServeOptions): Promise<{ close(): Promise<
   try {
     let realtime: Realtime | undefined;
     const server = createGatewayServer({
-      api: app.fetch,
+      api: new RpcPath(connection, o.keys, app.fetch).fetch,
       functions: o.functions,
       realtime: async (request) => realtime?.handleHttp(request),
       health: () => health(o),
@@ -54,8 +55,8 @@ export async function serveGateway(o: ServeOptions): Promise<{ close(): Promise<
     await listen(studio, o.ports.studio);
     stops.push(() => closeServer(studio));
 
-    if (connection.pglite) {
-      const wire = await startWire(connection.pglite, o.ports.db, sessionSettings(o.keys));
+    if (connection.pglite && connection.guard) {
+      const wire = await startWire(connection.pglite, connection.guard, o.ports.db, sessionSettings(o.keys));
       stops.push(() => wire.close());
     }
     return { close };
@@ -73,6 +74,7 @@ async function health(o: ServeOptions) {
     ),
     new Promise<string>((resolve) => setTimeout(() => resolve('slow'), HEALTH_MS).unref()),
   ]);
+  const stopped = o.database.connection.guard?.stopped();
   const functions = o.functionsState();
   return {
     ok: database === 'ok' && (functions === 'up' || functions === 'off'),
@@ -81,6 +83,7 @@ async function health(o: ServeOptions) {
     place: o.database.connection.pglite ? 'embedded' : 'own',
     database,
     functions,
+    ...(stopped ? { reason: `${stopped.message}. ${stopped.hint}` } : {}),
   };
 }
 

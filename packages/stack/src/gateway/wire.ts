@@ -1,6 +1,7 @@
 import type { PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
-import { backendReader, type Notification } from './backend_messages.ts';
+import { backendReader, type Notification } from '../database/backend_messages.ts';
+import type { PanicGuard } from '../database/panic_guard.ts';
 import { HOST } from '../place/ports.ts';
 
 export interface WireServer {
@@ -19,10 +20,11 @@ const STALL_MS = 30_000;
  */
 export async function startWire(
   pglite: PGlite,
+  guard: PanicGuard,
   port: number,
   settings: Record<string, string>,
 ): Promise<WireServer> {
-  const turn = new Turn(pglite);
+  const turn = new Turn(pglite, guard);
   const server = new PGLiteSocketServer({
     db: turn as unknown as PGlite,
     port,
@@ -47,14 +49,16 @@ export async function startWire(
 /** Stands in for PGlite towards the socket server. */
 class Turn {
   readonly #pglite: PGlite;
+  readonly #guard: PanicGuard;
   #release: (() => void) | undefined;
   #status = IDLE;
   #notifications: Notification[] = [];
   #stall: NodeJS.Timeout | undefined;
   onStalled: () => void = () => {};
 
-  constructor(pglite: PGlite) {
+  constructor(pglite: PGlite, guard: PanicGuard) {
     this.#pglite = pglite;
+    this.#guard = guard;
   }
 
   get waitReady() {
@@ -62,7 +66,7 @@ class Turn {
   }
 
   isInTransaction(): boolean {
-    return this.#release !== undefined && this.#pglite.isInTransaction();
+    return !this.#guard.stopped() && this.#release !== undefined && this.#pglite.isInTransaction();
   }
 
   async runExclusive<T>(work: () => Promise<T>): Promise<T> {
@@ -100,6 +104,7 @@ class Turn {
       this.#status = IDLE;
       options.onRawData(errorAndReady((error as Error).message));
     }
+    if (this.#guard.stopped()) this.#status = IDLE;
   }
 
   async exec(sql: string): Promise<void> {
@@ -109,7 +114,7 @@ class Turn {
   /** Ends what the client left open and takes back what it set. */
   async reset(settings: Record<string, string>): Promise<void> {
     clearTimeout(this.#stall);
-    if (this.#pglite.closed) return;
+    if (this.#pglite.closed || this.#guard.stopped()) return this.#letGo();
     if (this.#release) {
       await this.#pglite.runExclusive(() => this.#raw('rollback')).catch(() => {});
       this.#status = IDLE;

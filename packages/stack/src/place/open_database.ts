@@ -7,6 +7,7 @@ import type { Database } from '../database/database.ts';
 import { installPgmq } from '../database/install_pgmq.ts';
 import { applyMigrations, readMigrations } from '../database/migrations.ts';
 import { applyShims, readShims, shimsFingerprint } from '../database/shims.ts';
+import { explainFolder, explainOwnPostgres } from './explain_failure.ts';
 import { createGatewayApp, type GatewayApp } from '../gateway/app.ts';
 import { type GatewayConnection, openEmbedded, openOwn } from '../gateway/open_connection.ts';
 
@@ -98,59 +99,15 @@ async function preparePlatform(db: Database, app: GatewayApp): Promise<void> {
 const GATEWAY_LIBRARY = '@supabase/lite 0.10.0';
 
 function explainOpenFailure(error: unknown, o: OpenOptions): CogoError {
+  const folder = explainFolder(error, o.dataDir);
+  if (folder) return folder;
+  if (o.dbUrl) return explainOwnPostgres(error, o.dbUrl);
   const { code, message } = error as { code?: string; message?: string };
-  const text = message ?? String(error);
-  if (code === 'ENOSPC' || code === '53100' || /No space left|ENOSPC|disk full/i.test(text)) {
-    return cogoError(
-      'unavailable',
-      `The disk of ${o.dataDir} is full, so the database can not write (${text}). Free some space (a start needs about 120 MB) and start again; what was committed is safe.`,
-      { sqlstate: '53100' },
-    );
-  }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    return cogoError(
-      'internal',
-      `The data folder ${o.dataDir} can not be written (${code}). Choose another: --data DIR`,
-    );
-  }
-  if (o.dbUrl) return explainOwn(code, text, o.dbUrl);
   return cogoError(
     'internal',
-    `The embedded database in ${join(o.dataDir, 'pg')} could not be opened: ${text}. ` +
+    `The embedded database in ${join(o.dataDir, 'pg')} could not be opened: ${message ?? String(error)}. ` +
       'If it stays so, move the folder away and start again, or drop all data with: cogo reset',
     { ...(code ? { sqlstate: code } : {}) },
-  );
-}
-
-function explainOwn(code: string | undefined, text: string, dbUrl: string): CogoError {
-  const { hostname, port, pathname } = new URL(dbUrl);
-  const where = `${hostname}:${port || 5432}${pathname}`;
-  if (code === '28P01' || code === '28000') {
-    return cogoError('unavailable', `Postgres at ${where} refused the user or password. Check --db.`, {
-      sqlstate: code,
-    });
-  }
-  if (code === '42501') {
-    return cogoError(
-      'forbidden',
-      `The user of --db may not do what the start needs at ${where}: ${text}. Use a superuser or the owner of the database.`,
-      {
-        sqlstate: code,
-      },
-    );
-  }
-  if (code === '3D000')
-    return cogoError('not_found', `There is no database ${pathname.slice(1)} at ${where}. Create it first.`, {
-      sqlstate: code,
-    });
-  if (code && /^[0-9A-Z]{5}$/.test(code)) {
-    return cogoError('internal', `The database at ${where} could not be prepared: ${text}`, {
-      sqlstate: code,
-    });
-  }
-  return cogoError(
-    'unavailable',
-    `Postgres at ${where} does not answer (${code ?? text}). Is it running, and is the address of --db right?`,
   );
 }
 

@@ -5,14 +5,23 @@ export interface Notification {
   payload: string;
 }
 
+export interface BackendError {
+  severity: string;
+  code: string;
+  message: string;
+}
+
 export interface BackendEvents {
   /** ReadyForQuery: `I` idle, `T` in a transaction, `E` in a failed one. */
-  ready(status: string): void;
-  notification(notification: Notification): void;
+  ready?(status: string): void;
+  notification?(notification: Notification): void;
+  error?(error: BackendError): void;
 }
 
 const READY_FOR_QUERY = 0x5a;
 const NOTIFICATION = 0x41;
+const ERROR = 0x45;
+const REPORTED = new Set([READY_FOR_QUERY, NOTIFICATION, ERROR]);
 const HEADER = 5;
 
 /** Feeds on chunks of the server's stream, cut anywhere; keeps only the bodies it reports. */
@@ -22,8 +31,9 @@ export function backendReader(events: BackendEvents): (chunk: Uint8Array) => voi
   let missing = 0;
   let type = 0;
   const finish = () => {
-    if (type === READY_FOR_QUERY) events.ready(String.fromCharCode(Buffer.concat(body)[0]!));
-    if (type === NOTIFICATION) events.notification(parseNotification(Buffer.concat(body)));
+    if (type === READY_FOR_QUERY) events.ready?.(String.fromCharCode(Buffer.concat(body)[0]!));
+    if (type === NOTIFICATION) events.notification?.(parseNotification(Buffer.concat(body)));
+    if (type === ERROR) events.error?.(parseError(Buffer.concat(body)));
     header = Buffer.alloc(0);
     body = [];
   };
@@ -39,7 +49,7 @@ export function backendReader(events: BackendEvents): (chunk: Uint8Array) => voi
         missing = header.readInt32BE(1) - 4;
       }
       const taken = chunk.subarray(at, at + missing);
-      if (type === READY_FOR_QUERY || type === NOTIFICATION) body.push(Buffer.from(taken));
+      if (REPORTED.has(type)) body.push(Buffer.from(taken));
       at += taken.length;
       missing -= taken.length;
       if (missing > 0) return;
@@ -56,4 +66,11 @@ function parseNotification(body: Buffer): Notification {
     channel: body.toString('utf8', 4, endOfChannel),
     payload: body.toString('utf8', endOfChannel + 1, endOfPayload),
   };
+}
+
+function parseError(body: Buffer): BackendError {
+  // Fields: a letter and a string each, until a NUL.
+  const fields: Record<string, string> = {};
+  for (const field of body.toString('utf8').split('\0')) if (field) fields[field[0]!] = field.slice(1);
+  return { severity: fields['V'] ?? fields['S'] ?? '', code: fields['C'] ?? '', message: fields['M'] ?? '' };
 }
