@@ -16,6 +16,8 @@ export async function runNodeSuite(files: string[], concurrency: number): Promis
     '--import=tsx',
     '--test',
     `--test-concurrency=${concurrency}`,
+    // A test that waits for an event that never comes must fail, not hang the run.
+    '--test-timeout=300000',
     '--test-reporter=dot',
     '--test-reporter-destination=stdout',
     `--test-reporter=${reporter}`,

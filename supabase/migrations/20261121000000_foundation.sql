@@ -1918,7 +1918,7 @@ grant execute on function cogo_api.lexicon(uuid, text[]) to anon, authenticated,
 -- BM25F: sum over terms of weight * ln(1 + (n - df + 0.5) / (df + 0.5)) * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / average)),
 -- tf the field-weighted count (Robertson, Zaragoza 2009, one length for all fields). Vector: 1 - cosine distance, over all chunks of a
 -- project of up to 20,000 chunks, above that over the best 1,000 lexical candidates. A lexical model (hash-1024-v1) is scanned over
--- all chunks only where words found fewer than 200 candidates: a scan costs about 10 us a vector in WASM, and a chunk that shares
+-- all chunks only where words found fewer candidates than looked at: a scan costs about 10 us a vector in WASM, and a chunk that shares
 -- no word with the query is seldom near it.
 -- Every score is exact: a candidate of one list gets its true value in the other. Ties go by chunk id.
 -- Returns {items:[chunk_json + {score, signals?}], route, strategy, generation, took_ms}. generation: the newest one searched.
@@ -1957,6 +1957,8 @@ declare
   repo_ids  bigint[];
   newest    bigint;
   all_vectors boolean;
+  -- Lexical candidates that get a vector score: each costs a look at its chunk and 80 us in WASM for its vector.
+  depth     int;
   -- k1 * (1 - b + b * length / average), its constant parts taken out of the loop
   k_flat    double precision;
   k_long    double precision;
@@ -1977,6 +1979,7 @@ begin
      where m.name = coalesce(query ->> 'embedder', 'hash-1024-v1') and m.status = 'active';
   end if;
   all_vectors := coalesce(n, 0) <= 20000;
+  depth := case when all_vectors then greatest(lim, 50) else 1000 end;
   k_flat := k1 * (1 - b);
   k_long := k1 * b / greatest(average, 1);
 
@@ -2011,13 +2014,13 @@ begin
                join cogo.source_files f on f.id = c.file_id
               where c.id = l.chunk_id and c.repo_id = any (repo_ids))
      order by l.score desc, l.chunk_id
-     limit case when all_vectors then 200 else 1000 end
+     limit depth
   ),
   near as materialized (
     select v.chunk_id, 1 - v.distance as score
       from (select e.chunk_id, e.embedding operator(extensions.<=>) goal as distance
               from cogo.chunk_embeddings e
-             where all_vectors and goal is not null and (semantic or (select count(*) from lexical) < 200)
+             where all_vectors and goal is not null and (semantic or (select count(*) from lexical) < depth)
                and e.project_id = search.project_id and e.model_id = model
              order by distance, e.chunk_id) v
      where (
