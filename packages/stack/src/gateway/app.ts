@@ -63,7 +63,7 @@ export function createGatewayApp(options: AppOptions): GatewayApp {
   const studio = make(true);
   const answer = (handle: Fetch): Fetch => {
     return async (request) => {
-      const { value, failure } = await withFailure(() => handle(request));
+      const { value, failure } = await withFailure(async () => handle(await unwrapUploadForm(request)));
       const ofStorage = new URL(request.url).pathname.startsWith('/storage/v1');
       const response =
         failure !== undefined && ofStorage && value.status >= 500 ? storageFailure(failure) : value;

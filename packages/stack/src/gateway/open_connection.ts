@@ -51,7 +51,13 @@ export async function openEmbedded(folder: string | undefined): Promise<GatewayC
 export async function openOwn(url: string, settings: Record<string, string>): Promise<GatewayConnection> {
   const library = createPostgresConnection({
     url,
-    postgresOptions: { max: 8, onnotice: () => {}, connection: settings as never },
+    postgresOptions: {
+      max: 8,
+      onnotice: () => {},
+      connection: settings as never,
+      // The library hands over JSON as text already; postgres.js would quote it once more.
+      types: { json: jsonAsText(114), jsonb: jsonAsText(3802) } as never,
+    },
   });
   hardenConnection(library);
   const sql = library.driver as unknown as Sql;
@@ -68,6 +74,15 @@ export async function openOwn(url: string, settings: Record<string, string>): Pr
     guard: undefined,
     ...schemaOf(library),
     close: () => sql.end({ timeout: 5 }),
+  };
+}
+
+function jsonAsText(oid: number) {
+  return {
+    to: oid,
+    from: [oid],
+    serialize: (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value)),
+    parse: (text: string) => JSON.parse(text) as unknown,
   };
 }
 
