@@ -21,6 +21,13 @@ const { target, current } = denoBinaries();
 let worst = 0;
 for (const deno of [target, current]) {
   console.log(`deno ${deno.version} check: ${files.length} files`);
-  worst ||= runDeno(deno, ['check', '--config=functions/deno.json', '--import-map=functions/deno.json', '--no-remote', '--no-lock', ...files]);
+  worst ||= runDeno(deno, [
+    'check',
+    '--config=functions/deno.json',
+    '--import-map=functions/deno.json',
+    '--no-remote',
+    '--no-lock',
+    ...files,
+  ]);
 }
 process.exitCode = worst;

@@ -174,11 +174,12 @@ test('a start that is interrupted leaves nothing running', async () => {
 test('a senseless or silent --db is an error that says so, without its password', async () => {
   const wrong = await start({ dbUrl: 'mysql://x' });
   assert.ok(!wrong.ok && wrong.error.code === 'bad_request');
-  const silent = await start({ dbUrl: 'postgres://me:open-sesame@127.0.0.1:1/db' });
+  const password = 'open-sesame';
+  const silent = await start({ dbUrl: `postgres://me:${password}@127.0.0.1:1/db` });
   assert.ok(!silent.ok);
   assert.equal(silent.error.code, 'unavailable');
   assert.match(silent.error.message, /127\.0\.0\.1:1\/db does not answer/);
-  assert.doesNotMatch(silent.error.message, /open-sesame/);
+  assert.ok(!silent.error.message.includes(password));
 });
 
 test('a data folder that is a file is an error that names it', async () => {
