@@ -10,6 +10,7 @@ import { functionsEnvironment } from './functions/environment.ts';
 import { superviseFunctions, type Supervisor } from './functions/supervisor.ts';
 import { createFunctionsProxy } from './gateway/functions_proxy.ts';
 import { quietConsole } from './gateway/quiet_console.ts';
+import { atMost } from './place/at_most.ts';
 import { startBackground } from './place/background.ts';
 import { serveGateway } from './gateway/serve_gateway.ts';
 import { logFile } from './place/log_file.ts';
@@ -268,19 +269,6 @@ function writeStackFile(dataDir: string, stack: Stack): void {
     db: stack.db,
   };
   writePrivate(join(dataDir, 'stack.json'), `${JSON.stringify(file, null, 2)}\n`);
-}
-
-/** A part that does not end must not keep the others, and the process, from ending. */
-async function atMost(ms: number, work: Promise<void> | void): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`a part did not end within ${ms} ms`)), ms);
-  });
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function once(work: () => Promise<void>): () => Promise<void> {

@@ -55,7 +55,7 @@ export function guardAgainstPanic(pglite: PGlite): PanicGuard {
       stop(error instanceof Error ? error.message : String(error), 'XX000');
       mod._PostgresSendReadyForQueryIfNecessary = () => {};
       mod._pgl_pq_flush = () => {};
-      throw escape(() => stopped);
+      throw wayOut(() => stopped);
     }
   };
   const raw = inner.execProtocolRawSync.bind(pglite);
@@ -96,7 +96,7 @@ export function guardAgainstPanic(pglite: PGlite): PanicGuard {
 }
 
 /** PGlite catches what the engine throws and asks for its `status`: the only place to get out of its loop. */
-function escape(error: () => unknown): object {
+function wayOut(error: () => unknown): object {
   return {
     get status(): number {
       throw error();

@@ -20,6 +20,9 @@ export const START_PARAMS = [
   'max_wal_size=128MB',
   '-c',
   'search_path="$user",public,extensions',
+  // Its timer would outlive a database that could not start, and keep the process from ending.
+  '-c',
+  'log_startup_progress_interval=0',
 ];
 
 /** A PGlite with the platform's extensions in memory, from a dump when one is given. */

@@ -3,6 +3,7 @@ import type { Keys, Ports } from '@cogo/client/stack_file.ts';
 import { COGO_VERSION as VERSION } from '@cogo/spec/version.ts';
 import type { OpenedDatabase } from '../place/open_database.ts';
 import { sessionSettings } from '../place/open_database.ts';
+import { atMost } from '../place/at_most.ts';
 import { listen } from '../place/ports.ts';
 import { realtimeDb } from '../realtime/db.ts';
 import { attachRealtime, type Realtime } from '../realtime/gateway.ts';
@@ -20,6 +21,7 @@ export interface ServeOptions {
   functionsState: () => string;
 }
 
+const STOP_MS = 2_000;
 const HEALTH_MS = 5_000;
 
 /** Opens the listeners of a place: the gateway with Realtime, Studio, and the wire port of an embedded database. */
@@ -27,7 +29,11 @@ export async function serveGateway(o: ServeOptions): Promise<{ close(): Promise<
   const { connection, app } = o.database;
   const stops: (() => Promise<void>)[] = [];
   const close = async () => {
-    for (const stop of stops.splice(0).reverse()) await stop();
+    for (const stop of stops.splice(0).reverse()) {
+      await atMost(STOP_MS, stop()).catch((error: Error) => {
+        o.log(`stop: ${error.message}`);
+      });
+    }
   };
   try {
     let realtime: Realtime | undefined;

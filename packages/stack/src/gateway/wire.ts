@@ -1,3 +1,4 @@
+import type { Server, Socket } from 'node:net';
 import type { PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
 import { backendReader, type Notification } from '../database/backend_messages.ts';
@@ -32,14 +33,21 @@ export async function startWire(
     maxConnections: 1,
   } as never);
   await server.start();
-  const net = (server as unknown as { server: import('node:net').Server }).server;
+  const net = (server as unknown as { server: Server }).server;
+  const sockets = new Set<Socket>();
   net.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
     turn.onStalled = () => socket.destroy();
     socket.once('close', () => void turn.reset(settings));
   });
   return {
     port,
     async close() {
+      // First the clients: the socket server waits for their queries, and one of a stopped database has no end.
+      net.close();
+      for (const socket of sockets) socket.destroy();
+      if (guard.stopped()) return;
       await server.stop();
       await turn.reset(settings);
     },
