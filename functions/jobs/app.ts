@@ -25,7 +25,7 @@ export function makeApp(deps: GivenDeps = {}): CogoApp {
       const only = made.value.length === 1 ? made.value[0] : undefined;
       return ctx.ok(
         { jobs: made.value },
-        { status: 202, ...(only ? { headers: { location: `/jobs/${only.job_id}` } } : {}) },
+        { status: 202, ...(only ? { headers: { location: `/functions/v1/jobs/${only.job_id}` } } : {}) },
       );
     })
     .route(listJobs, async (ctx) => {

@@ -47,7 +47,7 @@ Deno.test('a job is accepted with 202, and goes on in the trace that made it', a
   assert.equal(response.status, 202);
   const made = await okJson<{ jobs: { job_id: string }[]; trace_id: string }>(enqueueJobs, response);
   const { job_id } = made.jobs[0]!;
-  assert.equal(response.headers.get('location'), `/jobs/${job_id}`);
+  assert.equal(response.headers.get('location'), `/functions/v1/jobs/${job_id}`);
   assert.equal(jobs.get(job_id)!.trace_id, made.trace_id);
   await app.idle();
 });

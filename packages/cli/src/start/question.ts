@@ -10,8 +10,8 @@ export function defaultQuestions(folder: string, repo: string): string[] {
   const name = packageName(folder) ?? title ?? repo;
   return [
     ...new Set([
-      title === undefined ? `What does ${name} do?` : `What is ${name} and how is it used?`,
-      `What is ${title ?? name}?`,
+      title === undefined ? `What does ${name} do?` : `What is ${title}?`,
+      `What is ${name}?`,
       `What does ${repo} do?`,
     ]),
   ];

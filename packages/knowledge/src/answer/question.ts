@@ -28,6 +28,8 @@ export interface Question {
   translated: Array<{ korean: string[]; english: string[] }>;
   /** Asks how to do something, rather than how it is built. */
   howTo: boolean;
+  /** Asks what one thing is: where its README opens, that is the answer. */
+  overview: boolean;
   /** Identifiers and paths as written, without quotes: `indexRepository`, `cogo_api.search`. */
   identifiers: string[];
 }
@@ -35,6 +37,10 @@ export interface Question {
 /** A translated word counts a little less than one the asker wrote. */
 const TRANSLATION_WEIGHT = 0.8;
 const MAX_TERMS = 200;
+/** In the sources of a thing nearly every file names it; this brings its README among the candidates. */
+const README_WEIGHT = 1;
+const ASKS_WHAT =
+  /^\s*what(?:'s|\s+is|\s+does|\s+are|\s+do)\b|(?:은|는|이|가|란)?\s*(?:무엇|뭐|뭔|어떤 (?:프로젝트|제품|도구))/i;
 
 /** Reads a question once for everything that follows. Pure; linear in its length. */
 export function readQuestion(raw: string): Question {
@@ -71,15 +77,19 @@ export function readQuestion(raw: string): Question {
     }
     concepts.push(...conceptsOf(word, word === surface ? own : tokenize(word), other, translations));
   }
+  const things = unique(concepts);
+  const overview = ASKS_WHAT.test(text) && things.length === 1;
+  if (overview) add('readme', README_WEIGHT);
   return {
     text,
     language,
     route: routeOf(text, asked, identifiers, language),
     terms: { ...terms },
-    concepts: unique(concepts),
+    concepts: things,
     translated,
     identifiers,
     howTo: isHowTo(text),
+    overview,
   };
 }
 

@@ -13,6 +13,8 @@ export const WEIGHTS = {
   coherence: 0.25,
   /** A section of a document, when someone asks how to do something. */
   document: 0.35,
+  /** The opening of the README, when someone asks what the thing is that its title names. */
+  overview: 0.9,
   /** Factor on chunks that show or test the thing instead of being it. */
   test: 0.65,
   barrel: 0.7,
@@ -56,6 +58,7 @@ export function rerank(question: Question, candidates: ScoredSpan[], limit: numb
       folder: WEIGHTS.folder * overlap(one.path.split('/').slice(0, -1).join(' '), terms),
       kind: WEIGHTS.kind * (terms.has(one.kind) || terms.has(one.language ?? '') ? 1 : 0),
       document: question.howTo && one.kind === 'section' ? WEIGHTS.document : 0,
+      overview: WEIGHTS.overview * overview(question, one, terms),
       coherence: isFirst ? WEIGHTS.coherence * (sums.get(fileOf(one))! / topSum) : 0,
     };
     let score = 0;
@@ -123,6 +126,14 @@ function overlap(name: string, terms: ReadonlySet<string>): number {
   let shared = 0;
   for (const word of words) if (terms.has(word)) shared += 1;
   return shared / words.size;
+}
+
+/** 1 for the first section of the top README, 0.4 further down the tree, when its title is what was asked about. */
+function overview(question: Question, span: ScoredSpan, terms: ReadonlySet<string>): number {
+  if (!question.overview || span.start_line > 1) return 0;
+  const [folders, name] = [span.path.split('/').slice(0, -1), span.path.split('/').at(-1)!];
+  if (!/^readme\.(?:md|mdx|rst|txt)$/i.test(name)) return 0;
+  return overlap(span.heading ?? span.symbol ?? '', terms) >= 0.5 ? (folders.length === 0 ? 1 : 0.4) : 0;
 }
 
 function baseName(path: string): string {

@@ -154,7 +154,7 @@ export const redriveJob = operation({
   id: 'redriveJob',
   method: 'POST',
   path: '/:job_id/redrive',
-  summary: 'Puts a dead job back in its queue.',
+  summary: 'Makes a new job of a dead one, linked to it.',
   auth: 'member',
   params,
   response: success({ job: z.looseObject({ job_id: jobId, state: z.string() }) }),

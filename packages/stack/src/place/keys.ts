@@ -43,7 +43,7 @@ function readExisting(path: string): Result<Keys> {
 }
 
 // New keys are never made over old ones: vault secrets and sessions would be lost without a word.
-const RESTORE = 'Restore the file from a copy, or drop all data and keys with: cogo reset';
+const RESTORE = 'Restore the file from a copy, or drop all data and keys with: cogo reset --keys';
 
 function password(length: number): string {
   return Array.from({ length }, () => BASE62[randomInt(BASE62.length)]).join('');
