@@ -75,7 +75,8 @@ export async function sendAtRate(
     const wait = began + (n * 1000) / rate - performance.now();
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
     sent.push(performance.now());
-    pending.push(send(n));
+    // Queries of postgres.js are lazy: waiting for one is what sends it.
+    pending.push((async () => send(n))());
   }
   await Promise.all(pending);
   return sent;
