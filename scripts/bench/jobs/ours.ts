@@ -87,7 +87,6 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
   const admin = postgres(url, { max: 1, onnotice: () => {} });
   const calls = cogoCalls(url, maxConnections);
   const project = (await calls.project('bench')).id;
-  await calls.register(EXECUTOR);
   const sweeps = cogoCalls(url, 1);
   let sweeping: Promise<unknown> = Promise.resolve();
   const sweeper = setInterval(() => {
@@ -100,8 +99,9 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
     const refused = verdicts.filter((v) => v.verdict !== 'ok').length;
     if (refused > 0) throw new Error(`${refused} of ${leases.length} finishes were refused`);
   };
-  const takeAll = (count: number, workers: number, qty: number) =>
-    timed(async () => {
+  const takeAll = async (count: number, workers: number, qty: number) => {
+    for (let nth = 0; nth < workers; nth++) await calls.register(`${EXECUTOR}.${nth}`);
+    return timed(async () => {
       let left = count;
       await Promise.all(
         Array.from({ length: workers }, async (_, nth) => {
@@ -118,6 +118,7 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
         }),
       );
     });
+  };
 
   return {
     name: `cogo ${COGO_VERSION}`,
@@ -127,6 +128,8 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
          where (schemaname = 'cogo' and tablename like 'job%' and tablename not in ('job_types', 'job_kinds'))
             or (schemaname = 'realtime' and tablename = 'messages')
         union all select 'pgmq.q_' || queue_name from cogo.lanes`;
+      // An enqueue rings everybody who might take the job.
+      await admin`delete from cogo.executors`;
       await admin.unsafe(`truncate ${tables.map((t) => t.name).join(', ')} cascade`);
     },
     async settle() {
@@ -151,6 +154,7 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
     drain: (count) => takeAll(count, DRAIN_CONNECTIONS, DRAIN_BATCH),
     single: (count, workers) => takeAll(count, workers, 1),
     async latency(rate, count) {
+      await calls.register(EXECUTOR);
       const starts = new Starts(count);
       let over = false;
       let rung = false;

@@ -150,19 +150,22 @@ export class RealQueue {
   /** Lines that must not be there, whatever was called. */
   async violations(): Promise<string[]> {
     const rows = await this.#db.sql<{ what: string }>(`
-      select 'more than one open attempt: ' || a.job_id as what
-        from cogo.job_attempts a where a.ended_at is null group by a.job_id having count(*) > 1
+      select 'one token on two jobs: ' || j.lease_token as what
+        from cogo.jobs j where j.lease_token is not null group by j.lease_token having count(*) > 1
       union all
-      select 'running without the open attempt of its token: ' || j.id
-        from cogo.jobs j where j.state = 'running' and not exists (
-          select from cogo.job_attempts a where a.job_id = j.id and a.lease_token = j.lease_token and a.ended_at is null)
+      select 'the live attempt is closed already: ' || j.id
+        from cogo.jobs j join cogo.job_attempts a on a.job_id = j.id
+       where j.state in ('running', 'succeeded') and a.attempt >= j.attempt
       union all
-      select 'an attempt is open on a job that does not run: ' || a.job_id
-        from cogo.job_attempts a join cogo.jobs j on j.id = a.job_id
-       where a.ended_at is null and j.state <> 'running'
+      select 'an attempt has vanished: ' || j.id
+        from cogo.jobs j
+       where j.attempt <> (select count(*) from cogo.attempts a where a.job_id = j.id)
       union all
-      select 'more than one recorded success: ' || a.job_id
-        from cogo.job_attempts a where a.outcome = 'succeeded' group by a.job_id having count(*) > 1
+      select n.done || ' recorded successes of a job that is ' || j.state || ': ' || j.id
+        from cogo.jobs j
+       cross join lateral (
+         select count(*) as done from cogo.job_events e where e.job_id = j.id and e.kind = 'job.done') n
+       where n.done <> case when j.state = 'succeeded' then 1 else 0 end
       union all
       select 'slots of ' || s.key || ': ' || s.used || ' of ' || s.slots || ' counted, ' || n.held || ' held'
         from cogo.job_slots s
