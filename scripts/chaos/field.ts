@@ -49,7 +49,7 @@ export class Field {
     }, 1000);
   }
 
-  async enqueue(count: number, ms: number): Promise<string[]> {
+  async enqueue(count: number, ms: number, extra: { pin?: string } = {}): Promise<string[]> {
     if (this.#project === '') this.#project = (await this.#calls.project('chaos')).id;
     const made: string[] = [];
     for (let at = 0; at < count; at += 500) {
@@ -57,6 +57,7 @@ export class Field {
         type: 'code.debug',
         payload: { ms },
         max_attempts: 50,
+        ...extra,
       }));
       made.push(...(await this.#calls.enqueue(this.#project, jobs)).map((job) => job.job_id));
     }
@@ -88,6 +89,22 @@ export class Field {
     });
   }
 
+  /** Milliseconds until the executor did a job that only it may take; null when it did not in time, and then anybody may. */
+  async works(worker: WorkerProcess, limitMs: number): Promise<number | null> {
+    const from = performance.now();
+    const [job] = await this.enqueue(1, 20, { pin: worker.executorId });
+    try {
+      await until(`${worker.executorId} works`, limitMs, async () => {
+        const [row] = await this.sql<{ state: string }[]>`select state from cogo.jobs where id = ${job!}`;
+        return row?.state === 'succeeded' ? true : null;
+      });
+      return performance.now() - from;
+    } catch {
+      await this.#calls.sql`select cogo_api.pin(${job!}::uuid, null)`.catch(() => {});
+      return null;
+    }
+  }
+
   async held(worker: WorkerProcess): Promise<Held[]> {
     return [
       ...(await this.sql<Held[]>`
@@ -117,6 +134,8 @@ export class Field {
   async nextDone(limitMs: number): Promise<number> {
     const from = performance.now();
     const before = await until('the database answers', limitMs, () => this.done());
+    // Whatever was there may be done already.
+    await until('jobs can be enqueued', limitMs, () => this.enqueue(8, 20));
     await until('a job is done', limitMs, async () => ((await this.done()) > before ? true : null));
     return performance.now() - from;
   }

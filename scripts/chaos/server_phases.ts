@@ -66,10 +66,6 @@ export const poolExhaustion: Phase = async ({ quick, database }) => {
     const first = field.worker();
     field.worker();
     await field.holds(first, 1);
-    // As an ordinary user: the superuser has connections of his own in reserve.
-    await field.sql.unsafe(
-      `do $$ begin create role chaos_hog login superuser password 'hog'; exception when duplicate_object then null; end $$`,
-    );
     let refused = 0;
     for (let n = 0; n < 120 && refused < 3; n++) {
       const hog = postgres(url, { max: 1, idle_timeout: 0, onnotice: () => {}, connect_timeout: 3 });
@@ -86,6 +82,7 @@ export const poolExhaustion: Phase = async ({ quick, database }) => {
       await hog`select 1`.catch(() => {});
     }
     await pause((LEASE_S + 1) * 1000);
+    const taken = hogs.length - refused;
     await Promise.all(hogs.splice(0).map((hog) => hog.end({ timeout: 1 })));
     const recoverMs = await field.nextDone(60_000);
     return {
@@ -93,6 +90,8 @@ export const poolExhaustion: Phase = async ({ quick, database }) => {
       recoverMs,
       recovered: 'from the connections being free until the next job was done',
       targetMs: RECONNECT_MS + LEASE_S * 1000,
+      more: { connections_taken: taken },
+      ...(refused === 0 ? { failed: 'the server never ran out of connections' } : {}),
     };
   } finally {
     await Promise.all(hogs.map((hog) => hog.end({ timeout: 1 })));
@@ -180,16 +179,18 @@ export const heldSnapshot: Phase = async ({ quick, database }) => {
     clearInterval(sweeper);
     await session`rollback`;
     session.release();
-    const [row] = await calls.sql.unsafe('select 1 as one');
+    const [twice] = await holder.unsafe(
+      `select count(*)::int as n from (select job_id from cogo.job_events where kind = 'job.done' group by job_id having count(*) > 1) x`,
+    );
     const late = claims.slice(-200).sort((a, b) => a - b);
     const share95 = share >= 0.95 && backlog <= rate;
     return {
       jobs: total,
       lost: total - done,
-      double: 0,
+      double: (twice as unknown as { n: number }).n,
       dead: 0,
       refused,
-      recoverMs: row ? null : null,
+      recoverMs: null,
       recovered: '',
       targetMs: null,
       more: {

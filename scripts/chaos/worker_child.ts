@@ -1,9 +1,11 @@
 // A real worker process for the chaos phases: WorkerLink and run loop of @cogo/worker, with jobs that only take time.
 // argv[2]: JSON of ChildConfig. One JSON object a line on stdout: {event}.
+import postgres from 'postgres';
 import { dataApiRpc } from '@cogo/client/data_api_rpc.ts';
 import { postgresRpc } from '@cogo/client/postgres_rpc.ts';
 import { type Clock, monotonicClock } from '@cogo/worker/clock.ts';
 import type { Executor } from '@cogo/worker/executors/executor.ts';
+import type { Wake } from '@cogo/worker/loop/core.ts';
 import { runWorker } from '@cogo/worker/run.ts';
 
 export interface ChildConfig {
@@ -48,10 +50,20 @@ const ended = await runWorker({
   log: (level, message, fields) => say({ event: level, message, ...fields }),
   executors: [executor],
   clock: jumping(config.jumps ?? []),
+  wake: config.postgres ? notified(config.postgres) : null,
 });
 say({ event: 'ended', ...(ended.ok ? { sum: ended.value } : { error: ended.error.message }) });
 await rpc.close();
 process.exit(0);
+
+/** The doorbell as an own Postgres rings it, without the gateway in between; reconnects by itself. */
+function notified(url: string): Wake {
+  return (bells) => {
+    const sql = postgres(url, { max: 1, onnotice: () => {} });
+    sql.listen('cogo_realtime', () => bells.work()).catch(() => {});
+    return () => void sql.end({ timeout: 0 });
+  };
+}
 
 /** A clock that somebody sets: what `now` says jumps, what sleeps goes on as before. */
 function jumping(jumps: { afterMs: number; byMs: number }[]): Clock {

@@ -16,14 +16,14 @@ export interface Sizes {
 
 export const FULL: Sizes = {
   runs: 3,
-  drain: 60_000,
-  single: 4000,
-  enqueue: 60_000,
-  latency: { rates: [100, 400], seconds: 5 },
+  drain: 40_000,
+  single: 3000,
+  enqueue: 40_000,
+  latency: { rates: [100, 400], seconds: 4 },
   backlog: 200_000,
   emptyClaims: 50,
-  workers: [1, 2, 4, 8, 16, 32, 64],
-  curve: 3000,
+  workers: [1, 4, 16, 64],
+  curve: 2000,
 };
 
 export const QUICK: Sizes = {
