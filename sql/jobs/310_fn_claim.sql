@@ -50,10 +50,12 @@ begin
        for update skip locked);
 
   for lane in
-    select l.name, l.backlog from cogo.lanes l where scope.kind is null or l.executor = scope.kind order by l.band, l.name
+    select o.name, o.backlog, o.ready from cogo.open_lanes(scope.kind) o
   loop
     exit when cardinality(chosen) >= qty;
-    if scope.project_id is null and include_types is null then
+    if not lane.ready then
+      null;
+    elsif scope.project_id is null and include_types is null then
       chosen := chosen || cogo.pop(lane.name, qty - cardinality(chosen));
     else
       chosen := chosen || cogo.pick_jobs(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
