@@ -1,9 +1,9 @@
 /** What every queue is measured with: 200 bytes of JSON. */
 export const PAYLOAD: Record<string, string> = { fill: 'x'.repeat(200 - '{"fill":""}'.length) };
 
-/** Jobs in one enqueue call, and in one claim of a batched drain where the system lets us choose. */
+/** Jobs in one enqueue call, and in one claim of a batched drain where the system lets us choose (as many as graphile-worker's local queue). */
 export const ENQUEUE_BATCH = 1000;
-export const DRAIN_BATCH = 100;
+export const DRAIN_BATCH = 500;
 /** Callers that enqueue at once. */
 export const ENQUEUERS = 2;
 /** Connections of a batched drain. */
