@@ -2,7 +2,7 @@
 --
 -- They are generated so that their SQL is static: pgmq's own functions build SQL on each call and are planned on each call.
 -- Only columns of pgmq 1.5.1 are used: msg_id, vt, message. vt is never in the future: delays live in cogo.jobs.run_at.
---   push_<queue>(ids)        adds a message per job; (job_id, msg_id)
+--   push_<queue>(ids)        adds a message per job; (job_id, msg_id); 'rows 20' keeps the planner from a hash over all jobs
 --   pop_<queue>(qty)         takes out the oldest messages and returns their jobs, locked; drops messages whose job moved on; leaves
 --                            those whose job is locked by someone else. Waits for nothing.
 --   drop_<queue>(msg_ids)    removes messages; one that is being claimed just now is left to its claimer, who finds it stale
@@ -29,6 +29,7 @@ begin
     create function cogo.push_%1$s(ids uuid[])
     returns table (job_id uuid, msg_id bigint)
     language sql
+    rows 20
     set search_path = ''
     as $fn$
       insert into pgmq.q_%1$s as q (vt, message)
@@ -151,7 +152,7 @@ begin
     from cogo.lanes l;
   execute format($sql$
     create or replace function cogo.push(lane text, ids uuid[]) returns table (job_id uuid, msg_id bigint)
-    language plpgsql set search_path = '' as $fn$ #variable_conflict use_column
+    language plpgsql rows 20 set search_path = '' as $fn$ #variable_conflict use_column
     begin case lane
     %s
     end case; end $fn$ $sql$, push);
