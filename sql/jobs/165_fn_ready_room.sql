@@ -8,10 +8,7 @@ as $$
 declare
   share int := coalesce((select q.ready_share from cogo.job_quotas q where q.project_id = ready_room.project_id), 100);
 begin
-  if (select l.backlog from cogo.lanes l where l.name = ready_room.lane) and exists (
-    select from cogo.jobs j
-     where j.lane = ready_room.lane and j.project_id = ready_room.project_id and j.state = 'blocked' and j.blocked_on = 'turn')
-  then
+  if (select l.backlog from cogo.lanes l where l.name = ready_room.lane) and cogo.has_backlog(ready_room.lane, ready_room.project_id) then
     return 0;
   end if;
   return share - (

@@ -17,16 +17,12 @@ begin
     select l.name, l.queue_name, l.backlog, l.reconciled_at < clock_timestamp() - interval '15 seconds' as due
       from cogo.lanes l order by l.name
   loop
-    if lane.backlog and not exists (
-      select from cogo.jobs j where j.lane = lane.name and j.state = 'blocked' and j.blocked_on = 'turn')
-    then
+    if lane.backlog and not cogo.has_backlog(lane.name) then
       -- whoever adds to it now has marked it already and would lose the mark, so only where that holds still under the lock
       update cogo.lanes l set backlog = false
        where l.name in (select x.name from cogo.lanes x where x.name = lane.name for update skip locked)
-         and not exists (select from cogo.jobs j where j.lane = lane.name and j.state = 'blocked' and j.blocked_on = 'turn');
-    elsif not lane.backlog and exists (
-      select from cogo.jobs j where j.lane = lane.name and j.state = 'blocked' and j.blocked_on = 'turn')
-    then
+         and not cogo.has_backlog(lane.name);
+    elsif not lane.backlog and cogo.has_backlog(lane.name) then
       perform cogo.mark_backlog(array[lane.name]);
     end if;
     perform cogo.ensure_queue(lane.queue_name);

@@ -3196,6 +3196,29 @@ begin
 end
 $$;
 
+-- sql/jobs/163_fn_has_backlog.sql
+-- cogo.has_backlog: whether jobs of the lane, and of the project where given, wait for their turn. In the order of the index: EXISTS
+-- alone may walk the table for its first row.
+create function cogo.has_backlog(lane text, project_id uuid default null)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  if has_backlog.project_id is null then
+    return coalesce((
+      select true from cogo.jobs j
+       where j.lane = has_backlog.lane and j.state = 'blocked' and j.blocked_on = 'turn'
+       order by j.project_id, j.type, j.run_at limit 1), false);
+  end if;
+  return coalesce((
+    select true from cogo.jobs j
+     where j.lane = has_backlog.lane and j.project_id = has_backlog.project_id and j.state = 'blocked' and j.blocked_on = 'turn'
+     order by j.type, j.run_at limit 1), false);
+end
+$$;
+
 -- sql/jobs/165_fn_ready_room.sql
 -- cogo.ready_room: how many more jobs of the project may be on the lane's ready list: its share less what is there; none while some
 -- wait for their turn, so that nobody overtakes them. Approximate under concurrency, which fairness can bear.
@@ -3207,10 +3230,7 @@ as $$
 declare
   share int := coalesce((select q.ready_share from cogo.job_quotas q where q.project_id = ready_room.project_id), 100);
 begin
-  if (select l.backlog from cogo.lanes l where l.name = ready_room.lane) and exists (
-    select from cogo.jobs j
-     where j.lane = ready_room.lane and j.project_id = ready_room.project_id and j.state = 'blocked' and j.blocked_on = 'turn')
-  then
+  if (select l.backlog from cogo.lanes l where l.name = ready_room.lane) and cogo.has_backlog(ready_room.lane, ready_room.project_id) then
     return 0;
   end if;
   return share - (
@@ -4121,16 +4141,12 @@ begin
     select l.name, l.queue_name, l.backlog, l.reconciled_at < clock_timestamp() - interval '15 seconds' as due
       from cogo.lanes l order by l.name
   loop
-    if lane.backlog and not exists (
-      select from cogo.jobs j where j.lane = lane.name and j.state = 'blocked' and j.blocked_on = 'turn')
-    then
+    if lane.backlog and not cogo.has_backlog(lane.name) then
       -- whoever adds to it now has marked it already and would lose the mark, so only where that holds still under the lock
       update cogo.lanes l set backlog = false
        where l.name in (select x.name from cogo.lanes x where x.name = lane.name for update skip locked)
-         and not exists (select from cogo.jobs j where j.lane = lane.name and j.state = 'blocked' and j.blocked_on = 'turn');
-    elsif not lane.backlog and exists (
-      select from cogo.jobs j where j.lane = lane.name and j.state = 'blocked' and j.blocked_on = 'turn')
-    then
+         and not cogo.has_backlog(lane.name);
+    elsif not lane.backlog and cogo.has_backlog(lane.name) then
       perform cogo.mark_backlog(array[lane.name]);
     end if;
     perform cogo.ensure_queue(lane.queue_name);
