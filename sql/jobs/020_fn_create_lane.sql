@@ -10,6 +10,7 @@
 --   lost_<queue>(lim)        queued jobs whose message is gone, or lies below the watermark for 10 s; locked
 -- The watermark low_<queue> is a sequence: a hint below which nobody looks, which keeps claims off the dead rows at the queue's head
 -- while an old snapshot keeps them from being vacuumed. A sequence has no row versions of its own, so it is cheap under just that.
+-- turn_<queue> is the same for jobs that wait for their turn: microseconds of run_at, which sweep moves, also down.
 -- It trails the oldest message taken by 500 ids, for transactions that took an id and commit late; sweep re-sends what is later still.
 create function cogo.create_lane(executor text, capability text, band smallint)
 returns text
@@ -24,6 +25,7 @@ begin
   values (lane, create_lane.executor, create_lane.capability, create_lane.band, queue);
   perform cogo.ensure_queue(queue);
   execute format('create sequence cogo.low_%s as bigint', queue);
+  execute format('create sequence cogo.turn_%s as bigint', queue);
 
   execute format($sql$
     create function cogo.push_%1$s(ids uuid[])
@@ -141,14 +143,16 @@ declare
   gone  text;
   low   text;
   open  text;
+  turn  text;
 begin
   select string_agg(format('when %L then return query select * from cogo.push_%s(ids);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then return cogo.pop_%s(qty);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then perform cogo.drop_%s(msg_ids);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then return (select s.last_value from cogo.low_%s s);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then exists (select from pgmq.q_%s q where q.msg_id >= (select s.last_value from cogo.low_%s s))',
-           l.name, l.queue_name, l.queue_name), e'\n    ' order by l.name)
-    into push, pop, gone, low, open
+           l.name, l.queue_name, l.queue_name), e'\n    ' order by l.name),
+         string_agg(format('when %L then return (select s.last_value from cogo.turn_%s s);', l.name, l.queue_name), e'\n    ' order by l.name)
+    into push, pop, gone, low, open, turn
     from cogo.lanes l;
   execute format($sql$
     create or replace function cogo.push(lane text, ids uuid[]) returns table (job_id uuid, msg_id bigint)
@@ -171,6 +175,11 @@ begin
     language plpgsql set search_path = '' as $fn$ begin case lane
     %s
     end case; end $fn$ $sql$, low);
+  execute format($sql$
+    create or replace function cogo.turn(lane text) returns bigint
+    language plpgsql set search_path = '' as $fn$ begin case lane
+    %s
+    end case; end $fn$ $sql$, turn);
   execute format($sql$
     create or replace function cogo.open_lanes(executor text) returns table (name text, backlog boolean, ready boolean)
     language plpgsql set search_path = '' as $fn$ #variable_conflict use_column

@@ -8,6 +8,7 @@ set search_path = ''
 as $$
 declare
   start    uuid := gen_random_uuid();
+  low      timestamptz := to_timestamp(cogo.turn(lane) / 1000000.0);
   projects uuid[];
   types    text[];
   more     uuid[];
@@ -15,7 +16,7 @@ declare
 begin
   with recursive waiting as (
     (select j.project_id, j.type, 1 as n from cogo.jobs j
-      where j.lane = take_turns.lane and j.state = 'blocked' and j.blocked_on = 'turn'
+      where j.lane = take_turns.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low
         and (take_turns.project_id is null or j.project_id = take_turns.project_id)
       order by j.project_id, j.type limit 1)
     union all
@@ -23,7 +24,7 @@ begin
       from waiting w
      cross join lateral (
        select j.project_id, j.type from cogo.jobs j
-        where j.lane = take_turns.lane and j.state = 'blocked' and j.blocked_on = 'turn'
+        where j.lane = take_turns.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low
           and (j.project_id, j.type) > (w.project_id, w.type)
           and (take_turns.project_id is null or j.project_id = take_turns.project_id)
         order by j.project_id, j.type limit 1) f
@@ -40,7 +41,7 @@ begin
              cross join lateral (
                select j.id, j.run_at from cogo.jobs j
                 where j.lane = take_turns.lane and j.project_id = g.project_id and j.type = g.type
-                  and j.state = 'blocked' and j.blocked_on = 'turn' and not (j.id = any (taken))
+                  and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low and not (j.id = any (taken))
                 order by j.run_at, j.id
                 limit greatest((qty - cardinality(taken)) / cardinality(projects), 1)
                   for update skip locked) j

@@ -11,6 +11,7 @@ declare
   lane   record;
   head   record;
   lost   uuid[];
+  oldest timestamptz;
   made   int := 0;
 begin
   for lane in
@@ -24,6 +25,13 @@ begin
          and not cogo.has_backlog(lane.name);
     elsif not lane.backlog and cogo.has_backlog(lane.name) then
       perform cogo.mark_backlog(array[lane.name]);
+    end if;
+    if lane.backlog then
+      -- the oldest of each project and type, found without the watermark; where there are too many to look at all, no watermark
+      select case when count(*) < 1000 then min(w.run_at) else to_timestamp(3) end into oldest
+        from cogo.waiting_turns(lane.name) w;
+      perform setval(format('cogo.turn_%s', lane.queue_name),
+        greatest(1, (extract(epoch from coalesce(oldest, clock_timestamp()) - interval '2 seconds') * 1000000)::bigint));
     end if;
     perform cogo.ensure_queue(lane.queue_name);
     execute format('select h.oldest, h.newest from cogo.head_%s() h', lane.queue_name) into head;

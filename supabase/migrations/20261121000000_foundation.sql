@@ -2766,6 +2766,7 @@ $$;
 --   lost_<queue>(lim)        queued jobs whose message is gone, or lies below the watermark for 10 s; locked
 -- The watermark low_<queue> is a sequence: a hint below which nobody looks, which keeps claims off the dead rows at the queue's head
 -- while an old snapshot keeps them from being vacuumed. A sequence has no row versions of its own, so it is cheap under just that.
+-- turn_<queue> is the same for jobs that wait for their turn: microseconds of run_at, which sweep moves, also down.
 -- It trails the oldest message taken by 500 ids, for transactions that took an id and commit late; sweep re-sends what is later still.
 create function cogo.create_lane(executor text, capability text, band smallint)
 returns text
@@ -2780,6 +2781,7 @@ begin
   values (lane, create_lane.executor, create_lane.capability, create_lane.band, queue);
   perform cogo.ensure_queue(queue);
   execute format('create sequence cogo.low_%s as bigint', queue);
+  execute format('create sequence cogo.turn_%s as bigint', queue);
 
   execute format($sql$
     create function cogo.push_%1$s(ids uuid[])
@@ -2897,14 +2899,16 @@ declare
   gone  text;
   low   text;
   open  text;
+  turn  text;
 begin
   select string_agg(format('when %L then return query select * from cogo.push_%s(ids);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then return cogo.pop_%s(qty);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then perform cogo.drop_%s(msg_ids);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then return (select s.last_value from cogo.low_%s s);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then exists (select from pgmq.q_%s q where q.msg_id >= (select s.last_value from cogo.low_%s s))',
-           l.name, l.queue_name, l.queue_name), e'\n    ' order by l.name)
-    into push, pop, gone, low, open
+           l.name, l.queue_name, l.queue_name), e'\n    ' order by l.name),
+         string_agg(format('when %L then return (select s.last_value from cogo.turn_%s s);', l.name, l.queue_name), e'\n    ' order by l.name)
+    into push, pop, gone, low, open, turn
     from cogo.lanes l;
   execute format($sql$
     create or replace function cogo.push(lane text, ids uuid[]) returns table (job_id uuid, msg_id bigint)
@@ -2927,6 +2931,11 @@ begin
     language plpgsql set search_path = '' as $fn$ begin case lane
     %s
     end case; end $fn$ $sql$, low);
+  execute format($sql$
+    create or replace function cogo.turn(lane text) returns bigint
+    language plpgsql set search_path = '' as $fn$ begin case lane
+    %s
+    end case; end $fn$ $sql$, turn);
   execute format($sql$
     create or replace function cogo.open_lanes(executor text) returns table (name text, backlog boolean, ready boolean)
     language plpgsql set search_path = '' as $fn$ #variable_conflict use_column
@@ -3921,6 +3930,7 @@ set search_path = ''
 as $$
 declare
   start    uuid := gen_random_uuid();
+  low      timestamptz := to_timestamp(cogo.turn(lane) / 1000000.0);
   projects uuid[];
   types    text[];
   more     uuid[];
@@ -3928,7 +3938,7 @@ declare
 begin
   with recursive waiting as (
     (select j.project_id, j.type, 1 as n from cogo.jobs j
-      where j.lane = take_turns.lane and j.state = 'blocked' and j.blocked_on = 'turn'
+      where j.lane = take_turns.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low
         and (take_turns.project_id is null or j.project_id = take_turns.project_id)
       order by j.project_id, j.type limit 1)
     union all
@@ -3936,7 +3946,7 @@ begin
       from waiting w
      cross join lateral (
        select j.project_id, j.type from cogo.jobs j
-        where j.lane = take_turns.lane and j.state = 'blocked' and j.blocked_on = 'turn'
+        where j.lane = take_turns.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low
           and (j.project_id, j.type) > (w.project_id, w.type)
           and (take_turns.project_id is null or j.project_id = take_turns.project_id)
         order by j.project_id, j.type limit 1) f
@@ -3953,7 +3963,7 @@ begin
              cross join lateral (
                select j.id, j.run_at from cogo.jobs j
                 where j.lane = take_turns.lane and j.project_id = g.project_id and j.type = g.type
-                  and j.state = 'blocked' and j.blocked_on = 'turn' and not (j.id = any (taken))
+                  and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low and not (j.id = any (taken))
                 order by j.run_at, j.id
                 limit greatest((qty - cardinality(taken)) / cardinality(projects), 1)
                   for update skip locked) j
@@ -4121,6 +4131,31 @@ begin
 end
 $$;
 
+-- sql/jobs/287_fn_waiting_turns.sql
+-- cogo.waiting_turns: the oldest run_at of jobs that wait for their turn, for each project and type of the lane, at most 1,000.
+create function cogo.waiting_turns(lane text)
+returns table (project_id uuid, type text, run_at timestamptz)
+language sql
+stable
+set search_path = ''
+as $$
+  with recursive waiting as (
+    (select j.project_id, j.type, j.run_at, 1 as n from cogo.jobs j
+      where j.lane = waiting_turns.lane and j.state = 'blocked' and j.blocked_on = 'turn'
+      order by j.project_id, j.type, j.run_at limit 1)
+    union all
+    select f.project_id, f.type, f.run_at, w.n + 1
+      from waiting w
+     cross join lateral (
+       select j.project_id, j.type, j.run_at from cogo.jobs j
+        where j.lane = waiting_turns.lane and j.state = 'blocked' and j.blocked_on = 'turn'
+          and (j.project_id, j.type) > (w.project_id, w.type)
+        order by j.project_id, j.type, j.run_at limit 1) f
+     where w.n < 1000
+  )
+  select w.project_id, w.type, w.run_at from waiting w
+$$;
+
 -- sql/jobs/290_fn_reconcile_lanes.sql
 -- cogo.reconcile_lanes: moves low watermarks up to where the queues begin, and takes back the mark of a backlog that is gone. Once in
 -- 15 s a lane it re-sends queued jobs whose message is gone (a purge, a lost queue table) or lies below the watermark (a slow
@@ -4135,6 +4170,7 @@ declare
   lane   record;
   head   record;
   lost   uuid[];
+  oldest timestamptz;
   made   int := 0;
 begin
   for lane in
@@ -4148,6 +4184,13 @@ begin
          and not cogo.has_backlog(lane.name);
     elsif not lane.backlog and cogo.has_backlog(lane.name) then
       perform cogo.mark_backlog(array[lane.name]);
+    end if;
+    if lane.backlog then
+      -- the oldest of each project and type, found without the watermark; where there are too many to look at all, no watermark
+      select case when count(*) < 1000 then min(w.run_at) else to_timestamp(3) end into oldest
+        from cogo.waiting_turns(lane.name) w;
+      perform setval(format('cogo.turn_%s', lane.queue_name),
+        greatest(1, (extract(epoch from coalesce(oldest, clock_timestamp()) - interval '2 seconds') * 1000000)::bigint));
     end if;
     perform cogo.ensure_queue(lane.queue_name);
     execute format('select h.oldest, h.newest from cogo.head_%s() h', lane.queue_name) into head;

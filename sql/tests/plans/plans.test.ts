@@ -37,7 +37,9 @@ test('claim, beat, finish, fail, release and sweep read jobs by index only', {
     for (const verb of verbs) {
       plans.length = 0;
       await sql.unsafe(verb);
-      const walked = plans.filter((plan) => /Seq Scan on (jobs|job_payloads|job_events_\w+|job_attempts)\b/.test(plan));
+      const walked = plans.filter((plan) =>
+        /Seq Scan on (jobs|job_payloads|job_events_\w+|job_attempts)\b/.test(plan),
+      );
       assert.ok(plans.length > 0, `${verb}: no plan was seen`);
       assert.deepEqual(walked, [], verb);
     }
