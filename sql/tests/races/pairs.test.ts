@@ -116,7 +116,8 @@ async function race(verbs: Record<string, string>, one: string, other: string, e
   const running = run(second, verbs[other]!).finally(() => {
     done = true;
   });
-  while (!done && !(await waitsForLock())) continue;
+  let waits = false;
+  while (!done && !waits) waits = await waitsForLock();
   await first.unsafe(end);
   await running;
   await place.sql(`select cogo_api.sweep()`);
