@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket, connect } from 'node:net';
 export class TcpProxy {
   readonly #server: Server;
   readonly #pairs = new Set<[Socket, Socket]>();
+  readonly #sockets = new Set<Socket>();
   deaf = false;
 
   private constructor(server: Server) {
@@ -14,11 +15,13 @@ export class TcpProxy {
     const server = createServer();
     const proxy = new TcpProxy(server);
     server.on('connection', (near) => {
+      proxy.#sockets.add(near);
       if (proxy.deaf) {
         near.on('error', () => {});
         return;
       }
       const far = connect(port, host);
+      proxy.#sockets.add(far);
       const pair: [Socket, Socket] = [near, far];
       proxy.#pairs.add(pair);
       near.on('data', (chunk) => proxy.#open(pair) && far.write(chunk));
@@ -49,6 +52,7 @@ export class TcpProxy {
   }
 
   close(): void {
+    for (const socket of this.#sockets) socket.destroy();
     this.#server.close();
     this.#server.unref();
   }

@@ -168,12 +168,13 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
         calls.sql.listen('cogo_realtime', ring),
         calls.sql.listen('cogo_jobs', ring),
       ]);
+      const finishing: Promise<void>[] = [];
       const worker = (async () => {
         while (!over) {
           rung = false;
           const leases = await calls.claim(EXECUTOR, 10);
           for (const lease of leases) starts.mark(lease.payload.n ?? 0);
-          if (leases.length > 0) void finish(leases);
+          if (leases.length > 0) finishing.push(finish(leases));
           if (leases.length > 0 || rung) continue;
           await new Promise<void>((resolve) => {
             const timer = setTimeout(resolve, 1000);
@@ -192,6 +193,7 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
       over = true;
       ring();
       await worker;
+      await Promise.all(finishing);
       await Promise.all(stops.map((stop) => stop.unlisten()));
       return starts.since(sent);
     },
