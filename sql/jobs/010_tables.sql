@@ -11,17 +11,24 @@
 --       |                     |          |-> dead       failures or lease losses spent, or not retryable
 --       +--- any of these, not final ----+-> cancelled
 --
--- scheduled: waits for run_at. blocked: waits for a slot of its concurrency key. queued: runnable now.
--- Locks are taken in this order: slot -> job -> queue row -> attempt; several of a kind by id. Claiming skips what is locked.
+-- scheduled: waits for run_at. queued: runnable now. blocked: waits on
+--   slot      a free slot of its concurrency key
+--   children  the jobs it awaits
+--   turn      its project has its share of the lane's ready list; claims serve the rest round-robin (never a message)
+-- Locks are taken in this order: rate -> slot -> job (parents with their children) -> queue row; several of a kind by id. Claiming
+-- skips what is locked. Ids are UUIDs of version 7, so their order is that of enqueueing.
+--
+-- The tables of a job refer to each other by id without foreign keys: checking one costs as much as writing the row, and would lock
+-- the project's row once a job. enqueue locks the project once a call instead, and a trigger on cogo.projects deletes what is left.
 create table cogo.lanes (
   name           text primary key,
   executor       text not null,
   capability     text not null default 'default',
   band           smallint not null,
   queue_name     text not null,
-  -- messages below are read by nobody (sweep re-sends a job stranded there): keeps a claim off the dead rows at the queue's head
-  low_msg_id     bigint not null default 0,
   reconciled_at  timestamptz not null default clock_timestamp(),
+  -- whether jobs may wait for their turn: a claim looks for them only then
+  backlog        boolean not null default false,
   constraint lanes_route_key unique (executor, capability, band),
   constraint lanes_queue_key unique (queue_name),
   constraint lanes_executor_known check (executor in ('cogo-plan', 'cogo-work')),
@@ -39,15 +46,18 @@ create table cogo.job_types (
   constraint job_types_attempts check (max_attempts between 1 and 50)
 );
 
-create sequence cogo.lease_tokens as bigint;
+create sequence cogo.lease_tokens as bigint cache 1;
 
 create table cogo.jobs (
-  id                   uuid primary key default gen_random_uuid(),
-  project_id           uuid not null references cogo.projects (id) on delete cascade,
+  id                   uuid primary key,
+  project_id           uuid not null,
   type                 text not null,
-  lane                 text not null references cogo.lanes (name),
+  lane                 text not null,
   band                 smallint not null,
   state                text not null,
+  blocked_on           text,
+  -- one of very many made at once: its turns are not broadcast one by one
+  quiet                boolean not null default false,
   run_at               timestamptz not null default clock_timestamp(),
   msg_id               bigint,
   attempt              int not null default 0,
@@ -58,12 +68,16 @@ create table cogo.jobs (
   lease_s              int,
   lease_token          bigint,
   lease_until          timestamptz,
+  leased_at            timestamptz,
   -- who runs it, or ran it last
   executor_id          text,
   pinned_executor_id   text,
   concurrency_key      text,
   cancel_requested_at  timestamptz,
   parent_id            uuid,
+  -- children that are not over
+  pending_children     int not null default 0,
+  batch_id             uuid,
   redriven_from        uuid,
   trace_id             text,
   created_by           text not null,
@@ -71,67 +85,87 @@ create table cogo.jobs (
   queued_at            timestamptz,
   started_at           timestamptz,
   finished_at          timestamptz,
+  -- written with the last change of the row, so it costs no write of its own
+  result               jsonb,
   constraint jobs_state_known check (state in ('scheduled', 'blocked', 'queued', 'running', 'succeeded', 'cancelled', 'dead')),
   constraint jobs_running check ((state = 'running') = (lease_token is not null)),
   constraint jobs_lease check ((lease_token is null) = (lease_until is null)),
   constraint jobs_running_has_executor check (state <> 'running' or (executor_id is not null and lease_s is not null)),
   constraint jobs_queued_has_message check ((state = 'queued' and pinned_executor_id is null) = (msg_id is not null)),
-  constraint jobs_blocked_has_key check (state <> 'blocked' or concurrency_key is not null),
+  constraint jobs_blocked_has_cause check ((state = 'blocked') = (blocked_on is not null)),
+  constraint jobs_blocked_on_known check (blocked_on in ('slot', 'children', 'turn')),
+  constraint jobs_slot_has_key check (blocked_on <> 'slot' or concurrency_key is not null),
   constraint jobs_finished check ((state in ('succeeded', 'cancelled', 'dead')) = (finished_at is not null)),
-  constraint jobs_counts check (attempt >= 0 and failures >= 0 and lease_losses >= 0 and releases >= 0 and max_attempts between 1 and 50)
+  constraint jobs_counts check (least(attempt, failures, lease_losses, releases, pending_children) >= 0 and max_attempts between 1 and 50)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
--- Partial indexes in the order each reader walks them. None holds a lease column, so that a beat is a HOT update.
+-- Partial indexes in the order each reader walks them. None holds a lease column, so that a beat is a HOT update; whole ones but the
+-- key are kept off this table, where every change of state would write them.
 create index jobs_due on cogo.jobs (run_at) where state = 'scheduled';
+create index jobs_scheduled on cogo.jobs (project_id) where state = 'scheduled';
 create index jobs_ready on cogo.jobs (lane, project_id, msg_id) where state = 'queued' and pinned_executor_id is null;
+create index jobs_turn on cogo.jobs (lane, project_id, type, run_at, id) where state = 'blocked' and blocked_on = 'turn';
 create index jobs_pinned on cogo.jobs (pinned_executor_id, band, queued_at) where state = 'queued' and pinned_executor_id is not null;
-create index jobs_blocked on cogo.jobs (project_id, concurrency_key, band, created_at) where state = 'blocked';
+create index jobs_blocked on cogo.jobs (project_id, concurrency_key, band, id) where state = 'blocked' and blocked_on = 'slot';
 create index jobs_running_now on cogo.jobs (id) where state = 'running';
-create index jobs_project on cogo.jobs (project_id, created_at desc);
 create index jobs_parent on cogo.jobs (parent_id) where parent_id is not null;
+create index jobs_batch on cogo.jobs (batch_id) where batch_id is not null;
 
--- The wide part of a job, apart from the row that claims and beats rewrite.
+-- The wide part of a job, apart from the row that claims and beats rewrite. Its index by project lists jobs: ids are in time order.
 create table cogo.job_payloads (
-  job_id       uuid primary key references cogo.jobs (id) on delete cascade,
+  job_id       uuid primary key,
   project_id   uuid not null,
   input        jsonb not null default '{}',
-  result       jsonb,
   error        jsonb,
   checkpoint   jsonb,
   progress     jsonb,
   progress_at  timestamptz
-) with (fillfactor = 80);
+) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+create index job_payloads_project on cogo.job_payloads (project_id, job_id);
 
+-- Attempts that are over without having ended the job well. The one that runs, or that succeeded, is in the job's own row:
+-- cogo.attempts shows all.
 create table cogo.job_attempts (
-  job_id       uuid not null references cogo.jobs (id) on delete cascade,
+  job_id       uuid not null,
   attempt      int not null,
   project_id   uuid not null,
   lease_token  bigint not null,
   executor_id  text not null,
-  started_at   timestamptz not null default clock_timestamp(),
-  ended_at     timestamptz,
-  outcome      text,
+  started_at   timestamptz not null,
+  ended_at     timestamptz not null default clock_timestamp(),
+  outcome      text not null,
   error        jsonb,
   primary key (job_id, attempt),
-  constraint job_attempts_token_key unique (lease_token),
-  constraint job_attempts_outcome_known check (outcome in ('succeeded', 'failed', 'released', 'lost', 'cancelled')),
-  constraint job_attempts_ended check ((ended_at is null) = (outcome is null))
-) with (fillfactor = 80);
+  constraint job_attempts_outcome_known check (outcome in ('failed', 'released', 'awaiting', 'lost', 'cancelled'))
+);
 
+-- Outputs of the steps of a job: a later attempt finds them and skips the step. The first output of a name stays.
+create table cogo.job_steps (
+  job_id      uuid not null,
+  name        text not null,
+  project_id  uuid not null,
+  output      jsonb,
+  attempt     int not null,
+  at          timestamptz not null default clock_timestamp(),
+  primary key (job_id, name),
+  constraint job_steps_name_form check (length(name) between 1 and 200)
+);
+
+-- What happened to a job, a partition a day: cogo.keep_partitions makes and drops them.
 create table cogo.job_events (
-  id          bigint generated always as identity primary key,
-  job_id      uuid not null references cogo.jobs (id) on delete cascade,
+  id          bigint generated always as identity,
+  job_id      uuid not null,
   project_id  uuid not null,
   kind        text not null,
   data        jsonb not null default '{}',
-  at          timestamptz not null default clock_timestamp(),
-  constraint job_events_kind_form check (kind ~ '^job\.[a-z_]{1,40}$')
-);
+  trace_id    text,
+  quiet       boolean not null default false,
+  at          timestamptz not null default clock_timestamp()
+) partition by range (at);
 create index job_events_job on cogo.job_events (job_id, id);
-create index job_events_at on cogo.job_events (at);
 
 -- Idempotency keys of enqueue. No reference to jobs: a key outlives the job it made.
 create table cogo.job_keys (
-  project_id    uuid not null references cogo.projects (id) on delete cascade,
+  project_id    uuid not null,
   key           text not null,
   job_id        uuid not null,
   request_hash  bytea not null,
@@ -139,7 +173,7 @@ create table cogo.job_keys (
   expires_at    timestamptz not null,
   primary key (project_id, key)
 );
-create index job_keys_expiry on cogo.job_keys (expires_at);
+create index job_keys_expiry on cogo.job_keys using brin (expires_at);
 
 create table cogo.job_dead (
   job_id       uuid primary key references cogo.jobs (id) on delete cascade,
@@ -153,6 +187,28 @@ create table cogo.job_dead (
 );
 create index job_dead_project on cogo.job_dead (project_id, at desc);
 
+-- Jobs that ended well or were cancelled, moved here by housekeeping, a partition a week of their end. The columns are those of
+-- cogo.jobs in the same order, then the payload's.
+create table cogo.jobs_history (like cogo.jobs including defaults) partition by range (finished_at);
+alter table cogo.jobs_history
+  alter column finished_at set not null,
+  add column input jsonb,
+  add column error jsonb,
+  add column progress jsonb;
+create index jobs_history_id on cogo.jobs_history (id);
+create index jobs_history_project on cogo.jobs_history (project_id, id);
+create index jobs_history_parent on cogo.jobs_history (parent_id) where parent_id is not null;
+create index jobs_history_batch on cogo.jobs_history (batch_id) where batch_id is not null;
+
+create view cogo.attempts as
+  select a.job_id, a.attempt, a.project_id, a.executor_id, a.started_at, a.ended_at, a.outcome, a.error from cogo.job_attempts a
+  union all
+  select j.id, j.attempt, j.project_id, j.executor_id, j.leased_at, j.finished_at, case j.state when 'succeeded' then 'succeeded' end, null
+    from cogo.jobs j where j.state in ('running', 'succeeded')
+  union all
+  select h.id, h.attempt, h.project_id, h.executor_id, h.leased_at, h.finished_at, 'succeeded', null
+    from cogo.jobs_history h where h.state = 'succeeded';
+
 -- How many jobs of a concurrency key are queued or running, and may be.
 create table cogo.job_slots (
   project_id  uuid not null references cogo.projects (id) on delete cascade,
@@ -160,8 +216,43 @@ create table cogo.job_slots (
   slots       int not null default 1,
   used        int not null default 0,
   primary key (project_id, key),
-  constraint job_slots_used check (used between 0 and slots)
+  -- used may exceed slots after the limit was lowered: nothing is admitted until it is below again
+  constraint job_slots_used check (used >= 0 and slots between 1 and 10000)
 ) with (fillfactor = 50);
+
+-- Rates: jobs of a key (rate_key of the job, else its type) start at most every interval_s, burst of them at once (GCRA; tat is the
+-- theoretical arrival time of the next one).
+create table cogo.job_rates (
+  project_id  uuid not null references cogo.projects (id) on delete cascade,
+  key         text not null,
+  interval_s  double precision not null,
+  burst       int not null default 1,
+  tat         timestamptz not null default '-infinity',
+  primary key (project_id, key),
+  constraint job_rates_range check (interval_s between 0.0001 and 86400 and burst between 1 and 100000)
+) with (fillfactor = 50);
+
+-- What a project may have waiting. counted: its waiting jobs when they were counted last; enqueue counts again the sooner the less
+-- room that left.
+create table cogo.job_quotas (
+  project_id   uuid primary key references cogo.projects (id) on delete cascade,
+  queue_limit  int not null default 500000,
+  ready_share  int not null default 100,
+  counted      int not null default 0,
+  counted_at   timestamptz not null default clock_timestamp(),
+  constraint job_quotas_range check (queue_limit >= 0 and ready_share >= 1)
+) with (fillfactor = 50);
+
+create table cogo.job_batches (
+  id          uuid primary key default gen_random_uuid(),
+  project_id  uuid not null references cogo.projects (id) on delete cascade,
+  name        text,
+  jobs        int not null default 0,
+  created_by  text not null,
+  created_at  timestamptz not null default clock_timestamp(),
+  constraint job_batches_name_form check (length(name) between 1 and 200)
+);
+create index job_batches_project on cogo.job_batches (project_id, created_at desc);
 
 -- Presence. project_id null: an executor of the server itself, serving every project.
 create table cogo.executors (
@@ -169,14 +260,26 @@ create table cogo.executors (
   project_id   uuid references cogo.projects (id) on delete cascade,
   kind         text not null,
   info         jsonb not null default '{}',
+  -- one per process: what an older process of the same id sends is refused
   epoch        int not null default 1,
+  instance     text,
+  -- how often it promised to be heard of; after three misses its leases end at once
+  beat_s       int,
+  dead_at      timestamptz,
   draining     boolean not null default false,
   started_at   timestamptz not null default clock_timestamp(),
   last_seen    timestamptz not null default clock_timestamp(),
   constraint executors_id_form check (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$'),
-  constraint executors_kind_known check (kind in ('cogo-plan', 'cogo-work'))
+  constraint executors_kind_known check (kind in ('cogo-plan', 'cogo-work')),
+  constraint executors_beat_range check (beat_s between 1 and 300)
 ) with (fillfactor = 50);
 create index executors_project on cogo.executors (project_id);
+
+-- One item of enqueue on its way to a row.
+create type cogo.planned_job as (
+  nth int, job_id uuid, fresh boolean, type text, payload jsonb, lane text, band smallint, run_at timestamptz, wait text,
+  max_attempts int, key text, request_hash bytea, pin text, concurrency_key text, rate_key text, parent_id uuid, trace_id text,
+  msg_id bigint, problem text);
 
 alter table cogo.lanes enable row level security;
 alter table cogo.job_types enable row level security;
@@ -187,6 +290,11 @@ alter table cogo.job_events enable row level security;
 alter table cogo.job_keys enable row level security;
 alter table cogo.job_dead enable row level security;
 alter table cogo.job_slots enable row level security;
+alter table cogo.job_steps enable row level security;
+alter table cogo.job_rates enable row level security;
+alter table cogo.job_quotas enable row level security;
+alter table cogo.job_batches enable row level security;
+alter table cogo.jobs_history enable row level security;
 alter table cogo.executors enable row level security;
 
 insert into cogo.job_types (pattern, executor, max_attempts) values

@@ -11,5 +11,6 @@ begin
   loop
     perform cogo.create_lane(route.executor, 'default', route.band);
   end loop;
+  perform cogo.create_dispatch();
 end
 $$;

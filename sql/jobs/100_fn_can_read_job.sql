@@ -9,7 +9,10 @@ declare
   home uuid;
 begin
   select j.project_id into home from cogo.jobs j where j.id = can_read_job.job_id::uuid;
-  return found and cogo.role_in(home) is not null;
+  if not found then
+    select h.project_id into home from cogo.jobs_history h where h.id = can_read_job.job_id::uuid limit 1;
+  end if;
+  return home is not null and cogo.role_in(home) is not null;
 exception when invalid_text_representation then
   return false;
 end

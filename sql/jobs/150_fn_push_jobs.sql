@@ -8,24 +8,26 @@ as $$
 declare
   batch record;
 begin
+  if cardinality(ids) = 0 then
+    return;
+  end if;
   for batch in
-    select j.lane, l.queue_name, array_agg(j.id order by j.created_at, j.id) as ids
-      from cogo.jobs j join cogo.lanes l on l.name = j.lane
+    select j.lane, array_agg(j.id order by j.id) as ids
+      from cogo.jobs j
      where j.id = any (push_jobs.ids) and j.pinned_executor_id is null
-     group by j.lane, l.queue_name
+     group by j.lane
      order by j.lane
   loop
-    execute format(
-      'update cogo.jobs j
-          set state = ''queued'', msg_id = p.msg_id, queued_at = clock_timestamp(), lease_token = null, lease_until = null
-         from cogo.push_%s($1) p
-        where j.id = p.job_id', batch.queue_name)
-      using batch.ids;
+    update cogo.jobs j
+       set state = 'queued', blocked_on = null, msg_id = p.msg_id, queued_at = clock_timestamp(), lease_token = null, lease_until = null
+      from cogo.push(batch.lane, batch.ids) p
+     where j.id = p.job_id;
   end loop;
   update cogo.jobs j
-     set state = 'queued', msg_id = null, queued_at = clock_timestamp(), lease_token = null, lease_until = null
+     set state = 'queued', blocked_on = null, msg_id = null, queued_at = clock_timestamp(), lease_token = null, lease_until = null
    where j.id = any (push_jobs.ids) and j.pinned_executor_id is not null;
-  perform cogo.ring(w.project_id, w.lane, w.pinned_executor_id)
-     from (select distinct j.project_id, j.lane, j.pinned_executor_id from cogo.jobs j where j.id = any (push_jobs.ids)) w;
+  perform cogo.ring(w.project_id, w.lane, w.pinned_executor_id, w.n)
+     from (select j.project_id, j.lane, j.pinned_executor_id, count(*) as n
+             from cogo.jobs j where j.id = any (push_jobs.ids) group by 1, 2, 3) w;
 end
 $$;

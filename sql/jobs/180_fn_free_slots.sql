@@ -8,7 +8,7 @@ set search_path = ''
 as $$
 declare
   freed record;
-  next  uuid[];
+  free  int;
 begin
   for freed in
     select j.project_id, j.concurrency_key as key, count(*)::int as n
@@ -18,14 +18,16 @@ begin
      order by j.project_id, j.concurrency_key
   loop
     update cogo.job_slots s set used = greatest(s.used - freed.n, 0)
-     where s.project_id = freed.project_id and s.key = freed.key;
-    next := array(
-      select j.id from cogo.jobs j
-       where j.project_id = freed.project_id and j.concurrency_key = freed.key and j.state = 'blocked'
-       order by j.band, j.created_at
-       limit freed.n
-         for update skip locked);
-    perform cogo.admit_jobs(next);
+     where s.project_id = freed.project_id and s.key = freed.key
+    returning s.slots - s.used into free;
+    if free > 0 then
+      perform cogo.admit_jobs(array(
+        select j.id from cogo.jobs j
+         where j.project_id = freed.project_id and j.concurrency_key = freed.key and j.state = 'blocked' and j.blocked_on = 'slot'
+         order by j.band, j.id
+         limit free
+           for update skip locked));
+    end if;
   end loop;
 end
 $$;

@@ -10,11 +10,10 @@ declare
   home  uuid;
 begin
   update cogo.jobs j
-     set state = 'dead', finished_at = clock_timestamp(), lease_token = null, lease_until = null, msg_id = null
+     set state = 'dead', blocked_on = null, finished_at = clock_timestamp(), lease_token = null, lease_until = null, msg_id = null
    where j.id = bury_job.job_id
   returning j.project_id into home;
   insert into cogo.job_dead (job_id, project_id, reason, error) values (bury_job.job_id, home, known, bury_job.error);
-  insert into cogo.job_events (job_id, project_id, kind, data)
-  values (bury_job.job_id, home, 'job.error', jsonb_build_object('state', 'dead', 'reason', known, 'error', bury_job.error));
+  perform cogo.tell(array[bury_job.job_id], 'job.error', jsonb_build_object('state', 'dead', 'reason', known, 'error', bury_job.error));
 end
 $$;

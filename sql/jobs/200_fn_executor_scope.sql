@@ -1,9 +1,10 @@
 -- cogo.executor_scope: who works here: (kind, project_id) the caller may serve as executor_id. A worker token: its executor kind in
 -- its project. The server: the kind the executor registered with, or every kind (null), in every project (null).
+-- current: epoch is none, or that of its newest process; draining as it registered. Takes note of its presence.
 -- Errors: CG001 anonymous, CG002 not a worker or the id is another project's, CG004 malformed id.
-create function cogo.executor_scope(executor_id text, out kind text, out project_id uuid)
+create function cogo.executor_scope(
+  executor_id text, epoch int, insist boolean, out kind text, out project_id uuid, out current boolean, out draining boolean)
 language plpgsql
-stable
 set search_path = ''
 as $$
 declare
@@ -19,16 +20,21 @@ begin
     perform cogo.fail('CG004', 'executor_id must be 1 to 100 letters, digits, dots, dashes or underscores',
       jsonb_build_object('field', 'executor_id'));
   end if;
-  select e.kind, e.project_id into home from cogo.executors e where e.id = executor_scope.executor_id;
+  select e.* into home from cogo.executors e where e.id = executor_scope.executor_id;
+  executor_scope.current := coalesce(executor_scope.epoch >= home.epoch, true);
+  executor_scope.draining := coalesce(home.draining, false);
   if who.kind = 'service' then
     executor_scope.kind := home.kind;
     executor_scope.project_id := home.project_id;
-    return;
-  end if;
-  if home.kind is not null and (home.project_id is distinct from who.project_id or home.kind <> who.executor) then
+  elsif home.kind is not null and (home.project_id is distinct from who.project_id or home.kind <> who.executor) then
     perform cogo.fail('CG002', 'this executor id is not yours', null, 'Choose another executor id');
+  else
+    executor_scope.kind := who.executor;
+    executor_scope.project_id := who.project_id;
   end if;
-  executor_scope.kind := who.executor;
-  executor_scope.project_id := who.project_id;
+  if executor_scope.current and (insist or home.dead_at is not null
+       or home.last_seen < clock_timestamp() - make_interval(secs => least(10, coalesce(home.beat_s, 10) / 2.0))) then
+    update cogo.executors e set last_seen = clock_timestamp(), dead_at = null where e.id = executor_scope.executor_id;
+  end if;
 end
 $$;

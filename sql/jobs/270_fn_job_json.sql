@@ -10,5 +10,5 @@ as $$
     'max_attempts', j.max_attempts, 'created_at', j.created_at, 'run_at', j.run_at, 'started_at', j.started_at,
     'finished_at', j.finished_at, 'trace_id', j.trace_id, 'executor_id', j.executor_id,
     'pinned_executor_id', j.pinned_executor_id, 'concurrency_key', j.concurrency_key, 'parent_id', j.parent_id,
-    'redriven_from', j.redriven_from, 'cancel_requested', j.cancel_requested_at is not null)
+    'blocked_on', j.blocked_on, 'pending_children', j.pending_children, 'batch_id', j.batch_id, 'redriven_from', j.redriven_from, 'cancel_requested', j.cancel_requested_at is not null)
 $$;

@@ -1,39 +1,50 @@
--- cogo.reconcile_lanes: once in 30 s a lane: moves its low watermark up, and re-sends queued jobs whose message is gone (a purge, a lost
--- queue table) or lies below the watermark (a slow transaction took its id long before it committed). Returns how many were re-sent.
+-- cogo.reconcile_lanes: moves low watermarks up to where the queues begin, and takes back the mark of a backlog that is gone. Once in
+-- 15 s a lane it re-sends queued jobs whose message is gone (a purge, a lost queue table) or lies below the watermark (a slow
+-- transaction took its id long before it committed). Returns how many were re-sent.
 create function cogo.reconcile_lanes(lim int)
 returns int
 language plpgsql
 set search_path = ''
 as $$
 declare
-  -- ids a slow enqueue may lie behind; costs a claim this many dead rows at most
-  slack constant bigint := 1000;
-  lane   cogo.lanes;
+  slack constant bigint := 500;
+  lane   record;
   head   record;
-  adrift uuid[];
+  lost   uuid[];
+  oldest timestamptz;
   made   int := 0;
 begin
   for lane in
-    select l.* from cogo.lanes l where l.reconciled_at < clock_timestamp() - interval '30 seconds' order by l.name for update skip locked
+    select l.name, l.queue_name, l.backlog, l.reconciled_at < clock_timestamp() - interval '15 seconds' as due
+      from cogo.lanes l order by l.name
   loop
+    if lane.backlog and not cogo.has_backlog(lane.name) then
+      -- whoever adds to it now has marked it already and would lose the mark, so only where that holds still under the lock
+      update cogo.lanes l set backlog = false
+       where l.name in (select x.name from cogo.lanes x where x.name = lane.name for update skip locked)
+         and not cogo.has_backlog(lane.name);
+    elsif not lane.backlog and cogo.has_backlog(lane.name) then
+      perform cogo.mark_backlog(array[lane.name]);
+    end if;
+    if lane.backlog then
+      -- the oldest of each project and type, found without the watermark; where there are too many to look at all, no watermark
+      select case when count(*) < 1000 then min(w.run_at) else to_timestamp(3) end into oldest
+        from cogo.waiting_turns(lane.name) w;
+      perform setval(format('cogo.turn_%s', lane.queue_name),
+        greatest(1, (extract(epoch from coalesce(oldest, clock_timestamp()) - interval '2 seconds') * 1000000)::bigint));
+    end if;
     perform cogo.ensure_queue(lane.queue_name);
     execute format('select h.oldest, h.newest from cogo.head_%s() h', lane.queue_name) into head;
-    update cogo.lanes l
-       set low_msg_id = greatest(l.low_msg_id, coalesce(head.oldest, head.newest) - slack), reconciled_at = clock_timestamp()
-     where l.name = lane.name
-    returning l.* into lane;
-    execute format(
-      'select array(
-         select j.id from cogo.jobs j
-          where j.lane = $1 and j.state = ''queued'' and j.pinned_executor_id is null
-            and j.queued_at < clock_timestamp() - interval ''10 seconds''
-            and (j.msg_id < $2 or not exists (select from pgmq.q_%s q where q.msg_id = j.msg_id))
-          order by j.id limit $3 for update skip locked)', lane.queue_name)
-      into adrift using lane.name, lane.low_msg_id, lim;
-    if cardinality(adrift) > 0 then
-      perform cogo.push_jobs(adrift);
-      made := made + cardinality(adrift);
+    if coalesce(head.oldest, head.newest) - slack > cogo.low(lane.name) then
+      perform setval(format('cogo.low_%s', lane.queue_name), coalesce(head.oldest, head.newest) - slack);
     end if;
+    continue when not lane.due;
+    execute format('select cogo.lost_%s($1)', lane.queue_name) into lost using lim;
+    if cardinality(lost) > 0 then
+      perform cogo.push_jobs(lost);
+      made := made + cardinality(lost);
+    end if;
+    update cogo.lanes l set reconciled_at = clock_timestamp() where l.name = lane.name;
   end loop;
   return made;
 end

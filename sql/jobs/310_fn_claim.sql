@@ -1,35 +1,44 @@
 -- cogo_api.claim: leases up to qty ready jobs to an executor; returns [{job_id, token, attempt, type, payload, checkpoint, project_id,
--- trace_id, lease_s, cancel_requested}]. token (a string: it is a bigint) goes with every later call for the attempt.
+-- trace_id, lease_s, cancel_requested, steps?, children?}]. token (a string: it is a bigint) goes with every later call for the
+-- attempt. steps: outputs earlier attempts stored; children: the jobs it awaited, with their results.
 --
--- Jobs pinned to the executor first, then its lanes by band, each roughly first in, first out. A worker token gets jobs of its
--- project only. include_types: exact types or prefixes ending in '.*'.
+-- Jobs pinned to the executor first, then its lanes by band, each roughly first in, first out, and no project more than its share
+-- while others wait. A worker token gets jobs of its project only. include_types: exact types or prefixes ending in '.*'. epoch: as
+-- register_executor gave it, so that a process another one of the same id has replaced gets nothing.
 -- The lease ends lease_s after the last beat, by the database's clock: count it on a monotonic clock and stop at 80 %.
 -- An empty answer is normal; nothing ever waits for a lock here.
--- Errors: CG001/CG002/CG004 as executor_scope; CG004 qty not 1 to 100, lease_s not 5 to 3600; CG025 the executor is draining.
-create function cogo_api.claim(executor_id text, qty int default 1, lease_s int default 30, include_types text[] default null)
+-- Errors: CG001/CG002/CG004 as executor_scope; CG004 qty not 1 to 1000, lease_s not 5 to 3600; CG025 the executor is draining, or its
+-- epoch is over.
+create function cogo_api.claim(
+  executor_id text, qty int default 1, lease_s int default 30, include_types text[] default null, epoch int default null)
 returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
 declare
-  scope    record := cogo.executor_scope(claim.executor_id);
+  scope    record;
   chosen   uuid[];
-  more     uuid[];
-  lane     cogo.lanes;
-  exact    text[] := array(select t from unnest(include_types) t where t not like '%.*');
-  prefixes text[] := array(select left(t, -1) || '%' from unnest(include_types) t where t like '%.*');
+  lane     record;
+  exact    text[];
+  prefixes text[];
 begin
-  if coalesce(qty, 0) not between 1 and 100 then
-    perform cogo.fail('CG004', 'qty must be 1 to 100', jsonb_build_object('field', 'qty'));
+  if coalesce(qty, 0) not between 1 and 1000 then
+    perform cogo.fail('CG004', 'qty must be 1 to 1000', jsonb_build_object('field', 'qty'));
   end if;
   if coalesce(lease_s, 0) not between 5 and 3600 then
     perform cogo.fail('CG004', 'lease_s must be 5 to 3600', jsonb_build_object('field', 'lease_s'));
   end if;
-  if exists (select from cogo.executors e where e.id = claim.executor_id and e.draining) then
+  scope := cogo.executor_scope(claim.executor_id, claim.epoch, false);
+  if not scope.current then
+    perform cogo.fail('CG025', 'a newer process runs as this executor', jsonb_build_object('epoch', claim.epoch), 'Stop this one');
+  elsif scope.draining then
     perform cogo.fail('CG025', 'this executor is draining', null, 'Register it again to take jobs');
   end if;
-  perform cogo.touch_executor(claim.executor_id);
+  if include_types is not null then
+    exact := array(select t from unnest(include_types) t where t not like '%.*');
+    prefixes := array(select replace(left(t, -1), '_', '\_') || '%' from unnest(include_types) t where t like '%.*');
+  end if;
 
   chosen := array(
     select j.id from cogo.jobs j
@@ -41,16 +50,20 @@ begin
        for update skip locked);
 
   for lane in
-    select l.* from cogo.lanes l where scope.kind is null or l.executor = scope.kind order by l.band, l.name
+    select o.name, o.backlog, o.ready from cogo.open_lanes(scope.kind) o
   loop
     exit when cardinality(chosen) >= qty;
-    if scope.project_id is null and include_types is null then
-      execute format('select cogo.pop_%s($1, $2)', lane.queue_name)
-        into more using qty - cardinality(chosen), lane.low_msg_id;
+    if not lane.ready then
+      null;
+    elsif scope.project_id is null and include_types is null then
+      chosen := chosen || cogo.pop(lane.name, qty - cardinality(chosen));
     else
-      more := cogo.pick_jobs(lane.name, lane.queue_name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
+      chosen := chosen || cogo.pick_jobs(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
     end if;
-    chosen := chosen || more;
+    if lane.backlog and cardinality(chosen) < qty then
+      chosen := chosen
+        || cogo.take_turns(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
+    end if;
   end loop;
   if cardinality(chosen) = 0 then
     return '[]';
@@ -58,5 +71,5 @@ begin
   return cogo.lease_jobs(chosen, claim.executor_id, lease_s);
 end
 $$;
-revoke all on function cogo_api.claim(text, int, int, text[]) from public;
-grant execute on function cogo_api.claim(text, int, int, text[]) to anon, authenticated, service_role;
+revoke all on function cogo_api.claim(text, int, int, text[], int) from public;
+grant execute on function cogo_api.claim(text, int, int, text[], int) to anon, authenticated, service_role;

@@ -11,48 +11,45 @@ security definer
 set search_path = ''
 as $$
 declare
-  item   record;
-  job    cogo.jobs;
-  error  jsonb;
-  delay  double precision;
-  answer jsonb := '[]';
-  ended  uuid[] := '{}';
+  items cogo.fenced_item[] := cogo.fenced(failures);
+  item  record;
+  job   cogo.jobs;
+  error jsonb;
+  delay double precision;
+  held  uuid[] := '{}';
+  over  uuid[] := '{}';
 begin
-  for item in select * from cogo.fenced(failures) loop
-    if not item.held then
-      answer := answer || cogo.verdict(item.job_id, 'lost');
-      continue;
-    end if;
+  for item in select i.* from unnest(items) i where i.held order by i.job_id loop
     error := coalesce(item.body -> 'error', '{}');
+    perform cogo.close_attempts(array[item.job_id], case when item.cancel_requested then 'cancelled' else 'failed' end, error);
     update cogo.jobs j set failures = j.failures + 1 where j.id = item.job_id returning j.* into job;
     update cogo.job_payloads p set error = item.body -> 'error' where p.job_id = item.job_id;
+    held := held || item.job_id;
     if item.cancel_requested then
-      perform cogo.settle_cancelled(item.job_id);
-      perform cogo.end_attempt(item.job_id, item.token, 'cancelled', error);
-      answer := answer || cogo.verdict(item.job_id, 'cancelled');
+      perform cogo.settle_cancelled(array[item.job_id]);
+      over := over || item.job_id;
+    elsif not coalesce((item.body ->> 'retryable')::boolean, true) then
+      perform cogo.bury_job(job.id, error ->> 'reason', 'validation_failed', error);
+      over := over || item.job_id;
+    elsif job.failures >= job.max_attempts then
+      perform cogo.bury_job(job.id, 'exhausted_retries', 'exhausted_retries', error);
+      over := over || item.job_id;
     else
-      if not coalesce((item.body ->> 'retryable')::boolean, true) then
-        perform cogo.bury_job(job.id, error ->> 'reason', 'validation_failed', error);
-      elsif job.failures >= job.max_attempts then
-        perform cogo.bury_job(job.id, 'exhausted_retries', 'exhausted_retries', error);
-      else
-        delay := coalesce(
-          least(greatest((item.body ->> 'retry_after_s')::double precision, 0), 2592000),
-          random() * least(60, 0.5 * power(2, job.failures - 1)));
-        update cogo.jobs j
-           set state = 'scheduled', run_at = clock_timestamp() + make_interval(secs => delay), lease_token = null, lease_until = null
-         where j.id = job.id;
-        insert into cogo.job_events (job_id, project_id, kind, data)
-        values (job.id, job.project_id, 'job.retry',
-          jsonb_build_object('attempt', job.attempt, 'failures', job.failures, 'delay_s', round(delay::numeric, 3), 'error', error));
-      end if;
-      perform cogo.end_attempt(item.job_id, item.token, 'failed', error);
-      answer := answer || cogo.verdict(item.job_id, 'ok');
+      delay := coalesce(
+        least(greatest((item.body ->> 'retry_after_s')::double precision, 0), 2592000),
+        random() * least(60, 0.5 * power(2, job.failures - 1)));
+      update cogo.jobs j
+         set state = 'scheduled', run_at = clock_timestamp() + make_interval(secs => delay), lease_token = null, lease_until = null
+       where j.id = job.id;
+      perform cogo.tell(array[job.id], 'job.retry',
+        jsonb_build_object('failures', job.failures, 'delay_s', round(delay::numeric, 3), 'error', error));
     end if;
-    ended := ended || item.job_id;
   end loop;
-  perform cogo.free_slots(ended);
-  return answer;
+  perform cogo.jobs_over(over, held);
+  return cogo.verdicts(items);
+exception
+  when invalid_text_representation or numeric_value_out_of_range then
+    perform cogo.fail('CG000', 'retryable must be true or false, retry_after_s a number', jsonb_build_object('reason', sqlerrm));
 end
 $$;
 revoke all on function cogo_api.fail(jsonb) from public;

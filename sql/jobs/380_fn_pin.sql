@@ -8,27 +8,32 @@ security definer
 set search_path = ''
 as $$
 declare
-  job   cogo.jobs := cogo.readable_job(pin.job_id, 'editor');
-  queue text;
+  job cogo.jobs := cogo.readable_job(pin.job_id, 'editor');
 begin
   if pin.executor_id !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' then
     perform cogo.fail('CG004', 'executor_id is malformed', jsonb_build_object('field', 'executor_id'));
   end if;
   perform cogo.lock_jobs(array[job.id]);
   select j.* into job from cogo.jobs j where j.id = pin.job_id;
+  if not found then
+    job := cogo.readable_job(pin.job_id, 'editor');
+  end if;
   if job.state not in ('scheduled', 'blocked', 'queued') then
     perform cogo.fail('CG022', format('a job that is %s cannot be pinned', job.state), jsonb_build_object('state', job.state));
   end if;
   if job.state = 'queued' then
     if job.msg_id is not null then
-      select l.queue_name into queue from cogo.lanes l where l.name = job.lane;
-      execute format('select cogo.drop_%s($1)', queue) using array[job.msg_id];
+      perform cogo.drop_messages(job.lane, array[job.msg_id]);
     end if;
     -- out of queued for a moment: queued, pin and message change together
     update cogo.jobs j set state = 'scheduled', msg_id = null, pinned_executor_id = pin.executor_id where j.id = job.id;
     perform cogo.push_jobs(array[job.id]);
   else
     update cogo.jobs j set pinned_executor_id = pin.executor_id where j.id = job.id;
+    -- a pinned job has no turn to wait for
+    if job.blocked_on = 'turn' and pin.executor_id is not null then
+      perform cogo.push_jobs(array[job.id]);
+    end if;
   end if;
   return (select jsonb_build_object('job_id', j.id, 'state', j.state, 'pinned_executor_id', j.pinned_executor_id)
             from cogo.jobs j where j.id = pin.job_id);

@@ -19,7 +19,7 @@ begin
   end if;
   return coalesce((
     select jsonb_agg(jsonb_build_object('executor_id', e.id, 'kind', e.kind, 'info', e.info, 'epoch', e.epoch,
-             'draining', e.draining, 'alive', e.last_seen > clock_timestamp() - interval '60 seconds',
+             'draining', e.draining, 'alive', e.dead_at is null and e.last_seen > clock_timestamp() - interval '60 seconds',
              'running', (select count(*) from cogo.jobs j
                           where j.state = 'running' and j.executor_id = e.id and j.project_id = list_executors.project_id),
              'started_at', e.started_at, 'last_seen', e.last_seen) order by e.last_seen desc, e.id)

@@ -1,5 +1,6 @@
--- cogo_api.sweep: what no caller does: expired leases, due jobs, free slots, lost messages, low watermarks. Scheduled every 5 s; one
--- at a time (a second one returns {skipped: true}); each part takes a bounded bite. Returns {expired, dead, due, promoted, resent}.
+-- cogo_api.sweep: what no caller does: dead executors, expired leases, due jobs, free slots, lost messages, low watermarks. Scheduled every 5 s; one
+-- at a time (a second one returns {skipped: true}); each part takes a bounded bite. Returns {expired, dead, due, promoted, resent,
+-- executors_dead}.
 -- Error: CG002 not the server.
 create function cogo_api.sweep()
 returns jsonb
@@ -9,6 +10,7 @@ set search_path = ''
 as $$
 declare
   lapsed   jsonb;
+  died     text[];
   late     uuid[];
   due      uuid[];
   promoted int;
@@ -18,7 +20,20 @@ begin
   if not pg_try_advisory_xact_lock(hashtextextended('cogo.sweep', 0)) then
     return jsonb_build_object('skipped', true);
   end if;
-  late := array(select j.id from cogo.jobs j where j.state = 'running' and j.lease_until < clock_timestamp() order by j.id limit 500);
+  -- an executor that missed three beats it promised: what it holds is free at once
+  with gone as (
+    update cogo.executors e set dead_at = clock_timestamp()
+     where e.id in (select x.id from cogo.executors x
+                     where x.dead_at is null and x.last_seen < clock_timestamp() - make_interval(secs => 3 * x.beat_s)
+                     order by x.id for update skip locked)
+    returning e.id
+  )
+  select coalesce(array_agg(g.id), '{}') into died from gone g;
+  if cardinality(died) > 0 then
+    update cogo.jobs j set lease_until = clock_timestamp()
+     where j.id in (select x.id from cogo.jobs x where x.state = 'running' and x.executor_id = any (died) order by x.id for update skip locked);
+  end if;
+  late := array(select j.id from cogo.jobs j where j.state = 'running' and j.lease_until <= clock_timestamp() order by j.id limit 500);
   due := array(select j.id from cogo.jobs j where j.state = 'scheduled' and j.run_at <= clock_timestamp() order by j.run_at limit 1000);
   -- one pass over all locks, in their order: taking the second set while holding the first could meet a finish in a circle
   perform cogo.lock_jobs(late || due);
@@ -28,7 +43,8 @@ begin
   perform cogo.admit_jobs(due);
   promoted := cogo.fill_slots(200);
   resent := cogo.reconcile_lanes(500);
-  return lapsed || jsonb_build_object('due', cardinality(due), 'promoted', promoted, 'resent', resent);
+  return lapsed || jsonb_build_object('due', cardinality(due), 'promoted', promoted, 'resent', resent,
+    'executors_dead', cardinality(died));
 end
 $$;
 revoke all on function cogo_api.sweep() from public;

@@ -28,6 +28,7 @@ begin
      where j.id = any (ids) and j.state = 'queued' and j.pinned_executor_id is null order by j.msg_id);
   execute format(
     'update cogo.jobs j set msg_id = p.msg_id from cogo.push_%s($1) p where j.id = p.job_id', home.queue_name) using ids;
+  perform setval(format('cogo.low_%s', home.queue_name), 1);
   return jsonb_build_object('lane', home.name, 'messages', cardinality(ids));
 end
 $$;

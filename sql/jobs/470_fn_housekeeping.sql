@@ -1,5 +1,6 @@
 -- cogo.housekeeping: deletes what nobody needs any more, hourly, in bounded bites: expired idempotency keys, full rate buckets, traces and
--- their events after 30 days, job keys after their 7 days, job events after 30 days, executors unseen for 30 days, and the run log
+-- their events after 30 days, job keys after their 7 days, job events after 14 days, dead jobs after 30, the history of jobs after 13 weeks, executors unseen for 30
+-- days, and the run log
 -- of pg_cron, which never cleans itself (a job every 5 s writes 17,280 rows a day).
 create function cogo.housekeeping()
 returns void
@@ -9,6 +10,7 @@ set search_path = ''
 as $$
 declare
   moment timestamptz := clock_timestamp();
+  ids    uuid[];
 begin
   perform cogo.require_service();
   delete from cogo.idempotency_keys k
@@ -19,7 +21,14 @@ begin
   delete from cogo.traces t where t.trace_id in (select x.trace_id from cogo.traces x where x.created_at < moment - interval '30 days' limit 10000);
   delete from cogo.job_keys k where (k.project_id, k.key) in (
     select x.project_id, x.key from cogo.job_keys x where x.expires_at < moment limit 10000);
-  delete from cogo.job_events e where e.id in (select x.id from cogo.job_events x where x.at < moment - interval '30 days' limit 20000);
+  perform cogo.keep_partitions();
+  perform cogo.move_to_history(20000);
+  ids := array(select j.id from cogo.job_dead d join cogo.jobs j on j.id = d.job_id where d.at < moment - interval '30 days' limit 5000);
+  delete from cogo.job_steps s where s.job_id = any (ids);
+  delete from cogo.job_attempts a where a.job_id = any (ids);
+  delete from cogo.job_payloads p where p.job_id = any (ids);
+  delete from cogo.jobs j where j.id = any (ids);
+  delete from cogo.job_batches b where b.id in (select x.id from cogo.job_batches x where x.created_at < moment - interval '91 days' limit 5000);
   delete from cogo.executors e where e.last_seen < moment - interval '30 days';
   if to_regclass('cron.job_run_details') is not null then
     begin

@@ -2360,17 +2360,24 @@ grant execute on function cogo_api.usage_summary(uuid, timestamptz) to anon, aut
 --       |                     |          |-> dead       failures or lease losses spent, or not retryable
 --       +--- any of these, not final ----+-> cancelled
 --
--- scheduled: waits for run_at. blocked: waits for a slot of its concurrency key. queued: runnable now.
--- Locks are taken in this order: slot -> job -> queue row -> attempt; several of a kind by id. Claiming skips what is locked.
+-- scheduled: waits for run_at. queued: runnable now. blocked: waits on
+--   slot      a free slot of its concurrency key
+--   children  the jobs it awaits
+--   turn      its project has its share of the lane's ready list; claims serve the rest round-robin (never a message)
+-- Locks are taken in this order: rate -> slot -> job (parents with their children) -> queue row; several of a kind by id. Claiming
+-- skips what is locked. Ids are UUIDs of version 7, so their order is that of enqueueing.
+--
+-- The tables of a job refer to each other by id without foreign keys: checking one costs as much as writing the row, and would lock
+-- the project's row once a job. enqueue locks the project once a call instead, and a trigger on cogo.projects deletes what is left.
 create table cogo.lanes (
   name           text primary key,
   executor       text not null,
   capability     text not null default 'default',
   band           smallint not null,
   queue_name     text not null,
-  -- messages below are read by nobody (sweep re-sends a job stranded there): keeps a claim off the dead rows at the queue's head
-  low_msg_id     bigint not null default 0,
   reconciled_at  timestamptz not null default clock_timestamp(),
+  -- whether jobs may wait for their turn: a claim looks for them only then
+  backlog        boolean not null default false,
   constraint lanes_route_key unique (executor, capability, band),
   constraint lanes_queue_key unique (queue_name),
   constraint lanes_executor_known check (executor in ('cogo-plan', 'cogo-work')),
@@ -2388,15 +2395,18 @@ create table cogo.job_types (
   constraint job_types_attempts check (max_attempts between 1 and 50)
 );
 
-create sequence cogo.lease_tokens as bigint;
+create sequence cogo.lease_tokens as bigint cache 1;
 
 create table cogo.jobs (
-  id                   uuid primary key default gen_random_uuid(),
-  project_id           uuid not null references cogo.projects (id) on delete cascade,
+  id                   uuid primary key,
+  project_id           uuid not null,
   type                 text not null,
-  lane                 text not null references cogo.lanes (name),
+  lane                 text not null,
   band                 smallint not null,
   state                text not null,
+  blocked_on           text,
+  -- one of very many made at once: its turns are not broadcast one by one
+  quiet                boolean not null default false,
   run_at               timestamptz not null default clock_timestamp(),
   msg_id               bigint,
   attempt              int not null default 0,
@@ -2407,12 +2417,16 @@ create table cogo.jobs (
   lease_s              int,
   lease_token          bigint,
   lease_until          timestamptz,
+  leased_at            timestamptz,
   -- who runs it, or ran it last
   executor_id          text,
   pinned_executor_id   text,
   concurrency_key      text,
   cancel_requested_at  timestamptz,
   parent_id            uuid,
+  -- children that are not over
+  pending_children     int not null default 0,
+  batch_id             uuid,
   redriven_from        uuid,
   trace_id             text,
   created_by           text not null,
@@ -2420,67 +2434,87 @@ create table cogo.jobs (
   queued_at            timestamptz,
   started_at           timestamptz,
   finished_at          timestamptz,
+  -- written with the last change of the row, so it costs no write of its own
+  result               jsonb,
   constraint jobs_state_known check (state in ('scheduled', 'blocked', 'queued', 'running', 'succeeded', 'cancelled', 'dead')),
   constraint jobs_running check ((state = 'running') = (lease_token is not null)),
   constraint jobs_lease check ((lease_token is null) = (lease_until is null)),
   constraint jobs_running_has_executor check (state <> 'running' or (executor_id is not null and lease_s is not null)),
   constraint jobs_queued_has_message check ((state = 'queued' and pinned_executor_id is null) = (msg_id is not null)),
-  constraint jobs_blocked_has_key check (state <> 'blocked' or concurrency_key is not null),
+  constraint jobs_blocked_has_cause check ((state = 'blocked') = (blocked_on is not null)),
+  constraint jobs_blocked_on_known check (blocked_on in ('slot', 'children', 'turn')),
+  constraint jobs_slot_has_key check (blocked_on <> 'slot' or concurrency_key is not null),
   constraint jobs_finished check ((state in ('succeeded', 'cancelled', 'dead')) = (finished_at is not null)),
-  constraint jobs_counts check (attempt >= 0 and failures >= 0 and lease_losses >= 0 and releases >= 0 and max_attempts between 1 and 50)
+  constraint jobs_counts check (least(attempt, failures, lease_losses, releases, pending_children) >= 0 and max_attempts between 1 and 50)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
--- Partial indexes in the order each reader walks them. None holds a lease column, so that a beat is a HOT update.
+-- Partial indexes in the order each reader walks them. None holds a lease column, so that a beat is a HOT update; whole ones but the
+-- key are kept off this table, where every change of state would write them.
 create index jobs_due on cogo.jobs (run_at) where state = 'scheduled';
+create index jobs_scheduled on cogo.jobs (project_id) where state = 'scheduled';
 create index jobs_ready on cogo.jobs (lane, project_id, msg_id) where state = 'queued' and pinned_executor_id is null;
+create index jobs_turn on cogo.jobs (lane, project_id, type, run_at, id) where state = 'blocked' and blocked_on = 'turn';
 create index jobs_pinned on cogo.jobs (pinned_executor_id, band, queued_at) where state = 'queued' and pinned_executor_id is not null;
-create index jobs_blocked on cogo.jobs (project_id, concurrency_key, band, created_at) where state = 'blocked';
+create index jobs_blocked on cogo.jobs (project_id, concurrency_key, band, id) where state = 'blocked' and blocked_on = 'slot';
 create index jobs_running_now on cogo.jobs (id) where state = 'running';
-create index jobs_project on cogo.jobs (project_id, created_at desc);
 create index jobs_parent on cogo.jobs (parent_id) where parent_id is not null;
+create index jobs_batch on cogo.jobs (batch_id) where batch_id is not null;
 
--- The wide part of a job, apart from the row that claims and beats rewrite.
+-- The wide part of a job, apart from the row that claims and beats rewrite. Its index by project lists jobs: ids are in time order.
 create table cogo.job_payloads (
-  job_id       uuid primary key references cogo.jobs (id) on delete cascade,
+  job_id       uuid primary key,
   project_id   uuid not null,
   input        jsonb not null default '{}',
-  result       jsonb,
   error        jsonb,
   checkpoint   jsonb,
   progress     jsonb,
   progress_at  timestamptz
-) with (fillfactor = 80);
+) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+create index job_payloads_project on cogo.job_payloads (project_id, job_id);
 
+-- Attempts that are over without having ended the job well. The one that runs, or that succeeded, is in the job's own row:
+-- cogo.attempts shows all.
 create table cogo.job_attempts (
-  job_id       uuid not null references cogo.jobs (id) on delete cascade,
+  job_id       uuid not null,
   attempt      int not null,
   project_id   uuid not null,
   lease_token  bigint not null,
   executor_id  text not null,
-  started_at   timestamptz not null default clock_timestamp(),
-  ended_at     timestamptz,
-  outcome      text,
+  started_at   timestamptz not null,
+  ended_at     timestamptz not null default clock_timestamp(),
+  outcome      text not null,
   error        jsonb,
   primary key (job_id, attempt),
-  constraint job_attempts_token_key unique (lease_token),
-  constraint job_attempts_outcome_known check (outcome in ('succeeded', 'failed', 'released', 'lost', 'cancelled')),
-  constraint job_attempts_ended check ((ended_at is null) = (outcome is null))
-) with (fillfactor = 80);
+  constraint job_attempts_outcome_known check (outcome in ('failed', 'released', 'awaiting', 'lost', 'cancelled'))
+);
 
+-- Outputs of the steps of a job: a later attempt finds them and skips the step. The first output of a name stays.
+create table cogo.job_steps (
+  job_id      uuid not null,
+  name        text not null,
+  project_id  uuid not null,
+  output      jsonb,
+  attempt     int not null,
+  at          timestamptz not null default clock_timestamp(),
+  primary key (job_id, name),
+  constraint job_steps_name_form check (length(name) between 1 and 200)
+);
+
+-- What happened to a job, a partition a day: cogo.keep_partitions makes and drops them.
 create table cogo.job_events (
-  id          bigint generated always as identity primary key,
-  job_id      uuid not null references cogo.jobs (id) on delete cascade,
+  id          bigint generated always as identity,
+  job_id      uuid not null,
   project_id  uuid not null,
   kind        text not null,
   data        jsonb not null default '{}',
-  at          timestamptz not null default clock_timestamp(),
-  constraint job_events_kind_form check (kind ~ '^job\.[a-z_]{1,40}$')
-);
+  trace_id    text,
+  quiet       boolean not null default false,
+  at          timestamptz not null default clock_timestamp()
+) partition by range (at);
 create index job_events_job on cogo.job_events (job_id, id);
-create index job_events_at on cogo.job_events (at);
 
 -- Idempotency keys of enqueue. No reference to jobs: a key outlives the job it made.
 create table cogo.job_keys (
-  project_id    uuid not null references cogo.projects (id) on delete cascade,
+  project_id    uuid not null,
   key           text not null,
   job_id        uuid not null,
   request_hash  bytea not null,
@@ -2488,7 +2522,7 @@ create table cogo.job_keys (
   expires_at    timestamptz not null,
   primary key (project_id, key)
 );
-create index job_keys_expiry on cogo.job_keys (expires_at);
+create index job_keys_expiry on cogo.job_keys using brin (expires_at);
 
 create table cogo.job_dead (
   job_id       uuid primary key references cogo.jobs (id) on delete cascade,
@@ -2502,6 +2536,28 @@ create table cogo.job_dead (
 );
 create index job_dead_project on cogo.job_dead (project_id, at desc);
 
+-- Jobs that ended well or were cancelled, moved here by housekeeping, a partition a week of their end. The columns are those of
+-- cogo.jobs in the same order, then the payload's.
+create table cogo.jobs_history (like cogo.jobs including defaults) partition by range (finished_at);
+alter table cogo.jobs_history
+  alter column finished_at set not null,
+  add column input jsonb,
+  add column error jsonb,
+  add column progress jsonb;
+create index jobs_history_id on cogo.jobs_history (id);
+create index jobs_history_project on cogo.jobs_history (project_id, id);
+create index jobs_history_parent on cogo.jobs_history (parent_id) where parent_id is not null;
+create index jobs_history_batch on cogo.jobs_history (batch_id) where batch_id is not null;
+
+create view cogo.attempts as
+  select a.job_id, a.attempt, a.project_id, a.executor_id, a.started_at, a.ended_at, a.outcome, a.error from cogo.job_attempts a
+  union all
+  select j.id, j.attempt, j.project_id, j.executor_id, j.leased_at, j.finished_at, case j.state when 'succeeded' then 'succeeded' end, null
+    from cogo.jobs j where j.state in ('running', 'succeeded')
+  union all
+  select h.id, h.attempt, h.project_id, h.executor_id, h.leased_at, h.finished_at, 'succeeded', null
+    from cogo.jobs_history h where h.state = 'succeeded';
+
 -- How many jobs of a concurrency key are queued or running, and may be.
 create table cogo.job_slots (
   project_id  uuid not null references cogo.projects (id) on delete cascade,
@@ -2509,8 +2565,43 @@ create table cogo.job_slots (
   slots       int not null default 1,
   used        int not null default 0,
   primary key (project_id, key),
-  constraint job_slots_used check (used between 0 and slots)
+  -- used may exceed slots after the limit was lowered: nothing is admitted until it is below again
+  constraint job_slots_used check (used >= 0 and slots between 1 and 10000)
 ) with (fillfactor = 50);
+
+-- Rates: jobs of a key (rate_key of the job, else its type) start at most every interval_s, burst of them at once (GCRA; tat is the
+-- theoretical arrival time of the next one).
+create table cogo.job_rates (
+  project_id  uuid not null references cogo.projects (id) on delete cascade,
+  key         text not null,
+  interval_s  double precision not null,
+  burst       int not null default 1,
+  tat         timestamptz not null default '-infinity',
+  primary key (project_id, key),
+  constraint job_rates_range check (interval_s between 0.0001 and 86400 and burst between 1 and 100000)
+) with (fillfactor = 50);
+
+-- What a project may have waiting. counted: its waiting jobs when they were counted last; enqueue counts again the sooner the less
+-- room that left.
+create table cogo.job_quotas (
+  project_id   uuid primary key references cogo.projects (id) on delete cascade,
+  queue_limit  int not null default 500000,
+  ready_share  int not null default 100,
+  counted      int not null default 0,
+  counted_at   timestamptz not null default clock_timestamp(),
+  constraint job_quotas_range check (queue_limit >= 0 and ready_share >= 1)
+) with (fillfactor = 50);
+
+create table cogo.job_batches (
+  id          uuid primary key default gen_random_uuid(),
+  project_id  uuid not null references cogo.projects (id) on delete cascade,
+  name        text,
+  jobs        int not null default 0,
+  created_by  text not null,
+  created_at  timestamptz not null default clock_timestamp(),
+  constraint job_batches_name_form check (length(name) between 1 and 200)
+);
+create index job_batches_project on cogo.job_batches (project_id, created_at desc);
 
 -- Presence. project_id null: an executor of the server itself, serving every project.
 create table cogo.executors (
@@ -2518,14 +2609,26 @@ create table cogo.executors (
   project_id   uuid references cogo.projects (id) on delete cascade,
   kind         text not null,
   info         jsonb not null default '{}',
+  -- one per process: what an older process of the same id sends is refused
   epoch        int not null default 1,
+  instance     text,
+  -- how often it promised to be heard of; after three misses its leases end at once
+  beat_s       int,
+  dead_at      timestamptz,
   draining     boolean not null default false,
   started_at   timestamptz not null default clock_timestamp(),
   last_seen    timestamptz not null default clock_timestamp(),
   constraint executors_id_form check (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$'),
-  constraint executors_kind_known check (kind in ('cogo-plan', 'cogo-work'))
+  constraint executors_kind_known check (kind in ('cogo-plan', 'cogo-work')),
+  constraint executors_beat_range check (beat_s between 1 and 300)
 ) with (fillfactor = 50);
 create index executors_project on cogo.executors (project_id);
+
+-- One item of enqueue on its way to a row.
+create type cogo.planned_job as (
+  nth int, job_id uuid, fresh boolean, type text, payload jsonb, lane text, band smallint, run_at timestamptz, wait text,
+  max_attempts int, key text, request_hash bytea, pin text, concurrency_key text, rate_key text, parent_id uuid, trace_id text,
+  msg_id bigint, problem text);
 
 alter table cogo.lanes enable row level security;
 alter table cogo.job_types enable row level security;
@@ -2536,6 +2639,11 @@ alter table cogo.job_events enable row level security;
 alter table cogo.job_keys enable row level security;
 alter table cogo.job_dead enable row level security;
 alter table cogo.job_slots enable row level security;
+alter table cogo.job_steps enable row level security;
+alter table cogo.job_rates enable row level security;
+alter table cogo.job_quotas enable row level security;
+alter table cogo.job_batches enable row level security;
+alter table cogo.jobs_history enable row level security;
 alter table cogo.executors enable row level security;
 
 insert into cogo.job_types (pattern, executor, max_attempts) values
@@ -2545,6 +2653,91 @@ insert into cogo.job_types (pattern, executor, max_attempts) values
   ('index.file', 'cogo-work', 5),
   ('quality.*', 'cogo-plan', 5),
   ('research.run', 'cogo-plan', 5);
+
+-- sql/jobs/012_fn_keep_partitions.sql
+-- cogo.keep_partitions: makes the partitions of job_events (a day each, three ahead) and jobs_history (a week each, two ahead) and
+-- drops those past their time: events after 14 days, history after 13 weeks. Rows that came before their partition lie in a default
+-- one, which is emptied by age. Returns {made, dropped}. Gives up after 2 s where somebody reads a partition it would drop.
+create function cogo.keep_partitions(events_days int default 14, history_weeks int default 13)
+returns jsonb
+language plpgsql
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  kind    record;
+  first   date;
+  part    text;
+  made    int := 0;
+  dropped int := 0;
+begin
+  for kind in
+    select * from (values
+      ('job_events', 'd', interval '1 day', 3, current_date - events_days),
+      ('jobs_history', 'w', interval '7 days', 2, date_trunc('week', current_date)::date - history_weeks * 7)) as k(parent, tag, step, ahead, oldest)
+  loop
+    if to_regclass(format('cogo.%I', kind.parent || '_rest')) is null then
+      execute format('create table cogo.%I partition of cogo.%I default', kind.parent || '_rest', kind.parent);
+      execute format('alter table cogo.%I enable row level security', kind.parent || '_rest');
+    end if;
+    for i in 0..kind.ahead loop
+      first := (case kind.tag when 'd' then current_date else date_trunc('week', current_date)::date end + i * kind.step)::date;
+      part := kind.parent || to_char(first, '_YYYYMMDD');
+      if to_regclass(format('cogo.%I', part)) is null then
+        begin
+          execute format('create table cogo.%I partition of cogo.%I for values from (%L) to (%L)',
+            part, kind.parent, first::timestamptz, (first + kind.step)::timestamptz);
+          execute format('alter table cogo.%I enable row level security', part);
+          made := made + 1;
+        exception when check_violation then
+          -- the default partition has rows of that time: they stay there
+          null;
+        end;
+      end if;
+    end loop;
+    for part in
+      select c.relname from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid
+       where i.inhparent = format('cogo.%I', kind.parent)::regclass
+         and c.relname < kind.parent || to_char(kind.oldest, '_YYYYMMDD') and c.relname ~ '_[0-9]{8}$'
+    loop
+      execute format('drop table cogo.%I', part);
+      dropped := dropped + 1;
+    end loop;
+  end loop;
+  delete from cogo.job_events_rest e where e.ctid = any (array(
+    select x.ctid from cogo.job_events_rest x where x.at < current_date - events_days limit 20000));
+  delete from cogo.jobs_history_rest h where h.ctid = any (array(
+    select x.ctid from cogo.jobs_history_rest x where x.finished_at < current_date - history_weeks * 7 limit 20000));
+  return jsonb_build_object('made', made, 'dropped', dropped);
+end
+$$;
+
+-- sql/jobs/014_partitions.sql
+do $$ begin perform cogo.keep_partitions(); end $$;
+
+-- What a deleted project leaves in the tables that do not refer to it.
+create function cogo.forget_jobs()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  delete from cogo.jobs j using gone g where j.project_id = g.id;
+  delete from cogo.job_payloads p using gone g where p.project_id = g.id;
+  delete from cogo.job_attempts a using gone g where a.project_id = g.id;
+  delete from cogo.job_steps s using gone g where s.project_id = g.id;
+  delete from cogo.job_events e using gone g where e.project_id = g.id;
+  delete from cogo.job_keys k using gone g where k.project_id = g.id;
+  delete from cogo.jobs_history h using gone g where h.project_id = g.id;
+  return null;
+end
+$$;
+
+create trigger projects_forget_jobs
+  after delete on cogo.projects
+  referencing old table as gone
+  for each statement execute function cogo.forget_jobs();
 
 -- sql/jobs/015_fn_ensure_queue.sql
 -- cogo.ensure_queue: makes the pgmq queue where its table is not there. Queue tables belong to the extension in pgmq 1.5.1, so a
@@ -2564,15 +2757,20 @@ end
 $$;
 
 -- sql/jobs/020_fn_create_lane.sql
--- cogo.create_lane: makes a lane, its pgmq queue, and the four functions that touch the queue's table.
+-- cogo.create_lane: makes a lane, its pgmq queue, its low watermark, and the functions that touch the queue's table.
 --
 -- They are generated so that their SQL is static: pgmq's own functions build SQL on each call and are planned on each call.
 -- Only columns of pgmq 1.5.1 are used: msg_id, vt, message. vt is never in the future: delays live in cogo.jobs.run_at.
---   push_<queue>(ids)        adds a message per job; (job_id, msg_id)
---   pop_<queue>(qty, low)    takes out the oldest messages and returns their jobs, locked; drops messages whose job moved on; leaves
+--   push_<queue>(ids)        adds a message per job; (job_id, msg_id); 'rows 20' keeps the planner from a hash over all jobs
+--   pop_<queue>(qty)         takes out the oldest messages and returns their jobs, locked; drops messages whose job moved on; leaves
 --                            those whose job is locked by someone else. Waits for nothing.
 --   drop_<queue>(msg_ids)    removes messages; one that is being claimed just now is left to its claimer, who finds it stale
 --   head_<queue>()           (oldest message or null, newest message ever)
+--   lost_<queue>(lim)        queued jobs whose message is gone, or lies below the watermark for 10 s; locked
+-- The watermark low_<queue> is a sequence: a hint below which nobody looks, which keeps claims off the dead rows at the queue's head
+-- while an old snapshot keeps them from being vacuumed. A sequence has no row versions of its own, so it is cheap under just that.
+-- turn_<queue> is the same for jobs that wait for their turn: microseconds of run_at, which sweep moves, also down.
+-- It trails the oldest message taken by 500 ids, for transactions that took an id and commit late; sweep re-sends what is later still.
 create function cogo.create_lane(executor text, capability text, band smallint)
 returns text
 language plpgsql
@@ -2585,11 +2783,14 @@ begin
   insert into cogo.lanes (name, executor, capability, band, queue_name)
   values (lane, create_lane.executor, create_lane.capability, create_lane.band, queue);
   perform cogo.ensure_queue(queue);
+  execute format('create sequence cogo.low_%s as bigint', queue);
+  execute format('create sequence cogo.turn_%s as bigint', queue);
 
   execute format($sql$
     create function cogo.push_%1$s(ids uuid[])
     returns table (job_id uuid, msg_id bigint)
     language sql
+    rows 20
     set search_path = ''
     as $fn$
       insert into pgmq.q_%1$s as q (vt, message)
@@ -2601,19 +2802,21 @@ begin
   $sql$, queue);
 
   execute format($sql$
-    create function cogo.pop_%1$s(qty int, low bigint)
+    create function cogo.pop_%1$s(qty int)
     returns uuid[]
     language plpgsql
     set search_path = ''
     as $fn$
     declare
+      low      bigint := (select s.last_value from cogo.low_%1$s s);
+      places   tid[];
       messages bigint[];
       wanted   uuid[];
       taken    uuid[];
       done     bigint[];
     begin
-      select array_agg(p.msg_id), array_agg(p.job_id) into messages, wanted
-        from (select q.msg_id, (q.message ->> 'j')::uuid as job_id
+      select array_agg(p.ctid), array_agg(p.msg_id), array_agg(p.job_id) into places, messages, wanted
+        from (select q.ctid, q.msg_id, (q.message ->> 'j')::uuid as job_id
                 from pgmq.q_%1$s q
                where q.msg_id >= low
                order by q.msg_id
@@ -2627,11 +2830,18 @@ begin
                where j.id = any (wanted) and j.state = 'queued' and j.msg_id = any (messages)
                order by j.id
                  for update skip locked) l;
-      delete from pgmq.q_%1$s q
-       where q.msg_id = any (messages)
-         and (q.msg_id = any (done)
-              or not exists (select from cogo.jobs j
-                              where j.id = (q.message ->> 'j')::uuid and j.state = 'queued' and j.msg_id = q.msg_id));
+      if cardinality(done) = cardinality(messages) then
+        delete from pgmq.q_%1$s q where q.ctid = any (places);
+      else
+        delete from pgmq.q_%1$s q
+         where q.msg_id = any (messages)
+           and (q.msg_id = any (done)
+                or not exists (select from cogo.jobs j
+                                where j.id = (q.message ->> 'j')::uuid and j.state = 'queued' and j.msg_id = q.msg_id));
+      end if;
+      if messages[1] - 500 > low + 100 then
+        perform setval('cogo.low_%1$s', messages[1] - 500);
+      end if;
       return coalesce(taken, '{}');
     end
     $fn$
@@ -2657,7 +2867,86 @@ begin
         from pgmq.q_%1$s_msg_id_seq s
     $fn$
   $sql$, queue);
+
+  execute format($sql$
+    create function cogo.lost_%1$s(lim int)
+    returns uuid[]
+    language sql
+    set search_path = ''
+    as $fn$
+      select array(
+        select j.id from cogo.jobs j
+         where j.lane = %2$L and j.state = 'queued' and j.pinned_executor_id is null
+           and j.queued_at < clock_timestamp() - interval '10 seconds'
+           and (j.msg_id < (select s.last_value from cogo.low_%1$s s)
+                or not exists (select from pgmq.q_%1$s q where q.msg_id = j.msg_id))
+         order by j.id limit lim
+           for update skip locked)
+    $fn$
+  $sql$, queue, lane);
   return lane;
+end
+$$;
+
+-- cogo.create_dispatch: makes cogo.push, pop, drop_messages and low, which call the functions of a lane by its name without building
+-- SQL, and open_lanes: the lanes of an executor kind (null: all) by band that have a message or a backlog, found in one statement. To
+-- be called after lanes are made.
+create function cogo.create_dispatch()
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  push  text;
+  pop   text;
+  gone  text;
+  low   text;
+  open  text;
+  turn  text;
+begin
+  select string_agg(format('when %L then return query select * from cogo.push_%s(ids);', l.name, l.queue_name), e'\n    ' order by l.name),
+         string_agg(format('when %L then return cogo.pop_%s(qty);', l.name, l.queue_name), e'\n    ' order by l.name),
+         string_agg(format('when %L then perform cogo.drop_%s(msg_ids);', l.name, l.queue_name), e'\n    ' order by l.name),
+         string_agg(format('when %L then return (select s.last_value from cogo.low_%s s);', l.name, l.queue_name), e'\n    ' order by l.name),
+         string_agg(format('when %L then exists (select from pgmq.q_%s q where q.msg_id >= (select s.last_value from cogo.low_%s s))',
+           l.name, l.queue_name, l.queue_name), e'\n    ' order by l.name),
+         string_agg(format('when %L then return (select s.last_value from cogo.turn_%s s);', l.name, l.queue_name), e'\n    ' order by l.name)
+    into push, pop, gone, low, open, turn
+    from cogo.lanes l;
+  execute format($sql$
+    create or replace function cogo.push(lane text, ids uuid[]) returns table (job_id uuid, msg_id bigint)
+    language plpgsql rows 20 set search_path = '' as $fn$ #variable_conflict use_column
+    begin case lane
+    %s
+    end case; end $fn$ $sql$, push);
+  execute format($sql$
+    create or replace function cogo.pop(lane text, qty int) returns uuid[]
+    language plpgsql set search_path = '' as $fn$ begin case lane
+    %s
+    end case; end $fn$ $sql$, pop);
+  execute format($sql$
+    create or replace function cogo.drop_messages(lane text, msg_ids bigint[]) returns void
+    language plpgsql set search_path = '' as $fn$ begin case lane
+    %s
+    end case; end $fn$ $sql$, gone);
+  execute format($sql$
+    create or replace function cogo.low(lane text) returns bigint
+    language plpgsql set search_path = '' as $fn$ begin case lane
+    %s
+    end case; end $fn$ $sql$, low);
+  execute format($sql$
+    create or replace function cogo.turn(lane text) returns bigint
+    language plpgsql set search_path = '' as $fn$ begin case lane
+    %s
+    end case; end $fn$ $sql$, turn);
+  execute format($sql$
+    create or replace function cogo.open_lanes(executor text) returns table (name text, backlog boolean, ready boolean)
+    language plpgsql set search_path = '' as $fn$ #variable_conflict use_column
+    begin return query select o.name, o.backlog, o.ready from (
+    select l.name, l.backlog, l.band, case l.name
+    %s
+    end as ready from cogo.lanes l where open_lanes.executor is null or l.executor = open_lanes.executor) o
+    where o.ready or o.backlog order by o.band, o.name; end $fn$ $sql$, open);
 end
 $$;
 
@@ -2675,7 +2964,21 @@ begin
   loop
     perform cogo.create_lane(route.executor, 'default', route.band);
   end loop;
+  perform cogo.create_dispatch();
 end
+$$;
+
+-- sql/jobs/040_fn_new_job_id.sql
+-- cogo.new_job_id: a UUID of version 7: the millisecond, then the place in its batch, then 62 random bits. Ids in time order keep the
+-- indexes of the hot tables growing at one end.
+create function cogo.new_job_id(moment timestamptz, nth int default 0)
+returns uuid
+language sql
+volatile
+set search_path = ''
+as $$
+  select encode(int8send(((extract(epoch from moment) * 1000)::bigint << 16) | 28672 | (nth & 4095))
+    || substring(uuid_send(gen_random_uuid()) from 9), 'hex')::uuid
 $$;
 
 -- sql/jobs/100_fn_can_read_job.sql
@@ -2690,7 +2993,10 @@ declare
   home uuid;
 begin
   select j.project_id into home from cogo.jobs j where j.id = can_read_job.job_id::uuid;
-  return found and cogo.role_in(home) is not null;
+  if not found then
+    select h.project_id into home from cogo.jobs_history h where h.id = can_read_job.job_id::uuid limit 1;
+  end if;
+  return home is not null and cogo.role_in(home) is not null;
 exception when invalid_text_representation then
   return false;
 end
@@ -2723,8 +3029,20 @@ begin
 end
 $$;
 
+-- sql/jobs/115_fn_past_job.sql
+-- cogo.past_job: a job of the history as a row of cogo.jobs, or none.
+create function cogo.past_job(job_id uuid)
+returns setof cogo.jobs
+language sql
+stable
+set search_path = ''
+as $$
+  select (jsonb_populate_record(null::cogo.jobs, to_jsonb(h) - array['input', 'error', 'progress'])).*
+    from cogo.jobs_history h where h.id = past_job.job_id limit 1
+$$;
+
 -- sql/jobs/120_fn_readable_job.sql
--- cogo.readable_job: the job, for a caller whose role in its project reaches minimum. Error: CG003 unknown or not the caller's to
+-- cogo.readable_job: the job, also one that was moved to the history, for a caller whose role in its project reaches minimum. Error: CG003 unknown or not the caller's to
 -- see; CG001/CG002 as require_role.
 create function cogo.readable_job(job_id uuid, minimum text)
 returns cogo.jobs
@@ -2736,7 +3054,10 @@ declare
   job cogo.jobs;
 begin
   select j.* into job from cogo.jobs j where j.id = readable_job.job_id;
-  if not found or cogo.role_in(job.project_id) is null then
+  if not found then
+    select j.* into job from cogo.past_job(readable_job.job_id) j;
+  end if;
+  if job.id is null or cogo.role_in(job.project_id) is null then
     perform cogo.fail('CG003', 'no such job', jsonb_build_object('job_id', readable_job.job_id));
   end if;
   perform cogo.require_role(job.project_id, minimum);
@@ -2745,8 +3066,10 @@ end
 $$;
 
 -- sql/jobs/130_fn_job_events_broadcast.sql
--- Trigger: every new row of job_events goes out on jobs:{job_id}; the turns of a job's life (not its progress and logs) also
--- become bus events of its trace. job.enqueued is not broadcast: nobody can listen on a topic before the id of the job is known.
+-- Trigger: new rows of job_events go out on jobs:{job_id}; the turns of a job's life (not its progress and logs) also become bus
+-- events of its trace. job.enqueued is not broadcast: nobody can listen on a topic before the id of the job is known.
+-- Bounded: at most 100 broadcasts a statement. Quiet jobs (made by the dozen in one call) are not broadcast at all, and give their
+-- trace one event a statement and kind, with their number. The rows are there all the same for who reads on from the last id.
 create function cogo.job_events_broadcast()
 returns trigger
 language plpgsql
@@ -2756,16 +3079,25 @@ as $$
 declare
   event record;
 begin
-  for event in select * from inserted where kind <> 'job.enqueued' order by id loop
-    perform cogo.broadcast('jobs:' || event.job_id, event.kind,
-      jsonb_build_object('id', event.id, 'job_id', event.job_id, 'kind', event.kind, 'data', event.data, 'ts', event.at));
-  end loop;
-  insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
-  select j.trace_id, i.kind, 'jobs', i.project_id, i.data || jsonb_build_object('job_id', i.job_id, 'type', j.type)
-    from inserted i
-    join cogo.jobs j on j.id = i.job_id
-   where j.trace_id is not null and i.kind not in ('job.progress', 'job.log')
-   order by i.id;
+  if exists (select from inserted i where not i.quiet) then
+    for event in select * from inserted i where i.kind <> 'job.enqueued' and not i.quiet order by i.id limit 100 loop
+      perform cogo.broadcast('jobs:' || event.job_id, event.kind,
+        jsonb_build_object('id', event.id, 'job_id', event.job_id, 'kind', event.kind, 'data', event.data, 'ts', event.at));
+    end loop;
+  end if;
+  if exists (select from inserted i where i.trace_id is not null) then
+    insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
+    select i.trace_id, i.kind, 'jobs', i.project_id, i.data || jsonb_build_object('job_id', i.job_id, 'type', j.type)
+      from inserted i
+      join cogo.jobs j on j.id = i.job_id
+     where i.trace_id is not null and not i.quiet and i.kind not in ('job.progress', 'job.log')
+     order by i.id;
+    insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
+    select i.trace_id, i.kind, 'jobs', i.project_id, jsonb_build_object('jobs', count(*))
+      from inserted i
+     where i.trace_id is not null and i.quiet and i.kind not in ('job.progress', 'job.log')
+     group by i.trace_id, i.kind, i.project_id;
+  end if;
   return null;
 end
 $$;
@@ -2775,10 +3107,22 @@ create trigger job_events_broadcast
   referencing new table as inserted
   for each statement execute function cogo.job_events_broadcast();
 
+-- sql/jobs/135_fn_tell.sql
+-- cogo.tell: records one event of each of the jobs, with the same data.
+create function cogo.tell(ids uuid[], kind text, data jsonb)
+returns void
+language sql
+set search_path = ''
+as $$
+  insert into cogo.job_events (job_id, project_id, kind, data, trace_id, quiet)
+  select j.id, j.project_id, tell.kind, tell.data || jsonb_build_object('attempt', j.attempt), j.trace_id, j.quiet
+    from cogo.jobs j where j.id = any (ids) order by j.id
+$$;
+
 -- sql/jobs/140_fn_ring.sql
--- cogo.ring: wakes executors that could take a job just made ready: the pinned one, or up to 20 live ones of the lane that serve the
--- project. One message each on agents:{executor_id}; a hint, everyone polls as well.
-create function cogo.ring(project_id uuid, lane text, pinned_executor_id text default null)
+-- cogo.ring: wakes executors that could take jobs just made ready: the pinned one, or a few more live ones of the lane than there are
+-- jobs, at most 20. One message each on agents:{executor_id}; a hint, everyone polls as well.
+create function cogo.ring(project_id uuid, lane text, pinned_executor_id text default null, jobs bigint default 1)
 returns void
 language plpgsql
 set search_path = ''
@@ -2789,13 +3133,13 @@ begin
   for bell in
     select e.id
       from cogo.executors e
-      join cogo.lanes l on l.name = ring.lane and l.executor = e.kind
      where (ring.pinned_executor_id is null or e.id = ring.pinned_executor_id)
+       and e.kind = split_part(ring.lane, '/', 1)
        and (e.project_id is null or e.project_id = ring.project_id)
-       and not e.draining
+       and not e.draining and e.dead_at is null
        and e.last_seen > clock_timestamp() - interval '60 seconds'
      order by e.last_seen desc
-     limit 20
+     limit least(20, ring.jobs + 4)
   loop
     perform cogo.broadcast('agents:' || bell, 'wake', jsonb_build_object('lane', ring.lane));
   end loop;
@@ -2813,49 +3157,118 @@ as $$
 declare
   batch record;
 begin
+  if cardinality(ids) = 0 then
+    return;
+  end if;
   for batch in
-    select j.lane, l.queue_name, array_agg(j.id order by j.created_at, j.id) as ids
-      from cogo.jobs j join cogo.lanes l on l.name = j.lane
+    select j.lane, array_agg(j.id order by j.id) as ids
+      from cogo.jobs j
      where j.id = any (push_jobs.ids) and j.pinned_executor_id is null
-     group by j.lane, l.queue_name
+     group by j.lane
      order by j.lane
   loop
-    execute format(
-      'update cogo.jobs j
-          set state = ''queued'', msg_id = p.msg_id, queued_at = clock_timestamp(), lease_token = null, lease_until = null
-         from cogo.push_%s($1) p
-        where j.id = p.job_id', batch.queue_name)
-      using batch.ids;
+    update cogo.jobs j
+       set state = 'queued', blocked_on = null, msg_id = p.msg_id, queued_at = clock_timestamp(), lease_token = null, lease_until = null
+      from cogo.push(batch.lane, batch.ids) p
+     where j.id = p.job_id;
   end loop;
   update cogo.jobs j
-     set state = 'queued', msg_id = null, queued_at = clock_timestamp(), lease_token = null, lease_until = null
+     set state = 'queued', blocked_on = null, msg_id = null, queued_at = clock_timestamp(), lease_token = null, lease_until = null
    where j.id = any (push_jobs.ids) and j.pinned_executor_id is not null;
-  perform cogo.ring(w.project_id, w.lane, w.pinned_executor_id)
-     from (select distinct j.project_id, j.lane, j.pinned_executor_id from cogo.jobs j where j.id = any (push_jobs.ids)) w;
+  perform cogo.ring(w.project_id, w.lane, w.pinned_executor_id, w.n)
+     from (select j.project_id, j.lane, j.pinned_executor_id, count(*) as n
+             from cogo.jobs j where j.id = any (push_jobs.ids) group by 1, 2, 3) w;
 end
 $$;
 
 -- sql/jobs/160_fn_lock_jobs.sql
--- cogo.lock_jobs: locks the slots the jobs may touch, then the jobs, each sorted: the first step of everything that changes jobs by
--- id. A concurrency key never changes, so it can be read before the lock.
+-- cogo.lock_jobs: locks the slots the jobs may touch, then the jobs and their parents, each sorted: the first step of everything that
+-- changes jobs by id. Concurrency keys and parents never change, so they can be read before the lock.
 create function cogo.lock_jobs(ids uuid[])
 returns void
 language plpgsql
 set search_path = ''
 as $$
+declare
+  parents uuid[];
+  keyed   boolean;
 begin
-  perform from cogo.job_slots s
-    where (s.project_id, s.key) in (
-      select j.project_id, j.concurrency_key from cogo.jobs j where j.id = any (ids) and j.concurrency_key is not null)
-    order by s.project_id, s.key
-      for update;
-  perform from cogo.jobs j where j.id = any (ids) order by j.id for update;
+  select array_agg(j.parent_id) filter (where j.parent_id is not null), bool_or(j.concurrency_key is not null)
+    into parents, keyed
+    from cogo.jobs j where j.id = any (ids);
+  if keyed or parents is not null then
+    perform from cogo.job_slots s
+      where (s.project_id, s.key) in (
+        select j.project_id, j.concurrency_key from cogo.jobs j
+         where j.id = any (ids || parents) and j.concurrency_key is not null)
+      order by s.project_id, s.key
+        for update;
+  end if;
+  perform from cogo.jobs j where j.id = any (ids || parents) order by j.id for update;
 end
 $$;
 
+-- sql/jobs/163_fn_has_backlog.sql
+-- cogo.has_backlog: whether jobs of the lane, and of the project where given, wait for their turn. In the order of the index: EXISTS
+-- alone may walk the table for its first row.
+create function cogo.has_backlog(lane text, project_id uuid default null)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  if has_backlog.project_id is null then
+    return coalesce((
+      select true from cogo.jobs j
+       where j.lane = has_backlog.lane and j.state = 'blocked' and j.blocked_on = 'turn'
+       order by j.project_id, j.type, j.run_at limit 1), false);
+  end if;
+  return coalesce((
+    select true from cogo.jobs j
+     where j.lane = has_backlog.lane and j.project_id = has_backlog.project_id and j.state = 'blocked' and j.blocked_on = 'turn'
+     order by j.type, j.run_at limit 1), false);
+end
+$$;
+
+-- sql/jobs/165_fn_ready_room.sql
+-- cogo.ready_room: how many more jobs of the project may be on the lane's ready list: its share less what is there; none while some
+-- wait for their turn, so that nobody overtakes them. Approximate under concurrency, which fairness can bear.
+create function cogo.ready_room(project_id uuid, lane text)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  share int := coalesce((select q.ready_share from cogo.job_quotas q where q.project_id = ready_room.project_id), 100);
+begin
+  if (select l.backlog from cogo.lanes l where l.name = ready_room.lane) and cogo.has_backlog(ready_room.lane, ready_room.project_id) then
+    return 0;
+  end if;
+  return share - (
+    select count(*) from (
+      select from cogo.jobs j
+       where j.lane = ready_room.lane and j.project_id = ready_room.project_id and j.state = 'queued' and j.pinned_executor_id is null
+         and j.msg_id >= cogo.low(ready_room.lane)
+       limit share) r)::int;
+end
+$$;
+
+-- sql/jobs/167_fn_mark_backlog.sql
+-- cogo.mark_backlog: notes that jobs of the lanes wait for their turn; written once, sweep takes it back when none do.
+create function cogo.mark_backlog(names text[])
+returns void
+language sql
+set search_path = ''
+as $$
+  update cogo.lanes l set backlog = true
+   where l.name in (select x.name from cogo.lanes x where x.name = any (names) and not x.backlog order by x.name for update)
+$$;
+
 -- sql/jobs/170_fn_admit_jobs.sql
--- cogo.admit_jobs: makes locked jobs that are due queued, or blocked where their concurrency key has no slot left. Jobs of one key
--- take its slots by band and age. The caller holds the locks of lock_jobs.
+-- cogo.admit_jobs: makes locked jobs that are due queued, or blocked: on slot where their concurrency key has none left (jobs of one
+-- key take its slots by band and age), on turn where their project has its share of the lane's ready list. The caller holds the locks
+-- of lock_jobs.
 create function cogo.admit_jobs(ids uuid[])
 returns void
 language plpgsql
@@ -2863,10 +3276,14 @@ set search_path = ''
 as $$
 declare
   admitted uuid[];
+  late     uuid[];
 begin
+  if cardinality(ids) = 0 then
+    return;
+  end if;
   with wanting as (
     select j.id, j.project_id, j.concurrency_key,
-           row_number() over (partition by j.project_id, j.concurrency_key order by j.band, j.created_at, j.id) as place
+           row_number() over (partition by j.project_id, j.concurrency_key order by j.band, j.id) as place
       from cogo.jobs j
      where j.id = any (admit_jobs.ids) and j.state in ('scheduled', 'blocked')
   ),
@@ -2883,13 +3300,28 @@ begin
              where x.concurrency_key is not null group by x.project_id, x.concurrency_key) f
      where s.project_id = f.project_id and s.key = f.concurrency_key
   )
-  select array_agg(f.id) into admitted from free f;
+  select coalesce(array_agg(f.id), '{}') into admitted from free f;
 
-  update cogo.jobs j set state = 'blocked'
-   where j.id = any (admit_jobs.ids) and j.state = 'scheduled' and not (j.id = any (coalesce(admitted, '{}')));
-  if admitted is not null then
-    perform cogo.push_jobs(admitted);
+  update cogo.jobs j set state = 'blocked', blocked_on = 'slot'
+   where j.id = any (admit_jobs.ids) and j.state in ('scheduled', 'blocked') and not (j.id = any (admitted))
+     and j.blocked_on is distinct from 'slot';
+
+  select coalesce(array_agg(p.id), '{}') into late
+    from (select j.id, row_number() over (partition by j.project_id, j.lane order by j.id) as place, h.room
+            from cogo.jobs j
+            join (select r.project_id, r.lane, cogo.ready_room(r.project_id, r.lane) as room
+                    from (select distinct x.project_id, x.lane from cogo.jobs x
+                           where x.id = any (admitted) and x.pinned_executor_id is null and x.concurrency_key is null
+                           offset 0) r) h
+              on h.project_id = j.project_id and h.lane = j.lane
+           where j.id = any (admitted) and j.pinned_executor_id is null and j.concurrency_key is null) p
+   where p.place > p.room;
+  if cardinality(late) > 0 then
+    update cogo.jobs j set state = 'blocked', blocked_on = 'turn' where j.id = any (late);
+    perform cogo.mark_backlog(array(select distinct j.lane from cogo.jobs j where j.id = any (late)));
+    admitted := array(select a from unnest(admitted) a except select l from unnest(late) l);
   end if;
+  perform cogo.push_jobs(admitted);
 end
 $$;
 
@@ -2904,7 +3336,7 @@ set search_path = ''
 as $$
 declare
   freed record;
-  next  uuid[];
+  free  int;
 begin
   for freed in
     select j.project_id, j.concurrency_key as key, count(*)::int as n
@@ -2914,15 +3346,47 @@ begin
      order by j.project_id, j.concurrency_key
   loop
     update cogo.job_slots s set used = greatest(s.used - freed.n, 0)
-     where s.project_id = freed.project_id and s.key = freed.key;
-    next := array(
-      select j.id from cogo.jobs j
-       where j.project_id = freed.project_id and j.concurrency_key = freed.key and j.state = 'blocked'
-       order by j.band, j.created_at
-       limit freed.n
-         for update skip locked);
-    perform cogo.admit_jobs(next);
+     where s.project_id = freed.project_id and s.key = freed.key
+    returning s.slots - s.used into free;
+    if free > 0 then
+      perform cogo.admit_jobs(array(
+        select j.id from cogo.jobs j
+         where j.project_id = freed.project_id and j.concurrency_key = freed.key and j.state = 'blocked' and j.blocked_on = 'slot'
+         order by j.band, j.id
+         limit free
+           for update skip locked));
+    end if;
   end loop;
+end
+$$;
+
+-- sql/jobs/185_fn_jobs_over.sql
+-- cogo.jobs_over: what follows when jobs became succeeded, cancelled or dead: their parents have fewer children to await, and go on
+-- when none is left. held: those of them that had a slot, which is given back. The caller holds the locks of lock_jobs.
+create function cogo.jobs_over(ids uuid[], held uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  resumed uuid[];
+begin
+  if exists (select from cogo.jobs j where j.id = any (ids) and j.parent_id is not null) then
+    with fewer as (
+      update cogo.jobs p
+         set pending_children = greatest(p.pending_children - c.n, 0)
+        from (select j.parent_id, count(*)::int as n from cogo.jobs j
+               where j.id = any (ids) and j.parent_id is not null group by j.parent_id) c
+       where p.id = c.parent_id
+      returning p.id, p.pending_children, p.blocked_on
+    )
+    select array_agg(f.id order by f.id) into resumed from fewer f where f.pending_children = 0 and f.blocked_on = 'children';
+    if resumed is not null then
+      perform cogo.tell(resumed, 'job.resumed', '{}');
+      perform cogo.admit_jobs(resumed);
+    end if;
+  end if;
+  perform cogo.free_slots(held);
 end
 $$;
 
@@ -2939,41 +3403,39 @@ declare
   home  uuid;
 begin
   update cogo.jobs j
-     set state = 'dead', finished_at = clock_timestamp(), lease_token = null, lease_until = null, msg_id = null
+     set state = 'dead', blocked_on = null, finished_at = clock_timestamp(), lease_token = null, lease_until = null, msg_id = null
    where j.id = bury_job.job_id
   returning j.project_id into home;
   insert into cogo.job_dead (job_id, project_id, reason, error) values (bury_job.job_id, home, known, bury_job.error);
-  insert into cogo.job_events (job_id, project_id, kind, data)
-  values (bury_job.job_id, home, 'job.error', jsonb_build_object('state', 'dead', 'reason', known, 'error', bury_job.error));
+  perform cogo.tell(array[bury_job.job_id], 'job.error', jsonb_build_object('state', 'dead', 'reason', known, 'error', bury_job.error));
 end
 $$;
 
 -- sql/jobs/195_fn_settle_cancelled.sql
--- cogo.settle_cancelled: ends a locked job as cancelled and records it. Its slot is the caller's to give back.
-create function cogo.settle_cancelled(job_id uuid)
+-- cogo.settle_cancelled: ends locked jobs as cancelled and records it. What follows is jobs_over's.
+create function cogo.settle_cancelled(ids uuid[])
 returns void
 language plpgsql
 set search_path = ''
 as $$
-declare
-  home uuid;
 begin
-  update cogo.jobs j
-     set state = 'cancelled', finished_at = clock_timestamp(), lease_token = null, lease_until = null, msg_id = null
-   where j.id = settle_cancelled.job_id
-  returning j.project_id into home;
-  insert into cogo.job_events (job_id, project_id, kind, data)
-  values (settle_cancelled.job_id, home, 'job.cancelled', jsonb_build_object('state', 'cancelled'));
+  if cardinality(ids) > 0 then
+    update cogo.jobs j
+       set state = 'cancelled', blocked_on = null, finished_at = clock_timestamp(), lease_token = null, lease_until = null, msg_id = null
+     where j.id = any (ids);
+    perform cogo.tell(ids, 'job.cancelled', '{"state":"cancelled"}');
+  end if;
 end
 $$;
 
 -- sql/jobs/200_fn_executor_scope.sql
 -- cogo.executor_scope: who works here: (kind, project_id) the caller may serve as executor_id. A worker token: its executor kind in
 -- its project. The server: the kind the executor registered with, or every kind (null), in every project (null).
+-- current: epoch is none, or that of its newest process; draining as it registered. Takes note of its presence.
 -- Errors: CG001 anonymous, CG002 not a worker or the id is another project's, CG004 malformed id.
-create function cogo.executor_scope(executor_id text, out kind text, out project_id uuid)
+create function cogo.executor_scope(
+  executor_id text, epoch int, insist boolean, out kind text, out project_id uuid, out current boolean, out draining boolean)
 language plpgsql
-stable
 set search_path = ''
 as $$
 declare
@@ -2989,32 +3451,44 @@ begin
     perform cogo.fail('CG004', 'executor_id must be 1 to 100 letters, digits, dots, dashes or underscores',
       jsonb_build_object('field', 'executor_id'));
   end if;
-  select e.kind, e.project_id into home from cogo.executors e where e.id = executor_scope.executor_id;
+  select e.* into home from cogo.executors e where e.id = executor_scope.executor_id;
+  executor_scope.current := coalesce(executor_scope.epoch >= home.epoch, true);
+  executor_scope.draining := coalesce(home.draining, false);
   if who.kind = 'service' then
     executor_scope.kind := home.kind;
     executor_scope.project_id := home.project_id;
-    return;
-  end if;
-  if home.kind is not null and (home.project_id is distinct from who.project_id or home.kind <> who.executor) then
+  elsif home.kind is not null and (home.project_id is distinct from who.project_id or home.kind <> who.executor) then
     perform cogo.fail('CG002', 'this executor id is not yours', null, 'Choose another executor id');
+  else
+    executor_scope.kind := who.executor;
+    executor_scope.project_id := who.project_id;
   end if;
-  executor_scope.kind := who.executor;
-  executor_scope.project_id := who.project_id;
+  if executor_scope.current and (insist or home.dead_at is not null
+       or home.last_seen < clock_timestamp() - make_interval(secs => least(10, coalesce(home.beat_s, 10) / 2.0))) then
+    update cogo.executors e set last_seen = clock_timestamp(), dead_at = null where e.id = executor_scope.executor_id;
+  end if;
 end
 $$;
 
 -- sql/jobs/205_fn_fenced.sql
+-- What a worker's call says of one job, and whether its token holds the lease.
+create type cogo.fenced_item as (
+  job_id uuid, token bigint, body jsonb, held boolean, cancel_requested boolean, keyed boolean, parented boolean);
+
 -- cogo.fenced: reads [{job_id, token, …}] of a worker's call, locks those jobs in order, and returns each item once with whether its
 -- token still holds the lease. Jobs outside the caller's project answer lost, as unknown ones do.
 -- Errors: CG001/CG002 not a worker, CG000 malformed.
 create function cogo.fenced(items jsonb)
-returns table (job_id uuid, token bigint, body jsonb, held boolean, cancel_requested boolean)
+returns cogo.fenced_item[]
 language plpgsql
 set search_path = ''
 as $$
 declare
-  who record := cogo.identity();
-  ids uuid[];
+  who    record := cogo.identity();
+  ids    uuid[];
+  tokens bigint[];
+  bodies jsonb[];
+  answer cogo.fenced_item[];
 begin
   if who.kind = 'anon' then
     perform cogo.fail('CG001', 'a worker token is needed', null, 'Send it in x-cogo-token');
@@ -3024,254 +3498,552 @@ begin
   if jsonb_typeof(items) is distinct from 'array' then
     perform cogo.fail('CG000', 'an array of {job_id, token, …} is needed');
   end if;
-  ids := array(select (i ->> 'job_id')::uuid from jsonb_array_elements(items) i);
+  -- only the reading of the input is in a block with a handler: row locks of a subtransaction cost the update after it
+  begin
+    select array_agg((e ->> 'job_id')::uuid), array_agg((e ->> 'token')::bigint), array_agg(e)
+      into ids, tokens, bodies
+      from jsonb_array_elements(items) e where e ->> 'job_id' is not null;
+  exception
+    when invalid_text_representation or numeric_value_out_of_range then
+      perform cogo.fail('CG000', 'job_id must be a uuid and token a number', jsonb_build_object('reason', sqlerrm));
+  end;
+  if ids is null then
+    return '{}';
+  end if;
   perform cogo.lock_jobs(ids);
-  return query
-    select distinct on ((i.value ->> 'job_id')::uuid)
-           (i.value ->> 'job_id')::uuid, (i.value ->> 'token')::bigint, i.value,
-           coalesce(j.id is not null and j.state = 'running' and j.lease_token = (i.value ->> 'token')::bigint, false),
-           j.cancel_requested_at is not null
-      from jsonb_array_elements(items) i
-      left join cogo.jobs j
-        on j.id = (i.value ->> 'job_id')::uuid
-       and (who.kind = 'service' or j.project_id = who.project_id)
-     where i.value ->> 'job_id' is not null
-     order by (i.value ->> 'job_id')::uuid,
-              (j.lease_token is not distinct from (i.value ->> 'token')::bigint) desc;
-exception
-  when invalid_text_representation or numeric_value_out_of_range then
-    perform cogo.fail('CG000', 'job_id must be a uuid and token a number', jsonb_build_object('reason', sqlerrm));
+  -- an id said twice keeps the item with the right token
+  select array_agg((f.job_id, f.token, f.body, f.held, f.cancel_requested, f.keyed, f.parented)::cogo.fenced_item order by f.job_id)
+    into answer
+    from (select distinct on (i.id) i.id as job_id, i.token, i.body,
+                 coalesce(j.state = 'running' and j.lease_token = i.token, false) as held,
+                 j.cancel_requested_at is not null as cancel_requested,
+                 j.concurrency_key is not null as keyed, j.parent_id is not null as parented
+            from unnest(ids, tokens, bodies) as i(id, token, body)
+            left join cogo.jobs j on j.id = i.id and (who.kind = 'service' or j.project_id = who.project_id)
+           order by i.id, (j.lease_token is not distinct from i.token) desc) f;
+  return answer;
 end
 $$;
 
--- sql/jobs/210_fn_end_attempt.sql
--- cogo.end_attempt: closes the open attempt of a job with its outcome.
-create function cogo.end_attempt(job_id uuid, token bigint, outcome text, error jsonb default null)
+-- sql/jobs/210_fn_close_attempts.sql
+-- cogo.close_attempts: records the attempts of running, locked jobs as over without having ended the job well. To be called before
+-- their state changes.
+create function cogo.close_attempts(ids uuid[], outcome text, error jsonb default null)
 returns void
 language sql
 set search_path = ''
 as $$
-  update cogo.job_attempts a
-     set ended_at = clock_timestamp(), outcome = end_attempt.outcome, error = end_attempt.error
-   where a.job_id = end_attempt.job_id and a.lease_token = end_attempt.token and a.ended_at is null
-$$;
-
--- sql/jobs/220_fn_touch_executor.sql
--- cogo.touch_executor: presence. Writes last_seen at most every 10 seconds, unless insist.
-create function cogo.touch_executor(executor_id text, insist boolean default false)
-returns void
-language sql
-set search_path = ''
-as $$
-  update cogo.executors e
-     set last_seen = clock_timestamp()
-   where e.id = touch_executor.executor_id
-     and (insist or e.last_seen < clock_timestamp() - interval '10 seconds')
-$$;
-
--- sql/jobs/222_fn_job_request_hash.sql
--- cogo.job_request_hash: what makes two enqueues of one key the same input: type, payload and everything that steers the job.
--- jsonb's text form is canonical: keys sorted, numbers normalised.
-create function cogo.job_request_hash(item jsonb)
-returns bytea
-language sql
-immutable
-set search_path = ''
-as $$
-  select sha256(convert_to(jsonb_build_array(item -> 'type', coalesce(item -> 'payload', '{}'), item -> 'band', item -> 'lane',
-    item -> 'delay_s', item -> 'max_attempts', item -> 'pin', item -> 'concurrency_key', item -> 'parent_id')::text, 'UTF8'))
+  insert into cogo.job_attempts (job_id, attempt, project_id, lease_token, executor_id, started_at, outcome, error)
+  select j.id, j.attempt, j.project_id, j.lease_token, j.executor_id, j.leased_at, close_attempts.outcome, close_attempts.error
+    from cogo.jobs j where j.id = any (ids) and j.state = 'running' order by j.id
 $$;
 
 -- sql/jobs/225_fn_claim_job_keys.sql
 -- cogo.claim_job_keys: the idempotency of enqueue. Claims the key of each planned item; where a key has a job already, the item gets
 -- that job_id and fresh = false. Keys are taken in order, so two calls with the same keys take turns instead of deadlocking.
 -- Error: CG023 the key belongs to another input.
-create function cogo.claim_job_keys(project_id uuid, plan jsonb)
-returns jsonb
+create function cogo.claim_job_keys(project_id uuid, plan cogo.planned_job[])
+returns cogo.planned_job[]
 language plpgsql
 set search_path = ''
 as $$
 declare
-  bad    record;
-  answer jsonb;
+  wanted  int := (select count(*) from unnest(plan) p where p.key is not null);
+  claimed int;
+  bad     record;
+  answer  cogo.planned_job[];
 begin
-  delete from cogo.job_keys k
-   where k.project_id = claim_job_keys.project_id
-     and k.key in (select i ->> 'key' from jsonb_array_elements(plan) i)
-     and k.expires_at < clock_timestamp();
-  insert into cogo.job_keys (project_id, key, job_id, request_hash, expires_at)
-  select distinct on (i.value ->> 'key')
-         claim_job_keys.project_id, i.value ->> 'key', (i.value ->> 'job_id')::uuid, cogo.job_request_hash(i.value),
-         clock_timestamp() + interval '7 days'
-    from jsonb_array_elements(plan) with ordinality i
-   where i.value ->> 'key' is not null
-   order by i.value ->> 'key', i.ordinality
-  on conflict do nothing;
+  insert into cogo.job_keys as k (project_id, key, job_id, request_hash, expires_at)
+  select distinct on (p.key) claim_job_keys.project_id, p.key, p.job_id, p.request_hash, clock_timestamp() + interval '7 days'
+    from unnest(plan) p
+   where p.key is not null
+   order by p.key, p.nth
+  on conflict on constraint job_keys_pkey do update
+    set job_id = excluded.job_id, request_hash = excluded.request_hash, expires_at = excluded.expires_at, created_at = clock_timestamp()
+    where k.expires_at < clock_timestamp();
+  get diagnostics claimed = row_count;
+  if claimed = wanted then
+    return plan;
+  end if;
 
-  select i.value ->> 'key' as key, (i.value ->> 'nth')::int - 1 as index into bad
-    from jsonb_array_elements(plan) i
-    join cogo.job_keys k on k.project_id = claim_job_keys.project_id and k.key = i.value ->> 'key'
-   where k.request_hash <> cogo.job_request_hash(i.value)
+  select p.key, p.nth - 1 as index into bad
+    from unnest(plan) p
+    join cogo.job_keys k on k.project_id = claim_job_keys.project_id and k.key = p.key
+   where k.request_hash <> p.request_hash
    limit 1;
   if found then
     perform cogo.fail('CG023', format('jobs[%s]: the key was used before with another input', bad.index),
       jsonb_build_object('index', bad.index, 'key', bad.key), 'Use a new key for a new input');
   end if;
-
-  select jsonb_agg(case when k.key is null or k.job_id = (i.value ->> 'job_id')::uuid then i.value
-                        else i.value || jsonb_build_object('job_id', k.job_id, 'fresh', false) end order by i.ordinality)
+  select array_agg((p.nth, coalesce(k.job_id, p.job_id), k.key is null or k.job_id = p.job_id, p.type, p.payload, p.lane, p.band,
+           p.run_at, p.wait, p.max_attempts, p.key, p.request_hash, p.pin, p.concurrency_key, p.rate_key, p.parent_id, p.trace_id,
+           p.msg_id, p.problem)::cogo.planned_job order by p.nth)
     into answer
-    from jsonb_array_elements(plan) with ordinality i
-    left join cogo.job_keys k on k.project_id = claim_job_keys.project_id and k.key = i.value ->> 'key';
+    from unnest(plan) p
+    left join cogo.job_keys k on k.project_id = claim_job_keys.project_id and k.key = p.key;
   return answer;
 end
 $$;
 
--- sql/jobs/230_fn_plan_jobs.sql
--- cogo.plan_jobs: checks the items of enqueue, finds their lanes and claims their keys. Returns the items in order, each with job_id,
--- fresh (false: the key had a job already), ready (can be queued without waiting), lane, band, run_at, max_attempts.
--- Errors: those of enqueue.
-create function cogo.plan_jobs(project_id uuid, jobs jsonb)
-returns jsonb
+-- sql/jobs/227_fn_apply_rates.sql
+-- cogo.apply_rates: puts off items whose key has a rate (job_rates), by GCRA: the n-th of them starts when the rate lets it. Locks the
+-- rates in order of their keys. Nothing is checked later: a claim costs the same with a rate and without.
+create function cogo.apply_rates(project_id uuid, plan cogo.planned_job[])
+returns cogo.planned_job[]
 language plpgsql
 set search_path = ''
 as $$
 declare
-  bad   record;
-  plan  jsonb;
+  answer cogo.planned_job[];
+  moment timestamptz := clock_timestamp();
+begin
+  if not exists (select from cogo.job_rates r where r.project_id = apply_rates.project_id) then
+    return plan;
+  end if;
+  perform from cogo.job_rates r
+    where r.project_id = apply_rates.project_id and r.key in (select p.rate_key from unnest(plan) p where p.fresh)
+    order by r.key for update;
+  select array_agg((p.nth, p.job_id, p.fresh, p.type, p.payload, p.lane, p.band,
+           greatest(p.run_at, r.at), case when r.at > moment and p.wait is null then 'time' else p.wait end,
+           p.max_attempts, p.key, p.request_hash, p.pin, p.concurrency_key, p.rate_key, p.parent_id, p.trace_id, p.msg_id,
+           p.problem)::cogo.planned_job order by p.nth)
+    into answer
+    from unnest(plan) p
+    left join lateral (
+      select greatest(r.tat, moment) + make_interval(secs => r.interval_s
+               * ((select count(*) from unnest(plan) x where x.fresh and x.rate_key = p.rate_key and x.nth < p.nth) - r.burst + 1)) as at
+        from cogo.job_rates r
+       where r.project_id = apply_rates.project_id and r.key = p.rate_key and p.fresh) r on true;
+  update cogo.job_rates r
+     set tat = greatest(r.tat, moment) + make_interval(secs => r.interval_s * n.jobs)
+    from (select p.rate_key, count(*) as jobs from unnest(plan) p where p.fresh group by p.rate_key) n
+   where r.project_id = apply_rates.project_id and r.key = n.rate_key;
+  return answer;
+end
+$$;
+
+-- sql/jobs/228_fn_check_quota.sql
+-- cogo.check_quota: refuses jobs over what a project may have waiting (scheduled, blocked, queued). Waiting jobs are counted, not
+-- kept in a counter, which every claim would have to write; the count is taken the more likely the more of the room left since the
+-- last one this call would fill, so the limit is kept within a few percent at no cost far from it, and exactly near it.
+-- Error: CG024.
+create function cogo.check_quota(project_id uuid, jobs int)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  quota   cogo.job_quotas;
+  waiting int;
+begin
+  select q.* into quota from cogo.job_quotas q where q.project_id = check_quota.project_id;
+  if not found then
+    insert into cogo.job_quotas (project_id) values (check_quota.project_id)
+    on conflict do nothing;
+    select q.* into quota from cogo.job_quotas q where q.project_id = check_quota.project_id;
+  end if;
+  if random() * (quota.queue_limit - quota.counted) >= jobs * 10 then
+    return;
+  end if;
+  select count(*) into waiting from (
+    (select from cogo.jobs j join cogo.lanes l on l.name = j.lane
+      where j.project_id = check_quota.project_id and j.state = 'queued' and j.pinned_executor_id is null limit quota.queue_limit + 1)
+    union all
+    (select from cogo.lanes l join cogo.jobs j on j.lane = l.name
+      where j.project_id = check_quota.project_id and j.state = 'blocked' and j.blocked_on = 'turn' limit quota.queue_limit + 1)
+    union all
+    (select from cogo.jobs j
+      where j.project_id = check_quota.project_id and j.state = 'blocked' and j.blocked_on = 'slot' limit quota.queue_limit + 1)
+    union all
+    (select from cogo.jobs j where j.project_id = check_quota.project_id and j.state = 'scheduled' limit quota.queue_limit + 1)) w;
+  if waiting + jobs > quota.queue_limit then
+    perform cogo.fail('CG024', format('the project has %s jobs waiting, of at most %s', waiting, quota.queue_limit),
+      jsonb_build_object('waiting', waiting, 'limit', quota.queue_limit, 'asked', jobs),
+      'Wait until some are done, or have an admin raise the limit');
+  end if;
+  update cogo.job_quotas q set counted = waiting + jobs, counted_at = clock_timestamp()
+   where q.project_id in (select x.project_id from cogo.job_quotas x where x.project_id = check_quota.project_id for update skip locked);
+end
+$$;
+
+-- sql/jobs/229_fn_open_batch.sql
+-- cogo.open_batch: makes a batch of jobs or finds the one to add to; returns its id. Errors: CG000 malformed, CG003 not of the project.
+create function cogo.open_batch(project_id uuid, batch jsonb, jobs int)
+returns uuid
+language plpgsql
+set search_path = ''
+as $$
+declare
+  made uuid;
+begin
+  if jsonb_typeof(batch) <> 'object' or coalesce(length(batch ->> 'name'), 1) not between 1 and 200 then
+    perform cogo.fail('CG000', 'batch must be {id?, name?} with a name of 1 to 200 characters', jsonb_build_object('field', 'batch'));
+  end if;
+  if batch ->> 'id' is null then
+    insert into cogo.job_batches (project_id, name, jobs, created_by)
+    values (open_batch.project_id, batch ->> 'name', open_batch.jobs, cogo.principal())
+    returning id into made;
+    return made;
+  end if;
+  begin
+    update cogo.job_batches b set jobs = b.jobs + open_batch.jobs
+     where b.id = (batch ->> 'id')::uuid and b.project_id = open_batch.project_id
+    returning b.id into made;
+  exception when invalid_text_representation then
+    perform cogo.fail('CG000', 'batch.id must be a uuid', jsonb_build_object('field', 'batch.id'));
+  end;
+  if made is null then
+    perform cogo.fail('CG003', 'no such batch', jsonb_build_object('batch_id', batch ->> 'id'));
+  end if;
+  return made;
+end
+$$;
+
+-- sql/jobs/230_fn_plan_jobs.sql
+-- cogo.plan_jobs: checks the items of enqueue and finds their lanes. Returns them in order, each with a new job_id and what it waits
+-- for: null nothing, time, pin, slot. The hash of an item, which makes two enqueues of one key the same input, covers all of it but
+-- its key and trace: jsonb's text form is canonical, with keys sorted and numbers normalised. Errors: those of enqueue.
+create function cogo.plan_jobs(project_id uuid, jobs jsonb)
+returns cogo.planned_job[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  bad    record;
+  plan   cogo.planned_job[];
+  moment timestamptz := clock_timestamp();
+  -- as cogo.new_job_id, spelled out: calling a function that pins its search path costs more than all the rest of an item
+  id_prefix bigint := ((extract(epoch from moment) * 1000)::bigint << 16) | 28672;
 begin
   if jsonb_typeof(jobs) is distinct from 'array' or jsonb_array_length(jobs) > 1000 then
     perform cogo.fail('CG000', 'jobs must be an array of at most 1,000');
   end if;
-
-  with asked as (
-    select i.ordinality as nth, gen_random_uuid() as job_id, r.*, octet_length(r.payload::text) as payload_bytes,
-           coalesce(r.executor, rule.executor) as kind, coalesce(r.max_attempts, rule.max_attempts) as attempts,
-           rule.pattern, coalesce(r.priority, 1) as band
-      from jsonb_array_elements(jobs) with ordinality i
-     cross join lateral jsonb_to_record(i.value)
-        as r(type text, payload jsonb, priority int, delay_s double precision, key text, max_attempts int, executor text, pin text,
-             concurrency_key text, parent_id uuid, trace_id text)
-      left join lateral (
-        select t.* from cogo.job_types t
-         where t.pattern = r.type or (t.pattern like '%.*' and starts_with(r.type, left(t.pattern, -1)))
-         order by length(t.pattern) desc limit 1) rule on true
-  )
-  select jsonb_agg(to_jsonb(a) - 'executor' - 'pattern' - 'kind' - 'attempts' || jsonb_build_object(
-           'lane', format('%s/default/%s', a.kind, a.band), 'max_attempts', a.attempts, 'fresh', true,
-           'run_at', clock_timestamp() + make_interval(secs => coalesce(a.delay_s, 0)),
-           'ready', coalesce(a.delay_s, 0) = 0 and a.pin is null and a.concurrency_key is null,
-           'problem', case
-             when a.pattern is null then 'type is not known'
-             when a.payload is not null and jsonb_typeof(a.payload) <> 'object' then 'payload must be an object'
-             when a.band not between 0 and 2 then 'priority must be 0, 1 or 2'
-             when a.delay_s < 0 or a.delay_s > 2592000 then 'delay_s must be 0 to 2592000'
-             when length(a.key) not between 1 and 255 then 'key must have 1 to 255 characters'
-             when length(a.concurrency_key) not between 1 and 255 then 'concurrency_key must have 1 to 255 characters'
-             when a.attempts not between 1 and 50 then 'max_attempts must be 1 to 50'
-             when a.kind not in ('cogo-plan', 'cogo-work') then 'executor must be cogo-plan or cogo-work'
-             when a.pin !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' then 'pin must be an executor id'
-             when a.parent_id is not null and not exists (
-               select from cogo.jobs p where p.id = a.parent_id and p.project_id = plan_jobs.project_id) then 'parent_id is not a job of this project'
-           end) order by a.nth)
-    into plan from asked a;
+  begin
+    with asked as materialized (
+      select i.ordinality::int as nth, i.value as item, i.value ->> 'type' as type, i.value -> 'payload' as payload,
+             coalesce((i.value ->> 'priority')::int, 1) as band, coalesce((i.value ->> 'delay_s')::double precision, 0) as delay_s,
+             i.value ->> 'key' as key, (i.value ->> 'max_attempts')::int as max_attempts, i.value ->> 'executor' as executor,
+             i.value ->> 'pin' as pin, i.value ->> 'concurrency_key' as concurrency_key, i.value ->> 'rate_key' as rate_key,
+             (i.value ->> 'parent_id')::uuid as parent_id, i.value ->> 'trace_id' as trace_id
+        from jsonb_array_elements(jobs) with ordinality i
+    ),
+    rule as materialized (
+      select t.type, r.executor, r.max_attempts
+        from (select distinct a.type from asked a) t
+       cross join lateral (
+        select x.* from cogo.job_types x
+         where x.pattern = t.type or (x.pattern like '%.*' and starts_with(t.type, left(x.pattern, -1)))
+         order by length(x.pattern) desc limit 1) r
+    )
+    select array_agg((a.nth, encode(int8send(id_prefix | a.nth) || substring(uuid_send(gen_random_uuid()) from 9), 'hex')::uuid, true, a.type, case when a.payload is null or a.payload = 'null' then '{}' else a.payload end,
+             coalesce(a.executor, r.executor) || '/default/' || a.band, a.band::smallint,
+             case when a.delay_s > 0 then moment + make_interval(secs => a.delay_s) else moment end,
+             case when a.delay_s > 0 then 'time' when a.concurrency_key is not null then 'slot' when a.pin is not null then 'pin' end,
+             coalesce(a.max_attempts, r.max_attempts), a.key, case when a.key is not null then sha256(convert_to((
+               '{"payload": {}, "priority": 1}' || a.item - array['key', 'trace_id'])::text, 'UTF8')) end,
+             a.pin, a.concurrency_key, coalesce(a.rate_key, a.type), a.parent_id, a.trace_id, null,
+             case
+               when r.type is null then 'type is not known'
+               when a.payload is not null and jsonb_typeof(a.payload) not in ('object', 'null') then 'payload must be an object'
+               when a.band not between 0 and 2 then 'priority must be 0, 1 or 2'
+               when a.delay_s not between 0 and 2592000 then 'delay_s must be 0 to 2592000'
+               when length(a.key) not between 1 and 255 then 'key must have 1 to 255 characters'
+               when length(a.concurrency_key) not between 1 and 255 then 'concurrency_key must have 1 to 255 characters'
+               when length(a.rate_key) not between 1 and 255 then 'rate_key must have 1 to 255 characters'
+               when a.max_attempts not between 1 and 50 then 'max_attempts must be 1 to 50'
+               when a.executor not in ('cogo-plan', 'cogo-work') then 'executor must be cogo-plan or cogo-work'
+               when a.pin !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' then 'pin must be an executor id'
+               when a.parent_id is not null and not exists (
+                 select from cogo.jobs p where p.id = a.parent_id and p.project_id = plan_jobs.project_id) then 'parent_id is not a job of this project'
+             end)::cogo.planned_job order by a.nth)
+      into plan
+      from asked a left join rule r on r.type = a.type;
+  exception
+    when invalid_text_representation or numeric_value_out_of_range or datetime_field_overflow then
+      perform cogo.fail('CG000', 'jobs is malformed', jsonb_build_object('reason', sqlerrm));
+  end;
   if plan is null then
-    return '[]';
+    return '{}';
   end if;
 
-  select i.value ->> 'problem' as problem, (i.value ->> 'nth')::int - 1 as index into bad
-    from jsonb_array_elements(plan) i where i.value ->> 'problem' is not null limit 1;
+  select p.problem, p.nth - 1 as index into bad from unnest(plan) p where p.problem is not null limit 1;
   if found then
     perform cogo.fail('CG004', format('jobs[%s]: %s', bad.index, bad.problem), jsonb_build_object('index', bad.index));
   end if;
-  select (i.value ->> 'payload_bytes')::int as bytes, (i.value ->> 'nth')::int - 1 as index into bad
-    from jsonb_array_elements(plan) i where (i.value ->> 'payload_bytes')::int > 131072 limit 1;
+  -- as text a payload has at most six times the bytes it has as jsonb
+  select octet_length(p.payload::text) as bytes, p.nth - 1 as index into bad
+    from unnest(plan) p where pg_column_size(p.payload) > 21845 and octet_length(p.payload::text) > 131072 limit 1;
   if found then
     perform cogo.fail('CG005', format('jobs[%s]: the payload has %s bytes, at most 131072 are stored', bad.index, bad.bytes),
       jsonb_build_object('index', bad.index, 'bytes', bad.bytes, 'limit', 131072), 'Upload it to Storage and send its path');
   end if;
-  if exists (select from jsonb_array_elements(plan) i where i ->> 'key' is not null) then
-    plan := cogo.claim_job_keys(plan_jobs.project_id, plan);
-  end if;
   return plan;
-exception
-  when invalid_text_representation or numeric_value_out_of_range or datetime_field_overflow then
-    perform cogo.fail('CG000', 'jobs is malformed', jsonb_build_object('reason', sqlerrm));
-    return null;
+end
+$$;
+
+-- sql/jobs/235_fn_make_jobs.sql
+-- cogo.make_jobs: makes the fresh jobs of a plan, their messages, slots and events; returns the states [{job_id, state}] of all.
+-- The caller has checked who asks, and locked the project against being deleted.
+create function cogo.make_jobs(project_id uuid, plan cogo.planned_job[], made_by text, batch_id uuid)
+returns table (job_id uuid, state text)
+language plpgsql
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  total   int;
+  parents boolean;
+  keyed   boolean;
+  other   boolean;
+  route   record;
+  pushed  uuid[] := '{}';
+  msgs    bigint[] := '{}';
+  sent    record;
+begin
+  select count(*) filter (where p.fresh), coalesce(bool_or(p.parent_id is not null) filter (where p.fresh), false),
+         coalesce(bool_or(p.concurrency_key is not null) filter (where p.fresh), false),
+         coalesce(bool_or(p.wait in ('slot', 'pin')) filter (where p.fresh), false)
+    into total, parents, keyed, other
+    from unnest(plan) p;
+  -- the slots of the keys in play exist and are locked before any job is
+  if keyed then
+    insert into cogo.job_slots (project_id, key)
+    select distinct make_jobs.project_id, p.concurrency_key from unnest(plan) p
+     where p.concurrency_key is not null and p.fresh
+     order by 2
+    on conflict do nothing;
+    perform from cogo.job_slots s
+      where s.project_id = make_jobs.project_id and s.key in (select p.concurrency_key from unnest(plan) p where p.fresh)
+      order by s.key for update;
+  end if;
+  if parents then
+    perform from cogo.jobs j where j.id in (select p.parent_id from unnest(plan) p where p.fresh) order by j.id for update;
+    update cogo.jobs j set pending_children = j.pending_children + c.n
+      from (select p.parent_id, count(*)::int as n from unnest(plan) p where p.fresh and p.parent_id is not null group by p.parent_id) c
+     where j.id = c.parent_id;
+  end if;
+
+  -- jobs that are ready right away get their message first, so that each row is written once; those over their project's share of
+  -- the lane wait for their turn
+  for route in
+    select p.lane, array_agg(p.job_id order by p.nth) as ids from unnest(plan) p
+     where p.fresh and p.wait is null group by p.lane order by p.lane
+  loop
+    declare
+      room int := greatest(cogo.ready_room(make_jobs.project_id, route.lane), 0);
+    begin
+      if room < cardinality(route.ids) then
+        perform cogo.mark_backlog(array[route.lane]);
+      end if;
+      if room > 0 then
+        select array_agg(m.job_id) as ids, array_agg(m.msg_id) as msgs into sent from cogo.push(route.lane, route.ids[:room]) m;
+        pushed := pushed || sent.ids;
+        msgs := msgs || sent.msgs;
+      end if;
+    end;
+  end loop;
+
+  with item as materialized (
+    select p.*, m.msg_id as message,
+           case when m.msg_id is not null then 'queued' when p.wait is null then 'blocked' else 'scheduled' end as begins
+      from unnest(plan) p left join unnest(pushed, msgs) as m(job_id, msg_id) on m.job_id = p.job_id
+     where p.fresh
+  ),
+  made as (
+    insert into cogo.jobs (id, project_id, type, lane, band, state, blocked_on, quiet, run_at, msg_id, queued_at, max_attempts,
+                           pinned_executor_id, concurrency_key, parent_id, batch_id, trace_id, created_by)
+    select i.job_id, make_jobs.project_id, i.type, i.lane, i.band, i.begins, case i.begins when 'blocked' then 'turn' end, total > 25, i.run_at,
+           i.message, case i.begins when 'queued' then clock_timestamp() end, i.max_attempts, i.pin, i.concurrency_key, i.parent_id,
+           make_jobs.batch_id, i.trace_id, made_by
+      from item i
+  ),
+  told as (
+    insert into cogo.job_events (job_id, project_id, kind, data, trace_id, quiet)
+    select i.job_id, make_jobs.project_id, 'job.enqueued', jsonb_build_object('type', i.type), i.trace_id, total > 25 from item i
+  )
+  insert into cogo.job_payloads (job_id, project_id, input)
+  select i.job_id, make_jobs.project_id, i.payload from item i;
+
+  if other then
+    perform cogo.admit_jobs(array(select p.job_id from unnest(plan) p where p.fresh and p.wait in ('slot', 'pin')));
+  end if;
+  perform cogo.ring(make_jobs.project_id, w.lane, null, w.n)
+     from (select p.lane, count(*) as n from unnest(plan) p where p.fresh and p.wait is null group by p.lane) w;
+  if not other and total = cardinality(plan) then
+    return query
+      select p.job_id, case when p.job_id = any (pushed) then 'queued' when p.wait is null then 'blocked' else 'scheduled' end
+        from unnest(plan) p order by p.nth;
+  else
+    return query
+      select p.job_id, coalesce(j.state, h.state, 'forgotten')
+        from unnest(plan) p
+        left join cogo.jobs j on j.id = p.job_id
+        left join lateral (select x.state from cogo.jobs_history x where x.id = p.job_id and j.id is null limit 1) h on true
+       order by p.nth;
+  end if;
 end
 $$;
 
 -- sql/jobs/240_fn_pick_jobs.sql
 -- cogo.pick_jobs: the claim of an executor that may not take just any job of a lane: walks the ready index instead of the queue,
 -- which knows neither project nor type. Returns the jobs, locked; their messages are removed, or found stale later. Waits for nothing.
-create function cogo.pick_jobs(
-  lane text, queue text, project_id uuid, every_type boolean, exact text[], prefixes text[], qty int)
+create function cogo.pick_jobs(lane text, project_id uuid, every_type boolean, exact text[], prefixes text[], qty int)
 returns uuid[]
 language plpgsql
 set search_path = ''
 as $$
 declare
+  low   bigint := cogo.low(lane);
   taken uuid[];
   done  bigint[];
 begin
-  select array_agg(p.id), array_agg(p.msg_id) into taken, done
-    from (select j.id, j.msg_id from cogo.jobs j
-           where j.lane = pick_jobs.lane and j.state = 'queued' and j.pinned_executor_id is null
-             and (pick_jobs.project_id is null or j.project_id = pick_jobs.project_id)
-             and (every_type or j.type = any (exact) or j.type like any (prefixes))
-           order by j.msg_id
-           limit qty
-             for update skip locked) p;
+  if pick_jobs.project_id is null then
+    select array_agg(p.id), array_agg(p.msg_id) into taken, done
+      from (select j.id, j.msg_id from cogo.jobs j
+             where j.lane = pick_jobs.lane and j.state = 'queued' and j.pinned_executor_id is null and j.msg_id >= low
+               and (every_type or j.type = any (exact) or j.type like any (prefixes))
+             order by j.msg_id
+             limit qty
+               for update skip locked) p;
+  else
+    select array_agg(p.id), array_agg(p.msg_id) into taken, done
+      from (select j.id, j.msg_id from cogo.jobs j
+             where j.lane = pick_jobs.lane and j.state = 'queued' and j.pinned_executor_id is null and j.msg_id >= low
+               and j.project_id = pick_jobs.project_id
+               and (every_type or j.type = any (exact) or j.type like any (prefixes))
+             order by j.msg_id
+             limit qty
+               for update skip locked) p;
+  end if;
   if done is not null then
-    execute format('select cogo.drop_%s($1)', queue) using done;
+    perform cogo.drop_messages(lane, done);
   end if;
   return coalesce(taken, '{}');
 end
 $$;
 
--- sql/jobs/250_fn_lease_jobs.sql
--- cogo.lease_jobs: gives locked, queued jobs to an executor: running, a new token, an attempt row. Returns what claim answers.
-create function cogo.lease_jobs(ids uuid[], executor_id text, lease_s int)
-returns jsonb
+-- sql/jobs/245_fn_take_turns.sql
+-- cogo.take_turns: jobs that wait for their turn: the projects of the lane one after the other, and in a project its types, each
+-- oldest first. Returns the jobs, locked. Waits for nothing. Up to 500 of these are looked at, from a random project on; what it costs
+-- does not depend on how many jobs wait.
+create function cogo.take_turns(lane text, project_id uuid, every_type boolean, exact text[], prefixes text[], qty int)
+returns uuid[]
 language plpgsql
 set search_path = ''
 as $$
 declare
-  answer jsonb;
+  start    uuid := gen_random_uuid();
+  low      timestamptz := to_timestamp(cogo.turn(lane) / 1000000.0);
+  projects uuid[];
+  types    text[];
+  more     uuid[];
+  taken    uuid[] := '{}';
 begin
-  update cogo.jobs j
-     set state = 'running', attempt = j.attempt + 1, msg_id = null, executor_id = lease_jobs.executor_id,
-         lease_token = nextval('cogo.lease_tokens'), lease_s = lease_jobs.lease_s,
-         lease_until = clock_timestamp() + make_interval(secs => lease_jobs.lease_s),
-         started_at = coalesce(j.started_at, clock_timestamp())
-   where j.id = any (ids);
-  insert into cogo.job_attempts (job_id, attempt, project_id, lease_token, executor_id)
-  select j.id, j.attempt, j.project_id, j.lease_token, j.executor_id from cogo.jobs j where j.id = any (ids) order by j.id;
-  insert into cogo.job_events (job_id, project_id, kind, data)
-  select j.id, j.project_id, 'job.started', jsonb_build_object('attempt', j.attempt, 'executor_id', j.executor_id)
-    from cogo.jobs j where j.id = any (ids) order by j.id;
-  select jsonb_agg(jsonb_build_object(
-           'job_id', j.id, 'token', j.lease_token::text, 'attempt', j.attempt, 'type', j.type, 'payload', p.input,
-           'checkpoint', p.checkpoint, 'project_id', j.project_id, 'trace_id', j.trace_id, 'lease_s', j.lease_s,
-           'cancel_requested', j.cancel_requested_at is not null) order by array_position(ids, j.id))
-    into answer
-    from cogo.jobs j left join cogo.job_payloads p on p.job_id = j.id
-   where j.id = any (ids);
-  return answer;
+  with recursive waiting as (
+    (select j.project_id, j.type, 1 as n from cogo.jobs j
+      where j.lane = take_turns.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low
+        and (take_turns.project_id is null or j.project_id = take_turns.project_id)
+      order by j.project_id, j.type limit 1)
+    union all
+    select f.project_id, f.type, w.n + 1
+      from waiting w
+     cross join lateral (
+       select j.project_id, j.type from cogo.jobs j
+        where j.lane = take_turns.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low
+          and (j.project_id, j.type) > (w.project_id, w.type)
+          and (take_turns.project_id is null or j.project_id = take_turns.project_id)
+        order by j.project_id, j.type limit 1) f
+     where w.n < 500
+  )
+  select array_agg(w.project_id order by w.project_id < start, w.project_id, w.type),
+         array_agg(w.type order by w.project_id < start, w.project_id, w.type)
+    into projects, types
+    from waiting w where every_type or w.type = any (exact) or w.type like any (prefixes);
+  while projects is not null and cardinality(taken) < qty loop
+    select array_agg(x.id order by x.nth, x.run_at, x.id) into more
+      from (select j.id, j.run_at, g.nth
+              from unnest(projects, types) with ordinality g(project_id, type, nth)
+             cross join lateral (
+               select j.id, j.run_at from cogo.jobs j
+                where j.lane = take_turns.lane and j.project_id = g.project_id and j.type = g.type
+                  and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low and not (j.id = any (taken))
+                order by j.run_at, j.id
+                limit greatest((qty - cardinality(taken)) / cardinality(projects), 1)
+                  for update skip locked) j
+             limit qty - cardinality(taken)) x;
+    exit when more is null;
+    taken := taken || more;
+    exit when cardinality(projects) = 1;
+  end loop;
+  return taken;
 end
 $$;
 
--- sql/jobs/260_fn_verdict.sql
--- cogo.verdict: one answer of finish, fail and release: [{job_id, verdict, state}]. A lost attempt learns no state: it may be another
--- project's job.
-create function cogo.verdict(job_id uuid, verdict text)
+-- sql/jobs/247_fn_earlier_work.sql
+-- cogo.earlier_work: what earlier attempts of a job left: {steps?: {name: output}, children?: [{job_id, type, state, result, error}]}.
+create function cogo.earlier_work(job_id uuid)
 returns jsonb
 language sql
 stable
 set search_path = ''
 as $$
-  select jsonb_build_array(jsonb_build_object('job_id', verdict.job_id, 'verdict', verdict.verdict,
-    'state', case when verdict.verdict <> 'lost' then (select j.state from cogo.jobs j where j.id = verdict.job_id) end))
+  select coalesce((select jsonb_build_object('steps', jsonb_object_agg(s.name, s.output))
+                     from cogo.job_steps s where s.job_id = earlier_work.job_id having count(*) > 0), '{}')
+      || coalesce((select jsonb_build_object('children', jsonb_agg(c.child order by c.id))
+                     from (select j.id, jsonb_build_object('job_id', j.id, 'type', j.type, 'state', j.state, 'result', j.result, 'error', p.error) as child
+                             from cogo.jobs j left join cogo.job_payloads p on p.job_id = j.id where j.parent_id = earlier_work.job_id
+                           union all
+                           select h.id, jsonb_build_object('job_id', h.id, 'type', h.type, 'state', h.state, 'result', h.result, 'error', h.error)
+                             from cogo.jobs_history h where h.parent_id = earlier_work.job_id) c
+                   having count(*) > 0), '{}')
+$$;
+
+-- sql/jobs/250_fn_lease_jobs.sql
+-- cogo.lease_jobs: gives locked jobs to an executor: running, a new token. Returns what claim answers. steps and children are there
+-- where a job has them, which a first attempt has not.
+create function cogo.lease_jobs(ids uuid[], executor_id text, lease_s int)
+returns jsonb
+language sql
+set search_path = ''
+as $$
+  with leased as (
+    update cogo.jobs j
+       set state = 'running', blocked_on = null, attempt = j.attempt + 1, msg_id = null, executor_id = lease_jobs.executor_id,
+           lease_token = nextval('cogo.lease_tokens'), lease_s = lease_jobs.lease_s,
+           lease_until = clock_timestamp() + make_interval(secs => lease_jobs.lease_s), leased_at = clock_timestamp(),
+           started_at = coalesce(j.started_at, clock_timestamp())
+     where j.id = any (ids)
+    returning j.id, j.project_id, j.type, j.attempt, j.lease_token, j.trace_id, j.quiet, j.band, j.pinned_executor_id,
+              j.cancel_requested_at
+  ),
+  told as (
+    insert into cogo.job_events (job_id, project_id, kind, data, trace_id, quiet)
+    select l.id, l.project_id, 'job.started', jsonb_build_object('attempt', l.attempt, 'executor_id', lease_jobs.executor_id),
+           l.trace_id, l.quiet
+      from leased l
+  )
+  select jsonb_agg(jsonb_build_object(
+           'job_id', l.id, 'token', l.lease_token::text, 'attempt', l.attempt, 'type', l.type, 'payload', p.input,
+           'checkpoint', p.checkpoint, 'project_id', l.project_id, 'trace_id', l.trace_id, 'lease_s', lease_jobs.lease_s,
+           'cancel_requested', l.cancel_requested_at is not null)
+           || case when l.attempt = 1 then '{}' else cogo.earlier_work(l.id) end
+           order by l.pinned_executor_id is null, l.band, l.id)
+    from leased l left join cogo.job_payloads p on p.job_id = l.id
+$$;
+
+-- sql/jobs/260_fn_verdicts.sql
+-- cogo.verdicts: the answer of fail and release: [{job_id, verdict, state}] by job id. A lost attempt learns no state: it may be
+-- another project's job.
+create function cogo.verdicts(items cogo.fenced_item[])
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(jsonb_agg(jsonb_build_object('job_id', i.job_id,
+           'verdict', case when not i.held then 'lost' when i.cancel_requested then 'cancelled' else 'ok' end,
+           'state', case when i.held then j.state end) order by i.job_id), '[]')
+    from unnest(items) i left join cogo.jobs j on j.id = i.job_id
 $$;
 
 -- sql/jobs/270_fn_job_json.sql
@@ -3287,7 +4059,7 @@ as $$
     'max_attempts', j.max_attempts, 'created_at', j.created_at, 'run_at', j.run_at, 'started_at', j.started_at,
     'finished_at', j.finished_at, 'trace_id', j.trace_id, 'executor_id', j.executor_id,
     'pinned_executor_id', j.pinned_executor_id, 'concurrency_key', j.concurrency_key, 'parent_id', j.parent_id,
-    'redriven_from', j.redriven_from, 'cancel_requested', j.cancel_requested_at is not null)
+    'blocked_on', j.blocked_on, 'pending_children', j.pending_children, 'batch_id', j.batch_id, 'redriven_from', j.redriven_from, 'cancel_requested', j.cancel_requested_at is not null)
 $$;
 
 -- sql/jobs/280_fn_expire_leases.sql
@@ -3300,34 +4072,31 @@ set search_path = ''
 as $$
 declare
   max_losses constant int := 3;
-  job    cogo.jobs;
-  again  uuid[] := '{}';
-  ended  uuid[] := '{}';
-  buried int := 0;
+  again     uuid[];
+  cancelled uuid[];
+  spent     uuid[];
 begin
-  for job in
-    select j.* from cogo.jobs j
-     where j.id = any (late) and j.state = 'running' and j.lease_until < clock_timestamp() order by j.id
-  loop
-    update cogo.jobs j set lease_losses = j.lease_losses + 1 where j.id = job.id;
-    if job.cancel_requested_at is not null then
-      perform cogo.settle_cancelled(job.id);
-      ended := ended || job.id;
-    elsif job.lease_losses + 1 >= max_losses then
-      perform cogo.bury_job(job.id, 'lease_lost', 'lease_lost', jsonb_build_object('code', 'lease_lost',
-        'message', format('%s executors lost the lease, the last one was %s', max_losses, job.executor_id)));
-      ended := ended || job.id;
-      buried := buried + 1;
-    else
-      insert into cogo.job_events (job_id, project_id, kind, data)
-      values (job.id, job.project_id, 'job.lease_lost', jsonb_build_object('attempt', job.attempt, 'executor_id', job.executor_id));
-      again := again || job.id;
-    end if;
-    perform cogo.end_attempt(job.id, job.lease_token, 'lost');
-  end loop;
+  select coalesce(array_agg(j.id) filter (where j.cancel_requested_at is not null), '{}'),
+         coalesce(array_agg(j.id) filter (where j.cancel_requested_at is null and j.lease_losses + 1 >= max_losses), '{}'),
+         coalesce(array_agg(j.id) filter (where j.cancel_requested_at is null and j.lease_losses + 1 < max_losses), '{}')
+    into cancelled, spent, again
+    from cogo.jobs j where j.id = any (late) and j.state = 'running' and j.lease_until <= clock_timestamp();
+  late := cancelled || spent || again;
+  if cardinality(late) = 0 then
+    return '{"expired": 0, "dead": 0}';
+  end if;
+  perform cogo.close_attempts(late, 'lost');
+  update cogo.jobs j set lease_losses = j.lease_losses + 1 where j.id = any (late);
+  perform cogo.settle_cancelled(cancelled);
+  perform cogo.bury_job(s.id, 'lease_lost', 'lease_lost', jsonb_build_object('code', 'lease_lost',
+            'message', format('%s executors lost the lease, the last one was %s', max_losses, j.executor_id)))
+     from unnest(spent) as s(id) join cogo.jobs j on j.id = s.id;
+  insert into cogo.job_events (job_id, project_id, kind, data, trace_id, quiet)
+  select j.id, j.project_id, 'job.lease_lost', jsonb_build_object('attempt', j.attempt, 'executor_id', j.executor_id), j.trace_id, j.quiet
+    from cogo.jobs j where j.id = any (again) order by j.id;
   perform cogo.push_jobs(again);
-  perform cogo.free_slots(ended);
-  return jsonb_build_object('expired', cardinality(again) + cardinality(ended), 'dead', buried);
+  perform cogo.jobs_over(cancelled || spent, cancelled || spent);
+  return jsonb_build_object('expired', cardinality(late), 'dead', cardinality(spent));
 end
 $$;
 
@@ -3347,15 +4116,15 @@ begin
     select s.project_id, s.key, s.slots - s.used as free
       from cogo.job_slots s
      where s.used < s.slots
-       and exists (select from cogo.jobs j where j.project_id = s.project_id and j.concurrency_key = s.key and j.state = 'blocked')
+       and exists (select from cogo.jobs j where j.project_id = s.project_id and j.concurrency_key = s.key and j.state = 'blocked' and j.blocked_on = 'slot')
      order by s.project_id, s.key
      limit lim
        for update of s skip locked
   loop
     next := array(
       select j.id from cogo.jobs j
-       where j.project_id = idle.project_id and j.concurrency_key = idle.key and j.state = 'blocked'
-       order by j.band, j.created_at
+       where j.project_id = idle.project_id and j.concurrency_key = idle.key and j.state = 'blocked' and j.blocked_on = 'slot'
+       order by j.band, j.id
        limit idle.free
          for update skip locked);
     perform cogo.admit_jobs(next);
@@ -3365,180 +4134,175 @@ begin
 end
 $$;
 
+-- sql/jobs/287_fn_waiting_turns.sql
+-- cogo.waiting_turns: the oldest run_at of jobs that wait for their turn, for each project and type of the lane, at most 1,000.
+create function cogo.waiting_turns(lane text)
+returns table (project_id uuid, type text, run_at timestamptz)
+language sql
+stable
+set search_path = ''
+as $$
+  with recursive waiting as (
+    (select j.project_id, j.type, j.run_at, 1 as n from cogo.jobs j
+      where j.lane = waiting_turns.lane and j.state = 'blocked' and j.blocked_on = 'turn'
+      order by j.project_id, j.type, j.run_at limit 1)
+    union all
+    select f.project_id, f.type, f.run_at, w.n + 1
+      from waiting w
+     cross join lateral (
+       select j.project_id, j.type, j.run_at from cogo.jobs j
+        where j.lane = waiting_turns.lane and j.state = 'blocked' and j.blocked_on = 'turn'
+          and (j.project_id, j.type) > (w.project_id, w.type)
+        order by j.project_id, j.type, j.run_at limit 1) f
+     where w.n < 1000
+  )
+  select w.project_id, w.type, w.run_at from waiting w
+$$;
+
 -- sql/jobs/290_fn_reconcile_lanes.sql
--- cogo.reconcile_lanes: once in 30 s a lane: moves its low watermark up, and re-sends queued jobs whose message is gone (a purge, a lost
--- queue table) or lies below the watermark (a slow transaction took its id long before it committed). Returns how many were re-sent.
+-- cogo.reconcile_lanes: moves low watermarks up to where the queues begin, and takes back the mark of a backlog that is gone. Once in
+-- 15 s a lane it re-sends queued jobs whose message is gone (a purge, a lost queue table) or lies below the watermark (a slow
+-- transaction took its id long before it committed). Returns how many were re-sent.
 create function cogo.reconcile_lanes(lim int)
 returns int
 language plpgsql
 set search_path = ''
 as $$
 declare
-  -- ids a slow enqueue may lie behind; costs a claim this many dead rows at most
-  slack constant bigint := 1000;
-  lane   cogo.lanes;
+  slack constant bigint := 500;
+  lane   record;
   head   record;
-  adrift uuid[];
+  lost   uuid[];
+  oldest timestamptz;
   made   int := 0;
 begin
   for lane in
-    select l.* from cogo.lanes l where l.reconciled_at < clock_timestamp() - interval '30 seconds' order by l.name for update skip locked
+    select l.name, l.queue_name, l.backlog, l.reconciled_at < clock_timestamp() - interval '15 seconds' as due
+      from cogo.lanes l order by l.name
   loop
+    if lane.backlog and not cogo.has_backlog(lane.name) then
+      -- whoever adds to it now has marked it already and would lose the mark, so only where that holds still under the lock
+      update cogo.lanes l set backlog = false
+       where l.name in (select x.name from cogo.lanes x where x.name = lane.name for update skip locked)
+         and not cogo.has_backlog(lane.name);
+    elsif not lane.backlog and cogo.has_backlog(lane.name) then
+      perform cogo.mark_backlog(array[lane.name]);
+    end if;
+    if lane.backlog then
+      -- the oldest of each project and type, found without the watermark; where there are too many to look at all, no watermark
+      select case when count(*) < 1000 then min(w.run_at) else to_timestamp(3) end into oldest
+        from cogo.waiting_turns(lane.name) w;
+      perform setval(format('cogo.turn_%s', lane.queue_name),
+        greatest(1, (extract(epoch from coalesce(oldest, clock_timestamp()) - interval '2 seconds') * 1000000)::bigint));
+    end if;
     perform cogo.ensure_queue(lane.queue_name);
     execute format('select h.oldest, h.newest from cogo.head_%s() h', lane.queue_name) into head;
-    update cogo.lanes l
-       set low_msg_id = greatest(l.low_msg_id, coalesce(head.oldest, head.newest) - slack), reconciled_at = clock_timestamp()
-     where l.name = lane.name
-    returning l.* into lane;
-    execute format(
-      'select array(
-         select j.id from cogo.jobs j
-          where j.lane = $1 and j.state = ''queued'' and j.pinned_executor_id is null
-            and j.queued_at < clock_timestamp() - interval ''10 seconds''
-            and (j.msg_id < $2 or not exists (select from pgmq.q_%s q where q.msg_id = j.msg_id))
-          order by j.id limit $3 for update skip locked)', lane.queue_name)
-      into adrift using lane.name, lane.low_msg_id, lim;
-    if cardinality(adrift) > 0 then
-      perform cogo.push_jobs(adrift);
-      made := made + cardinality(adrift);
+    if coalesce(head.oldest, head.newest) - slack > cogo.low(lane.name) then
+      perform setval(format('cogo.low_%s', lane.queue_name), coalesce(head.oldest, head.newest) - slack);
     end if;
+    continue when not lane.due;
+    execute format('select cogo.lost_%s($1)', lane.queue_name) into lost using lim;
+    if cardinality(lost) > 0 then
+      perform cogo.push_jobs(lost);
+      made := made + cardinality(lost);
+    end if;
+    update cogo.lanes l set reconciled_at = clock_timestamp() where l.name = lane.name;
   end loop;
   return made;
 end
 $$;
 
 -- sql/jobs/300_fn_enqueue.sql
--- cogo_api.enqueue: makes jobs in one transaction with whatever else the caller does; returns [{job_id, state, duplicate}] in order.
+-- cogo_api.enqueue: makes jobs in one transaction with whatever else the caller does; returns [{job_id, state, duplicate, batch_id?}]
+-- in order.
 --
--- jobs: [{type, payload?, priority?, delay_s?, key?, max_attempts?, executor?, pin?, concurrency_key?, parent_id?, trace_id?}], up
--- to 1,000. priority is the band: 0 first, 1 default, 2 last. executor overrides the lane rule of the type. pin: only this executor
--- takes it. concurrency_key: one job of the key at a time. parent_id links to a job of the same project.
+-- jobs: [{type, payload?, priority?, delay_s?, key?, max_attempts?, executor?, pin?, concurrency_key?, rate_key?, parent_id?,
+-- trace_id?}], up to 1,000. priority is the band: 0 first, 1 default, 2 last. executor overrides the lane rule of the type. pin: only
+-- this executor takes it. concurrency_key: as many jobs of the key at a time as its slots (1 unless set_job_limit). rate_key: the rate
+-- to keep to, the type's unless said. parent_id links to a job of the same project, which may await it.
 -- key: the first job made with it is returned again (duplicate = true) for 7 days, also when that job's row is gone.
--- Needs editor. Errors: as require_role; CG000 not an array; CG004 a field out of range or an unknown type; CG005 a payload over
--- 128 KB (put it in Storage and send the path); CG023 a key used with another input.
-create function cogo_api.enqueue(project_id uuid, jobs jsonb)
+-- batch: {} makes a batch of these jobs, {id} adds them to one of the project, {name} names it; see batch_status.
+-- More than 25 jobs in a call are quiet: their turns are recorded, but not broadcast one by one.
+-- Needs editor. Errors: as require_role; CG000 not an array; CG003 unknown batch; CG004 a field out of range or an unknown type;
+-- CG005 a payload over 128 KB (put it in Storage and send the path); CG023 a key used with another input; CG024 the project has as
+-- many jobs waiting as it may.
+create function cogo_api.enqueue(project_id uuid, jobs jsonb, batch jsonb default null)
 returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
 declare
-  me      text;
-  answer  jsonb;
-  batch   record;
-  pushed  uuid[] := '{}';
-  msgs    bigint[] := '{}';
-  sent    record;
-  waiting uuid[];
-  items   jsonb;
+  plan   cogo.planned_job[];
+  group_id uuid;
+  answer jsonb;
 begin
   perform cogo.require_role(enqueue.project_id, 'editor');
-  me := cogo.principal();
-  items := cogo.plan_jobs(enqueue.project_id, enqueue.jobs);
-
-  -- the slots of the keys in play exist and are locked before any job is
-  insert into cogo.job_slots (project_id, key)
-  select distinct enqueue.project_id, i ->> 'concurrency_key' from jsonb_array_elements(items) i
-   where i ->> 'concurrency_key' is not null and (i ->> 'fresh')::boolean
-   order by 2
-  on conflict do nothing;
-  perform from cogo.job_slots s
-    where s.project_id = enqueue.project_id
-      and s.key in (select i ->> 'concurrency_key' from jsonb_array_elements(items) i where (i ->> 'fresh')::boolean)
-    order by s.key for update;
-
-  -- jobs that are ready right away get their message first, so that each row is written once
-  for batch in
-    select l.queue_name, array_agg((i.value ->> 'job_id')::uuid order by i.ordinality) as ids
-      from jsonb_array_elements(items) with ordinality i
-      join cogo.lanes l on l.name = i.value ->> 'lane'
-     where (i.value ->> 'fresh')::boolean and (i.value ->> 'ready')::boolean
-     group by l.queue_name
-     order by l.queue_name
-  loop
-    execute format('select array_agg(p.job_id) as ids, array_agg(p.msg_id) as msgs from cogo.push_%s($1) p', batch.queue_name)
-      into sent using batch.ids;
-    pushed := pushed || sent.ids;
-    msgs := msgs || sent.msgs;
-  end loop;
-
-  with item as (
-    select r.* from jsonb_to_recordset(items)
-      as r(job_id uuid, fresh boolean, ready boolean, type text, payload jsonb, lane text, band smallint, run_at timestamptz,
-           max_attempts int, pin text, concurrency_key text, parent_id uuid, trace_id text)
-     where r.fresh
-  ),
-  message as (
-    select m.job_id, m.msg_id from unnest(pushed, msgs) as m(job_id, msg_id)
-  ),
-  made as (
-    insert into cogo.jobs (id, project_id, type, lane, band, state, run_at, msg_id, queued_at, max_attempts, pinned_executor_id,
-                           concurrency_key, parent_id, trace_id, created_by)
-    select i.job_id, enqueue.project_id, i.type, i.lane, i.band, case when i.ready then 'queued' else 'scheduled' end, i.run_at,
-           m.msg_id, case when i.ready then clock_timestamp() end, i.max_attempts, i.pin, i.concurrency_key, i.parent_id, i.trace_id, me
-      from item i left join message m on m.job_id = i.job_id
-    returning id
-  )
-  insert into cogo.job_payloads (job_id, project_id, input)
-  select i.job_id, enqueue.project_id, coalesce(i.payload, '{}') from item i;
-
-  insert into cogo.job_events (job_id, project_id, kind, data)
-  select (i ->> 'job_id')::uuid, enqueue.project_id, 'job.enqueued', jsonb_build_object('type', i ->> 'type')
-    from jsonb_array_elements(items) i where (i ->> 'fresh')::boolean;
-
-  waiting := array(
-    select (i ->> 'job_id')::uuid from jsonb_array_elements(items) i
-     where (i ->> 'fresh')::boolean and not (i ->> 'ready')::boolean and (i ->> 'run_at')::timestamptz <= clock_timestamp());
-  perform cogo.admit_jobs(waiting);
-
-  perform cogo.ring(enqueue.project_id, w.lane) from (
-    select distinct i ->> 'lane' as lane from jsonb_array_elements(items) i
-     where (i ->> 'fresh')::boolean and (i ->> 'ready')::boolean) w;
-
-  select coalesce(jsonb_agg(jsonb_build_object('job_id', i.value ->> 'job_id', 'state', coalesce(j.state, 'forgotten'),
-           'duplicate', not (i.value ->> 'fresh')::boolean) order by i.ordinality), '[]')
+  perform from cogo.projects p where p.id = enqueue.project_id for key share;
+  plan := cogo.plan_jobs(enqueue.project_id, enqueue.jobs);
+  if exists (select from unnest(plan) p where p.key is not null) then
+    plan := cogo.claim_job_keys(enqueue.project_id, plan);
+  end if;
+  perform cogo.check_quota(enqueue.project_id, cardinality(plan));
+  plan := cogo.apply_rates(enqueue.project_id, plan);
+  if batch is not null then
+    group_id := cogo.open_batch(enqueue.project_id, batch, (select count(*)::int from unnest(plan) p where p.fresh));
+  end if;
+  select coalesce(jsonb_agg(case when group_id is null
+             then jsonb_build_object('job_id', m.job_id, 'state', m.state, 'duplicate', not p.fresh)
+             else jsonb_build_object('job_id', m.job_id, 'state', m.state, 'duplicate', not p.fresh, 'batch_id', group_id) end
+           order by p.nth), '[]')
     into answer
-    from jsonb_array_elements(items) with ordinality i
-    left join cogo.jobs j on j.id = (i.value ->> 'job_id')::uuid;
+    from rows from (cogo.make_jobs(enqueue.project_id, plan, cogo.principal(), group_id)) with ordinality as m(job_id, state, nth)
+    join unnest(plan) p on p.nth = m.nth;
   return answer;
 end
 $$;
-revoke all on function cogo_api.enqueue(uuid, jsonb) from public;
-grant execute on function cogo_api.enqueue(uuid, jsonb) to anon, authenticated, service_role;
+revoke all on function cogo_api.enqueue(uuid, jsonb, jsonb) from public;
+grant execute on function cogo_api.enqueue(uuid, jsonb, jsonb) to anon, authenticated, service_role;
 
 -- sql/jobs/310_fn_claim.sql
 -- cogo_api.claim: leases up to qty ready jobs to an executor; returns [{job_id, token, attempt, type, payload, checkpoint, project_id,
--- trace_id, lease_s, cancel_requested}]. token (a string: it is a bigint) goes with every later call for the attempt.
+-- trace_id, lease_s, cancel_requested, steps?, children?}]. token (a string: it is a bigint) goes with every later call for the
+-- attempt. steps: outputs earlier attempts stored; children: the jobs it awaited, with their results.
 --
--- Jobs pinned to the executor first, then its lanes by band, each roughly first in, first out. A worker token gets jobs of its
--- project only. include_types: exact types or prefixes ending in '.*'.
+-- Jobs pinned to the executor first, then its lanes by band, each roughly first in, first out, and no project more than its share
+-- while others wait. A worker token gets jobs of its project only. include_types: exact types or prefixes ending in '.*'. epoch: as
+-- register_executor gave it, so that a process another one of the same id has replaced gets nothing.
 -- The lease ends lease_s after the last beat, by the database's clock: count it on a monotonic clock and stop at 80 %.
 -- An empty answer is normal; nothing ever waits for a lock here.
--- Errors: CG001/CG002/CG004 as executor_scope; CG004 qty not 1 to 100, lease_s not 5 to 3600; CG025 the executor is draining.
-create function cogo_api.claim(executor_id text, qty int default 1, lease_s int default 30, include_types text[] default null)
+-- Errors: CG001/CG002/CG004 as executor_scope; CG004 qty not 1 to 1000, lease_s not 5 to 3600; CG025 the executor is draining, or its
+-- epoch is over.
+create function cogo_api.claim(
+  executor_id text, qty int default 1, lease_s int default 30, include_types text[] default null, epoch int default null)
 returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
 declare
-  scope    record := cogo.executor_scope(claim.executor_id);
+  scope    record;
   chosen   uuid[];
-  more     uuid[];
-  lane     cogo.lanes;
-  exact    text[] := array(select t from unnest(include_types) t where t not like '%.*');
-  prefixes text[] := array(select left(t, -1) || '%' from unnest(include_types) t where t like '%.*');
+  lane     record;
+  exact    text[];
+  prefixes text[];
 begin
-  if coalesce(qty, 0) not between 1 and 100 then
-    perform cogo.fail('CG004', 'qty must be 1 to 100', jsonb_build_object('field', 'qty'));
+  if coalesce(qty, 0) not between 1 and 1000 then
+    perform cogo.fail('CG004', 'qty must be 1 to 1000', jsonb_build_object('field', 'qty'));
   end if;
   if coalesce(lease_s, 0) not between 5 and 3600 then
     perform cogo.fail('CG004', 'lease_s must be 5 to 3600', jsonb_build_object('field', 'lease_s'));
   end if;
-  if exists (select from cogo.executors e where e.id = claim.executor_id and e.draining) then
+  scope := cogo.executor_scope(claim.executor_id, claim.epoch, false);
+  if not scope.current then
+    perform cogo.fail('CG025', 'a newer process runs as this executor', jsonb_build_object('epoch', claim.epoch), 'Stop this one');
+  elsif scope.draining then
     perform cogo.fail('CG025', 'this executor is draining', null, 'Register it again to take jobs');
   end if;
-  perform cogo.touch_executor(claim.executor_id);
+  if include_types is not null then
+    exact := array(select t from unnest(include_types) t where t not like '%.*');
+    prefixes := array(select replace(left(t, -1), '_', '\_') || '%' from unnest(include_types) t where t like '%.*');
+  end if;
 
   chosen := array(
     select j.id from cogo.jobs j
@@ -3550,16 +4314,20 @@ begin
        for update skip locked);
 
   for lane in
-    select l.* from cogo.lanes l where scope.kind is null or l.executor = scope.kind order by l.band, l.name
+    select o.name, o.backlog, o.ready from cogo.open_lanes(scope.kind) o
   loop
     exit when cardinality(chosen) >= qty;
-    if scope.project_id is null and include_types is null then
-      execute format('select cogo.pop_%s($1, $2)', lane.queue_name)
-        into more using qty - cardinality(chosen), lane.low_msg_id;
+    if not lane.ready then
+      null;
+    elsif scope.project_id is null and include_types is null then
+      chosen := chosen || cogo.pop(lane.name, qty - cardinality(chosen));
     else
-      more := cogo.pick_jobs(lane.name, lane.queue_name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
+      chosen := chosen || cogo.pick_jobs(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
     end if;
-    chosen := chosen || more;
+    if lane.backlog and cardinality(chosen) < qty then
+      chosen := chosen
+        || cogo.take_turns(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
+    end if;
   end loop;
   if cardinality(chosen) = 0 then
     return '[]';
@@ -3567,78 +4335,188 @@ begin
   return cogo.lease_jobs(chosen, claim.executor_id, lease_s);
 end
 $$;
-revoke all on function cogo_api.claim(text, int, int, text[]) from public;
-grant execute on function cogo_api.claim(text, int, int, text[]) to anon, authenticated, service_role;
+revoke all on function cogo_api.claim(text, int, int, text[], int) from public;
+grant execute on function cogo_api.claim(text, int, int, text[], int) to anon, authenticated, service_role;
+
+-- sql/jobs/315_fn_store_steps.sql
+-- cogo.store_steps: keeps the steps held items carry: steps: [{name, output}]. The first output of a name stays.
+-- Error: CG000 malformed.
+create function cogo.store_steps(items cogo.fenced_item[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if not exists (select from unnest(items) i where i.held and i.body ? 'steps') then
+    return;
+  end if;
+  insert into cogo.job_steps (job_id, name, project_id, output, attempt)
+  select i.job_id, s.value ->> 'name', j.project_id, s.value -> 'output', j.attempt
+    from unnest(items) i
+    join cogo.jobs j on j.id = i.job_id
+   cross join lateral jsonb_array_elements(i.body -> 'steps') s
+   where i.held and i.body ? 'steps'
+   order by i.job_id
+  on conflict do nothing;
+exception
+  when invalid_parameter_value or not_null_violation or check_violation or datatype_mismatch then
+    perform cogo.fail('CG000', 'steps must be an array of {name, output}', jsonb_build_object('reason', sqlerrm));
+end
+$$;
 
 -- sql/jobs/320_fn_beat.sql
 -- cogo_api.beat: keeps leases alive, all of an executor's in one call; returns [{job_id, verdict}].
 --   ok      the lease runs lease_s from now
 --   cancel  the same, and somebody wants the job cancelled: stop it, then finish or fail it
---   lost    the token is not the job's any more: stop at once, nothing of this attempt counts
--- beats: [{job_id, token, progress?, log?}]; an empty list is presence only. progress replaces the last one; at most two a second
--- become events. log: text or a list of lines, up to 16,384 characters a beat are kept.
+--   lost    the token is not the job's any more, or the epoch is over: stop at once, nothing of this attempt counts
+-- beats: [{job_id, token, progress?, log?, steps?}]; an empty list is presence only. progress replaces the last one; at most two a
+-- second become events. log: text or a list of lines, up to 16,384 characters a beat are kept. steps: [{name, output}] done since the
+-- last beat, which a later attempt finds in its claim.
 -- Errors: CG001/CG002/CG004 as executor_scope; CG000 malformed.
-create function cogo_api.beat(executor_id text, beats jsonb)
+create function cogo_api.beat(executor_id text, beats jsonb, epoch int default null)
 returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 as $$
 declare
-  held   jsonb;
+  scope  record;
+  held   cogo.fenced_item[] := '{}';
   moment timestamptz;
 begin
-  perform cogo.executor_scope(beat.executor_id);
-  select coalesce(jsonb_agg(to_jsonb(f)), '[]') into held from cogo.fenced(coalesce(beats, '[]')) f;
+  scope := cogo.executor_scope(beat.executor_id, beat.epoch, coalesce(beats, '[]') = '[]');
+  if coalesce(beats, '[]') <> '[]' then
+    held := cogo.fenced(beats);
+  end if;
   moment := clock_timestamp();
+  if not scope.current then
+    return (select coalesce(jsonb_agg(jsonb_build_object('job_id', f.job_id, 'verdict', 'lost')), '[]') from unnest(held) f);
+  end if;
   update cogo.jobs j
      set lease_until = moment + make_interval(secs => j.lease_s)
-    from jsonb_to_recordset(held) as f(job_id uuid, held boolean)
+    from unnest(held) f
    where j.id = f.job_id and f.held;
+  perform cogo.store_steps(held);
 
-  with said as (
-    select f.job_id, f.body -> 'progress' as progress
-      from jsonb_to_recordset(held) as f(job_id uuid, body jsonb, held boolean)
-     where f.held and jsonb_typeof(f.body -> 'progress') <> 'null'
-  ),
-  due as (
-    select s.job_id, s.progress, p.project_id from said s join cogo.job_payloads p on p.job_id = s.job_id
-     where p.progress_at is null or p.progress_at <= moment - interval '500 milliseconds'
-  ),
-  kept as (
-    update cogo.job_payloads p
-       set progress = s.progress,
-           progress_at = case when exists (select from due d where d.job_id = s.job_id) then moment else p.progress_at end
-      from said s where p.job_id = s.job_id
-  )
-  insert into cogo.job_events (job_id, project_id, kind, data)
-  select d.job_id, d.project_id, 'job.progress', jsonb_build_object('progress', d.progress) from due d order by d.job_id;
+  if exists (select from unnest(held) f where f.body ? 'progress') then
+    with said as (
+      select f.job_id, f.body -> 'progress' as progress
+        from unnest(held) f
+       where f.held and jsonb_typeof(f.body -> 'progress') <> 'null'
+    ),
+    due as (
+      select s.job_id, s.progress, p.project_id from said s join cogo.job_payloads p on p.job_id = s.job_id
+       where p.progress_at is null or p.progress_at <= moment - interval '500 milliseconds'
+    ),
+    kept as (
+      update cogo.job_payloads p
+         set progress = s.progress,
+             progress_at = case when exists (select from due d where d.job_id = s.job_id) then moment else p.progress_at end
+        from said s where p.job_id = s.job_id
+    )
+    insert into cogo.job_events (job_id, project_id, kind, data, trace_id)
+    select d.job_id, d.project_id, 'job.progress', jsonb_build_object('progress', d.progress), j.trace_id
+      from due d join cogo.jobs j on j.id = d.job_id order by d.job_id;
+  end if;
 
-  insert into cogo.job_events (job_id, project_id, kind, data)
-  select f.job_id, j.project_id, 'job.log', jsonb_build_object('log', left(case jsonb_typeof(f.body -> 'log')
-           when 'array' then (select string_agg(line, e'\n' order by n)
-                                from jsonb_array_elements_text(f.body -> 'log') with ordinality l(line, n))
-           else f.body ->> 'log' end, 16384))
-    from jsonb_to_recordset(held) as f(job_id uuid, body jsonb, held boolean)
-    join cogo.jobs j on j.id = f.job_id
-   where f.held and jsonb_typeof(f.body -> 'log') in ('string', 'array')
-   order by f.job_id;
+  if exists (select from unnest(held) f where f.body ? 'log') then
+    insert into cogo.job_events (job_id, project_id, kind, data, trace_id)
+    select f.job_id, j.project_id, 'job.log', jsonb_build_object('log', left(case jsonb_typeof(f.body -> 'log')
+             when 'array' then (select string_agg(line, e'\n' order by n)
+                                  from jsonb_array_elements_text(f.body -> 'log') with ordinality l(line, n))
+             else f.body ->> 'log' end, 16384)), j.trace_id
+      from unnest(held) f
+      join cogo.jobs j on j.id = f.job_id
+     where f.held and jsonb_typeof(f.body -> 'log') in ('string', 'array')
+     order by f.job_id;
+  end if;
 
-  perform cogo.touch_executor(beat.executor_id, jsonb_array_length(held) = 0);
   return coalesce((
     select jsonb_agg(jsonb_build_object('job_id', f.job_id,
              'verdict', case when not f.held then 'lost' when f.cancel_requested then 'cancel' else 'ok' end) order by f.job_id)
-      from jsonb_to_recordset(held) as f(job_id uuid, held boolean, cancel_requested boolean)), '[]');
+      from unnest(held) f), '[]');
 end
 $$;
-revoke all on function cogo_api.beat(text, jsonb) from public;
-grant execute on function cogo_api.beat(text, jsonb) to anon, authenticated, service_role;
+revoke all on function cogo_api.beat(text, jsonb, int) from public;
+grant execute on function cogo_api.beat(text, jsonb, int) to anon, authenticated, service_role;
+
+-- sql/jobs/325_fn_await_children.sql
+-- cogo.await_children: a running, locked job steps aside until its children are over: blocked, or queued again at once where none is
+-- left. Its slot is given back meanwhile. Returns its new state.
+create function cogo.await_children(job_id uuid, checkpoint jsonb)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+  left_over int;
+begin
+  if checkpoint is not null and jsonb_typeof(checkpoint) <> 'null' then
+    update cogo.job_payloads p set checkpoint = await_children.checkpoint where p.job_id = await_children.job_id;
+  end if;
+  perform cogo.close_attempts(array[await_children.job_id], 'awaiting');
+  update cogo.jobs j set state = 'blocked', blocked_on = 'children', lease_token = null, lease_until = null
+   where j.id = await_children.job_id
+  returning j.pending_children into left_over;
+  perform cogo.tell(array[await_children.job_id], 'job.awaiting', jsonb_build_object('children', left_over));
+  perform cogo.free_slots(array[await_children.job_id]);
+  if left_over = 0 then
+    perform cogo.admit_jobs(array[await_children.job_id]);
+  end if;
+  return (select j.state from cogo.jobs j where j.id = await_children.job_id);
+end
+$$;
+
+-- sql/jobs/327_fn_spawn_children.sql
+-- cogo.spawn_children: makes the children and events held items of finish or release carry, in the same transaction. children: items of
+-- enqueue, which get the job as parent; events: [{kind, data}], recorded on the job as job.<kind>.
+-- Errors: as enqueue's items; CG000 malformed.
+create function cogo.spawn_children(items cogo.fenced_item[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  item record;
+  plan cogo.planned_job[];
+begin
+  for item in
+    select i.job_id, i.body, j.project_id, j.trace_id, j.created_by, j.batch_id
+      from unnest(items) i join cogo.jobs j on j.id = i.job_id
+     where i.held and (i.body ? 'children' or i.body ? 'events')
+     order by i.job_id
+  loop
+    if jsonb_typeof(item.body -> 'children') = 'array' then
+      plan := cogo.plan_jobs(item.project_id, coalesce((
+        select jsonb_agg(jsonb_build_object('trace_id', item.trace_id) || c.value || jsonb_build_object('parent_id', item.job_id) order by c.ordinality)
+          from jsonb_array_elements(item.body -> 'children') with ordinality c where jsonb_typeof(c.value) = 'object'), '[]'));
+      if exists (select from unnest(plan) p where p.key is not null) then
+        plan := cogo.claim_job_keys(item.project_id, plan);
+      end if;
+      perform cogo.check_quota(item.project_id, cardinality(plan));
+      plan := cogo.apply_rates(item.project_id, plan);
+      perform cogo.make_jobs(item.project_id, plan, item.created_by, item.batch_id);
+    end if;
+    if jsonb_typeof(item.body -> 'events') = 'array' then
+      if exists (select from jsonb_array_elements(item.body -> 'events') e where coalesce(e ->> 'kind', '') !~ '^[a-z_]{1,40}$') then
+        perform cogo.fail('CG000', 'events must be [{kind, data}], kind of lower-case letters and _', jsonb_build_object('field', 'events'));
+      end if;
+      insert into cogo.job_events (job_id, project_id, kind, data, trace_id)
+      select item.job_id, item.project_id, 'job.' || (e.value ->> 'kind'), coalesce(e.value -> 'data', '{}'), item.trace_id
+        from jsonb_array_elements(item.body -> 'events') with ordinality e order by e.ordinality limit 100;
+    end if;
+  end loop;
+end
+$$;
 
 -- sql/jobs/330_fn_finish.sql
 -- cogo_api.finish: records results; returns [{job_id, verdict, state}] by job id.
--- results: [{job_id, token, result}]. ok: the job succeeded. cancelled: somebody had asked for that; the result is kept all the same.
--- lost: the token is stale and nothing was changed. Writes of the same transaction stand or fall with the verdict.
--- Errors: CG001/CG002/CG000 as fenced.
+-- results: [{job_id, token, result, children?, events?, await?, checkpoint?}]. ok: the job succeeded. cancelled: somebody had asked for
+-- that; the result is kept all the same. lost: the token is stale and nothing was changed.
+-- children: jobs (as in enqueue) made in the same transaction, with this one as parent. await: the job is not over: it is blocked
+-- until its children are, then claimed again with their results (state blocked, verdict ok); its checkpoint is kept.
+-- Writes of the same transaction stand or fall with the verdict.
+-- Errors: CG001/CG002/CG000 as fenced; as spawn_children.
 create function cogo_api.finish(results jsonb)
 returns jsonb
 language plpgsql
@@ -3646,33 +4524,53 @@ security definer
 set search_path = ''
 as $$
 declare
-  item   record;
-  answer jsonb := '[]';
-  ended  uuid[] := '{}';
+  items     cogo.fenced_item[] := cogo.fenced(results);
+  special   boolean;
+  awaiting  uuid[] := '{}';
+  cancelled uuid[] := '{}';
+  ended     uuid[];
 begin
-  for item in select * from cogo.fenced(results) loop
-    if not item.held then
-      answer := answer || cogo.verdict(item.job_id, 'lost');
-      continue;
-    end if;
-    update cogo.job_payloads p set result = item.body -> 'result' where p.job_id = item.job_id;
-    if item.cancel_requested then
-      perform cogo.settle_cancelled(item.job_id);
-      perform cogo.end_attempt(item.job_id, item.token, 'cancelled');
-    else
-      update cogo.jobs j
-         set state = 'succeeded', finished_at = clock_timestamp(), lease_token = null, lease_until = null
-       where j.id = item.job_id;
-      perform cogo.end_attempt(item.job_id, item.token, 'succeeded');
-      insert into cogo.job_events (job_id, project_id, kind, data)
-      select j.id, j.project_id, 'job.done', jsonb_build_object('state', 'succeeded', 'attempt', j.attempt)
-        from cogo.jobs j where j.id = item.job_id;
-    end if;
-    ended := ended || item.job_id;
-    answer := answer || cogo.verdict(item.job_id, case when item.cancel_requested then 'cancelled' else 'ok' end);
+  select coalesce(bool_or(i.body ?| array['children', 'events', 'await']), false),
+         coalesce(array_agg(i.job_id) filter (where i.cancel_requested), '{}'),
+         coalesce(array_agg(i.job_id) filter (where not i.cancel_requested and i.body -> 'await' = 'true'), '{}')
+    into special, cancelled, awaiting
+    from unnest(items) i where i.held;
+  if special then
+    perform cogo.spawn_children(items);
+  end if;
+  if cardinality(cancelled) > 0 then
+    perform cogo.close_attempts(cancelled, 'cancelled');
+    perform cogo.settle_cancelled(cancelled);
+    update cogo.jobs j set result = i.body -> 'result' from unnest(items) i where j.id = i.job_id and i.job_id = any (cancelled);
+  end if;
+  for i in 1..cardinality(awaiting) loop
+    perform cogo.await_children(awaiting[i], (select x.body -> 'checkpoint' from unnest(items) x where x.job_id = awaiting[i]));
   end loop;
-  perform cogo.free_slots(ended);
-  return answer;
+
+  with done as (
+    update cogo.jobs j
+       set state = 'succeeded', finished_at = clock_timestamp(), lease_token = null, lease_until = null,
+           result = i.body -> 'result'
+      from unnest(items) i
+     where j.id = i.job_id and i.held and not i.cancel_requested and not (i.job_id = any (awaiting))
+    returning j.id, j.project_id, j.attempt, j.trace_id, j.quiet
+  )
+  insert into cogo.job_events (job_id, project_id, kind, data, trace_id, quiet)
+  select d.id, d.project_id, 'job.done', jsonb_build_object('state', 'succeeded', 'attempt', d.attempt), d.trace_id, d.quiet from done d;
+
+  -- most jobs have neither a key nor a parent
+  select array_agg(i.job_id) into ended
+    from unnest(items) i where i.held and (i.keyed or i.parented) and not (i.job_id = any (awaiting));
+  if ended is not null then
+    perform cogo.jobs_over(ended, ended);
+  end if;
+  return coalesce((
+    select jsonb_agg(jsonb_build_object('job_id', i.job_id,
+             'verdict', case when not i.held then 'lost' when i.cancel_requested then 'cancelled' else 'ok' end,
+             'state', case when not i.held then null when i.cancel_requested then 'cancelled'
+                           when i.job_id = any (awaiting) then (select j.state from cogo.jobs j where j.id = i.job_id)
+                           else 'succeeded' end) order by i.job_id)
+      from unnest(items) i), '[]');
 end
 $$;
 revoke all on function cogo_api.finish(jsonb) from public;
@@ -3692,48 +4590,45 @@ security definer
 set search_path = ''
 as $$
 declare
-  item   record;
-  job    cogo.jobs;
-  error  jsonb;
-  delay  double precision;
-  answer jsonb := '[]';
-  ended  uuid[] := '{}';
+  items cogo.fenced_item[] := cogo.fenced(failures);
+  item  record;
+  job   cogo.jobs;
+  error jsonb;
+  delay double precision;
+  held  uuid[] := '{}';
+  over  uuid[] := '{}';
 begin
-  for item in select * from cogo.fenced(failures) loop
-    if not item.held then
-      answer := answer || cogo.verdict(item.job_id, 'lost');
-      continue;
-    end if;
+  for item in select i.* from unnest(items) i where i.held order by i.job_id loop
     error := coalesce(item.body -> 'error', '{}');
+    perform cogo.close_attempts(array[item.job_id], case when item.cancel_requested then 'cancelled' else 'failed' end, error);
     update cogo.jobs j set failures = j.failures + 1 where j.id = item.job_id returning j.* into job;
     update cogo.job_payloads p set error = item.body -> 'error' where p.job_id = item.job_id;
+    held := held || item.job_id;
     if item.cancel_requested then
-      perform cogo.settle_cancelled(item.job_id);
-      perform cogo.end_attempt(item.job_id, item.token, 'cancelled', error);
-      answer := answer || cogo.verdict(item.job_id, 'cancelled');
+      perform cogo.settle_cancelled(array[item.job_id]);
+      over := over || item.job_id;
+    elsif not coalesce((item.body ->> 'retryable')::boolean, true) then
+      perform cogo.bury_job(job.id, error ->> 'reason', 'validation_failed', error);
+      over := over || item.job_id;
+    elsif job.failures >= job.max_attempts then
+      perform cogo.bury_job(job.id, 'exhausted_retries', 'exhausted_retries', error);
+      over := over || item.job_id;
     else
-      if not coalesce((item.body ->> 'retryable')::boolean, true) then
-        perform cogo.bury_job(job.id, error ->> 'reason', 'validation_failed', error);
-      elsif job.failures >= job.max_attempts then
-        perform cogo.bury_job(job.id, 'exhausted_retries', 'exhausted_retries', error);
-      else
-        delay := coalesce(
-          least(greatest((item.body ->> 'retry_after_s')::double precision, 0), 2592000),
-          random() * least(60, 0.5 * power(2, job.failures - 1)));
-        update cogo.jobs j
-           set state = 'scheduled', run_at = clock_timestamp() + make_interval(secs => delay), lease_token = null, lease_until = null
-         where j.id = job.id;
-        insert into cogo.job_events (job_id, project_id, kind, data)
-        values (job.id, job.project_id, 'job.retry',
-          jsonb_build_object('attempt', job.attempt, 'failures', job.failures, 'delay_s', round(delay::numeric, 3), 'error', error));
-      end if;
-      perform cogo.end_attempt(item.job_id, item.token, 'failed', error);
-      answer := answer || cogo.verdict(item.job_id, 'ok');
+      delay := coalesce(
+        least(greatest((item.body ->> 'retry_after_s')::double precision, 0), 2592000),
+        random() * least(60, 0.5 * power(2, job.failures - 1)));
+      update cogo.jobs j
+         set state = 'scheduled', run_at = clock_timestamp() + make_interval(secs => delay), lease_token = null, lease_until = null
+       where j.id = job.id;
+      perform cogo.tell(array[job.id], 'job.retry',
+        jsonb_build_object('failures', job.failures, 'delay_s', round(delay::numeric, 3), 'error', error));
     end if;
-    ended := ended || item.job_id;
   end loop;
-  perform cogo.free_slots(ended);
-  return answer;
+  perform cogo.jobs_over(over, held);
+  return cogo.verdicts(items);
+exception
+  when invalid_text_representation or numeric_value_out_of_range then
+    perform cogo.fail('CG000', 'retryable must be true or false, retry_after_s a number', jsonb_build_object('reason', sqlerrm));
 end
 $$;
 revoke all on function cogo_api.fail(jsonb) from public;
@@ -3741,8 +4636,9 @@ grant execute on function cogo_api.fail(jsonb) to anon, authenticated, service_r
 
 -- sql/jobs/350_fn_release.sql
 -- cogo_api.release: hands leases back without a result (drain, wall limit, a voluntary yield); costs no attempt of max_attempts.
--- releases: [{job_id, token, checkpoint?}]; returns [{job_id, verdict, state}] by job id. The job is queued again at once and its
--- next claim gets the checkpoint. Errors: CG001/CG002/CG000 as fenced.
+-- releases: [{job_id, token, checkpoint?, steps?, children?, await?}]; returns [{job_id, verdict, state}] by job id. The job is queued
+-- again at once and its next claim gets the checkpoint; with await it is blocked until its children are over.
+-- Errors: CG001/CG002/CG000 as fenced.
 create function cogo_api.release(releases jsonb)
 returns jsonb
 language plpgsql
@@ -3750,36 +4646,34 @@ security definer
 set search_path = ''
 as $$
 declare
-  item   record;
-  answer jsonb := '[]';
-  again  uuid[] := '{}';
-  ended  uuid[] := '{}';
+  items     cogo.fenced_item[] := cogo.fenced(releases);
+  item      record;
+  again     uuid[] := '{}';
+  cancelled uuid[] := '{}';
 begin
-  for item in select * from cogo.fenced(releases) loop
-    if not item.held then
-      answer := answer || cogo.verdict(item.job_id, 'lost');
-      continue;
-    end if;
+  perform cogo.store_steps(items);
+  perform cogo.spawn_children(items);
+  for item in select i.* from unnest(items) i where i.held order by i.job_id loop
     if item.cancel_requested then
-      perform cogo.settle_cancelled(item.job_id);
-      perform cogo.end_attempt(item.job_id, item.token, 'cancelled');
-      ended := ended || item.job_id;
-      answer := answer || cogo.verdict(item.job_id, 'cancelled');
-      continue;
+      cancelled := cancelled || item.job_id;
+    elsif item.body -> 'await' = 'true' then
+      perform cogo.await_children(item.job_id, item.body -> 'checkpoint');
+    else
+      again := again || item.job_id;
     end if;
-    update cogo.jobs j set releases = j.releases + 1 where j.id = item.job_id;
-    update cogo.job_payloads p set checkpoint = item.body -> 'checkpoint'
-     where p.job_id = item.job_id and jsonb_typeof(item.body -> 'checkpoint') <> 'null';
-    perform cogo.end_attempt(item.job_id, item.token, 'released');
-    insert into cogo.job_events (job_id, project_id, kind, data)
-    select j.id, j.project_id, 'job.released', jsonb_build_object('attempt', j.attempt) from cogo.jobs j where j.id = item.job_id;
-    again := again || item.job_id;
-    answer := answer || jsonb_build_array(jsonb_build_object('job_id', item.job_id, 'verdict', 'ok', 'state', 'queued'));
   end loop;
+  perform cogo.close_attempts(cancelled, 'cancelled');
+  perform cogo.settle_cancelled(cancelled);
+  perform cogo.close_attempts(again, 'released');
+  update cogo.job_payloads p set checkpoint = i.body -> 'checkpoint'
+    from unnest(items) i
+   where p.job_id = i.job_id and i.job_id = any (again) and jsonb_typeof(i.body -> 'checkpoint') <> 'null';
+  update cogo.jobs j set releases = j.releases + 1 where j.id = any (again);
+  perform cogo.tell(again, 'job.released', '{}');
   -- a released job keeps its slot: it is runnable now
   perform cogo.push_jobs(again);
-  perform cogo.free_slots(ended);
-  return answer;
+  perform cogo.jobs_over(cancelled, cancelled);
+  return cogo.verdicts(items);
 end
 $$;
 revoke all on function cogo_api.release(jsonb) from public;
@@ -3788,7 +4682,7 @@ grant execute on function cogo_api.release(jsonb) to anon, authenticated, servic
 -- sql/jobs/360_fn_cancel.sql
 -- cogo_api.cancel: cancels a job; returns {job_id, state, cancel_requested}. One that does not run is cancelled at once; a running one
 -- is asked to stop (by its next beat, and by the doorbell) and counts as cancelled when its worker reports or loses the lease.
--- Again on a cancelled job is harmless. Needs editor.
+-- Again on a cancelled job is harmless. Children go on. Needs editor.
 -- Errors: CG003 as readable_job; CG022 the job succeeded or is dead.
 create function cogo_api.cancel(job_id uuid)
 returns jsonb
@@ -3797,33 +4691,31 @@ security definer
 set search_path = ''
 as $$
 declare
-  job    cogo.jobs := cogo.readable_job(cancel.job_id, 'editor');
-  queue  text;
+  job cogo.jobs := cogo.readable_job(cancel.job_id, 'editor');
 begin
   perform cogo.lock_jobs(array[job.id]);
-  select j.* into job from cogo.jobs j where j.id = cancel.job_id;
+  select j.* into job from cogo.jobs j where j.id = job.id;
+  if not found then
+    job := cogo.readable_job(cancel.job_id, 'editor');
+  end if;
   if job.state in ('succeeded', 'dead') then
     perform cogo.fail('CG022', format('the job is %s already', job.state), jsonb_build_object('state', job.state));
   elsif job.state = 'running' then
     if job.cancel_requested_at is null then
       update cogo.jobs j set cancel_requested_at = clock_timestamp() where j.id = job.id;
-      insert into cogo.job_events (job_id, project_id, kind, data)
-      values (job.id, job.project_id, 'job.cancel_requested', jsonb_build_object('executor_id', job.executor_id));
+      perform cogo.tell(array[job.id], 'job.cancel_requested', jsonb_build_object('executor_id', job.executor_id));
       perform cogo.broadcast('agents:' || job.executor_id, 'cancel', jsonb_build_object('job_id', job.id));
     end if;
   elsif job.state <> 'cancelled' then
     update cogo.jobs j set cancel_requested_at = clock_timestamp() where j.id = job.id;
-    perform cogo.settle_cancelled(job.id);
+    perform cogo.settle_cancelled(array[job.id]);
     if job.msg_id is not null then
-      select l.queue_name into queue from cogo.lanes l where l.name = job.lane;
-      execute format('select cogo.drop_%s($1)', queue) using array[job.msg_id];
+      perform cogo.drop_messages(job.lane, array[job.msg_id]);
     end if;
-    if job.state = 'queued' then
-      perform cogo.free_slots(array[job.id]);
-    end if;
+    perform cogo.jobs_over(array[job.id], case when job.state = 'queued' then array[job.id] else '{}' end);
   end if;
-  return (select jsonb_build_object('job_id', j.id, 'state', j.state, 'cancel_requested', j.cancel_requested_at is not null)
-            from cogo.jobs j where j.id = cancel.job_id);
+  job := cogo.readable_job(cancel.job_id, 'editor');
+  return jsonb_build_object('job_id', job.id, 'state', job.state, 'cancel_requested', job.cancel_requested_at is not null);
 end
 $$;
 revoke all on function cogo_api.cancel(uuid) from public;
@@ -3842,10 +4734,13 @@ as $$
 declare
   job    cogo.jobs := cogo.readable_job(redrive.job_id, 'editor');
   letter cogo.job_dead;
-  made   uuid := gen_random_uuid();
+  made   uuid := cogo.new_job_id(clock_timestamp());
 begin
   perform cogo.lock_jobs(array[job.id]);
   select j.* into job from cogo.jobs j where j.id = redrive.job_id;
+  if not found then
+    job := cogo.readable_job(redrive.job_id, 'editor');
+  end if;
   select d.* into letter from cogo.job_dead d where d.job_id = redrive.job_id;
   if job.state <> 'dead' or letter.job_id is null then
     perform cogo.fail('CG022', format('only a dead job is redriven, this one is %s', job.state), jsonb_build_object('state', job.state));
@@ -3855,13 +4750,15 @@ begin
       'state', coalesce((select j.state from cogo.jobs j where j.id = letter.redriven_to), 'forgotten'));
   end if;
   insert into cogo.jobs (id, project_id, type, lane, band, state, max_attempts, pinned_executor_id, concurrency_key, parent_id,
-                         trace_id, redriven_from, created_by)
+                         batch_id, trace_id, redriven_from, created_by)
   values (made, job.project_id, job.type, job.lane, job.band, 'scheduled', job.max_attempts, job.pinned_executor_id,
-    job.concurrency_key, job.parent_id, job.trace_id, job.id, cogo.principal());
+    job.concurrency_key, job.parent_id, job.batch_id, job.trace_id, job.id, cogo.principal());
   insert into cogo.job_payloads (job_id, project_id, input, checkpoint)
   select made, p.project_id, p.input, p.checkpoint from cogo.job_payloads p where p.job_id = job.id;
-  insert into cogo.job_events (job_id, project_id, kind, data)
-  values (made, job.project_id, 'job.enqueued', jsonb_build_object('type', job.type, 'redriven_from', job.id));
+  if job.parent_id is not null then
+    update cogo.jobs p set pending_children = p.pending_children + 1 where p.id = job.parent_id;
+  end if;
+  perform cogo.tell(array[made], 'job.enqueued', jsonb_build_object('type', job.type, 'redriven_from', job.id));
   update cogo.job_dead d set redriven_to = made where d.job_id = job.id;
   perform cogo.admit_jobs(array[made]);
   return jsonb_build_object('job_id', made, 'duplicate', false, 'redriven_from', job.id,
@@ -3882,27 +4779,32 @@ security definer
 set search_path = ''
 as $$
 declare
-  job   cogo.jobs := cogo.readable_job(pin.job_id, 'editor');
-  queue text;
+  job cogo.jobs := cogo.readable_job(pin.job_id, 'editor');
 begin
   if pin.executor_id !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' then
     perform cogo.fail('CG004', 'executor_id is malformed', jsonb_build_object('field', 'executor_id'));
   end if;
   perform cogo.lock_jobs(array[job.id]);
   select j.* into job from cogo.jobs j where j.id = pin.job_id;
+  if not found then
+    job := cogo.readable_job(pin.job_id, 'editor');
+  end if;
   if job.state not in ('scheduled', 'blocked', 'queued') then
     perform cogo.fail('CG022', format('a job that is %s cannot be pinned', job.state), jsonb_build_object('state', job.state));
   end if;
   if job.state = 'queued' then
     if job.msg_id is not null then
-      select l.queue_name into queue from cogo.lanes l where l.name = job.lane;
-      execute format('select cogo.drop_%s($1)', queue) using array[job.msg_id];
+      perform cogo.drop_messages(job.lane, array[job.msg_id]);
     end if;
     -- out of queued for a moment: queued, pin and message change together
     update cogo.jobs j set state = 'scheduled', msg_id = null, pinned_executor_id = pin.executor_id where j.id = job.id;
     perform cogo.push_jobs(array[job.id]);
   else
     update cogo.jobs j set pinned_executor_id = pin.executor_id where j.id = job.id;
+    -- a pinned job has no turn to wait for
+    if job.blocked_on = 'turn' and pin.executor_id is not null then
+      perform cogo.push_jobs(array[job.id]);
+    end if;
   end if;
   return (select jsonb_build_object('job_id', j.id, 'state', j.state, 'pinned_executor_id', j.pinned_executor_id)
             from cogo.jobs j where j.id = pin.job_id);
@@ -3927,9 +4829,11 @@ declare
 begin
   return (
     select cogo.job_json(job) || jsonb_build_object(
-             'progress', p.progress, 'result', p.result, 'error', p.error, 'reason', d.reason, 'redriven_to', d.redriven_to)
+             'progress', coalesce(p.progress, h.progress), 'result', job.result, 'error', coalesce(p.error, h.error),
+             'reason', d.reason, 'redriven_to', d.redriven_to)
       from (select job.id) j
       left join cogo.job_payloads p on p.job_id = j.id
+      left join cogo.jobs_history h on h.id = j.id and p.job_id is null
       left join cogo.job_dead d on d.job_id = j.id);
 end
 $$;
@@ -3959,7 +4863,7 @@ revoke all on function cogo_api.job_events(uuid, bigint, int) from public;
 grant execute on function cogo_api.job_events(uuid, bigint, int) to anon, authenticated, service_role;
 
 -- sql/jobs/410_fn_list_jobs.sql
--- cogo_api.list_jobs: the newest jobs of a project, of one state where given, at most 500. Needs viewer.
+-- cogo_api.list_jobs: the newest jobs of a project, of one state where given, at most 500, also those of the history. Needs viewer.
 create function cogo_api.list_jobs(project_id uuid, state text default null, lim int default 50)
 returns jsonb
 language plpgsql
@@ -3967,23 +4871,68 @@ stable
 security definer
 set search_path = ''
 as $$
+declare
+  most int := least(greatest(coalesce(lim, 50), 1), 500);
 begin
   perform cogo.require_role(list_jobs.project_id, 'viewer');
   return coalesce((
-    select jsonb_agg(cogo.job_json(j) order by j.created_at desc, j.id)
-      from (select x.* from cogo.jobs x
-             where x.project_id = list_jobs.project_id and (list_jobs.state is null or x.state = list_jobs.state)
-             order by x.created_at desc, x.id limit least(greatest(coalesce(lim, 50), 1), 500)) j), '[]');
+    select jsonb_agg(x.body order by x.id desc)
+      from (select * from (
+              (select j.id, cogo.job_json(j) as body
+                 from cogo.job_payloads p join cogo.jobs j on j.id = p.job_id
+                where p.project_id = list_jobs.project_id and (list_jobs.state is null or j.state = list_jobs.state)
+                order by p.job_id desc limit most)
+              union all
+              (select h.id, cogo.job_json(j) as body
+                 from cogo.jobs_history h cross join lateral cogo.past_job(h.id) j
+                where h.project_id = list_jobs.project_id and (list_jobs.state is null or h.state = list_jobs.state)
+                order by h.id desc limit most)) both_of order by id desc limit most) x), '[]');
 end
 $$;
 revoke all on function cogo_api.list_jobs(uuid, text, int) from public;
 grant execute on function cogo_api.list_jobs(uuid, text, int) to anon, authenticated, service_role;
 
+-- sql/jobs/415_fn_batch_status.sql
+-- cogo_api.batch_status: {batch_id, name, jobs, states:{state: n}, done, created_at} of a batch; done when every job is over. Needs viewer
+-- in its project. Error: CG003.
+create function cogo_api.batch_status(batch_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  batch  cogo.job_batches;
+  states jsonb;
+begin
+  select b.* into batch from cogo.job_batches b where b.id = batch_status.batch_id;
+  if not found or cogo.role_in(batch.project_id) is null then
+    perform cogo.fail('CG003', 'no such batch', jsonb_build_object('batch_id', batch_status.batch_id));
+  end if;
+  perform cogo.require_role(batch.project_id, 'viewer');
+  select coalesce(jsonb_object_agg(s.state, s.n), '{}') into states
+    from (select x.state, count(*) as n
+            from (select j.state from cogo.jobs j where j.batch_id = batch.id
+                  union all
+                  select h.state from cogo.jobs_history h where h.batch_id = batch.id) x
+           group by x.state) s;
+  return jsonb_build_object('batch_id', batch.id, 'project_id', batch.project_id, 'name', batch.name, 'jobs', batch.jobs, 'states', states,
+    'done', not states ?| array['scheduled', 'blocked', 'queued', 'running'], 'created_at', batch.created_at);
+end
+$$;
+revoke all on function cogo_api.batch_status(uuid) from public;
+grant execute on function cogo_api.batch_status(uuid) to anon, authenticated, service_role;
+
 -- sql/jobs/420_fn_register_executor.sql
 -- cogo_api.register_executor: announces an executor, or changes what it says of itself; returns {executor_id, kind, project_id, epoch}.
--- info: {version?, slots?, capabilities?, draining?, kind?, …}, kept whole. A worker token fixes kind and project; the server may
--- name a kind (default cogo-plan) and serves every project. epoch counts registrations.
--- Errors: as executor_scope; CG004 unknown kind.
+-- info: {version?, slots?, capabilities?, draining?, kind?, instance?, beat_s?, …}, kept whole. A worker token fixes kind and project;
+-- the server may name a kind (default cogo-plan) and serves every project.
+-- instance: a name of the process. Another instance of the same id begins a new epoch: claims and beats that carry an older one are
+-- refused, and the leases of the old process end with the next sweep. The same instance again keeps its epoch and its leases; without
+-- one, every registration is an epoch and leases are left alone.
+-- beat_s: how often it will be heard of (1 to 300 s): after three misses it counts as dead and its leases end at once.
+-- Errors: as executor_scope; CG004 unknown kind, beat_s out of range.
 create function cogo_api.register_executor(executor_id text, info jsonb default '{}')
 returns jsonb
 language plpgsql
@@ -3991,9 +4940,10 @@ security definer
 set search_path = ''
 as $$
 declare
-  scope record := cogo.executor_scope(register_executor.executor_id);
+  scope record := cogo.executor_scope(register_executor.executor_id, null, false);
   kind  text;
   made  cogo.executors;
+  old   cogo.executors;
 begin
   if (cogo.identity()).kind = 'service' then
     kind := coalesce(info ->> 'kind', scope.kind, 'cogo-plan');
@@ -4003,23 +4953,96 @@ begin
   else
     kind := scope.kind;
   end if;
-  insert into cogo.executors as e (id, project_id, kind, info, draining)
-  values (register_executor.executor_id, scope.project_id, kind, coalesce(info, '{}'), coalesce((info ->> 'draining')::boolean, false))
+  select e.* into old from cogo.executors e where e.id = register_executor.executor_id for update;
+  insert into cogo.executors as e (id, project_id, kind, info, draining, instance, beat_s)
+  values (register_executor.executor_id, scope.project_id, kind, coalesce(info, '{}'), coalesce((info ->> 'draining')::boolean, false),
+    left(info ->> 'instance', 200), (info ->> 'beat_s')::int)
   on conflict on constraint executors_pkey do update
-    set kind = excluded.kind, info = excluded.info, draining = excluded.draining, epoch = e.epoch + 1,
-        started_at = clock_timestamp(), last_seen = clock_timestamp()
+    set kind = excluded.kind, info = excluded.info, draining = excluded.draining, instance = excluded.instance,
+        beat_s = excluded.beat_s, dead_at = null,
+        epoch = e.epoch + case when e.instance = excluded.instance then 0 else 1 end,
+        started_at = case when e.instance = excluded.instance then e.started_at else clock_timestamp() end,
+        last_seen = clock_timestamp()
     where e.project_id is not distinct from excluded.project_id
   returning e.* into made;
   if not found then
     perform cogo.fail('CG002', 'this executor id is not yours', null, 'Choose another executor id');
   end if;
+  if old.instance <> made.instance then
+    -- the old process is gone, or will find out: what it held is free. Whose row is locked just now is being reported on.
+    update cogo.jobs j set lease_until = clock_timestamp()
+     where j.id in (select x.id from cogo.jobs x
+                     where x.state = 'running' and x.executor_id = made.id and x.lease_until > clock_timestamp()
+                     order by x.id for update skip locked);
+  end if;
   perform cogo.broadcast('agents:' || made.id, 'presence',
     jsonb_build_object('executor_id', made.id, 'kind', made.kind, 'epoch', made.epoch, 'draining', made.draining, 'info', made.info));
   return jsonb_build_object('executor_id', made.id, 'kind', made.kind, 'project_id', made.project_id, 'epoch', made.epoch);
+exception
+  when check_violation or invalid_text_representation or numeric_value_out_of_range then
+    perform cogo.fail('CG004', 'info is out of range: beat_s is 1 to 300, draining true or false', jsonb_build_object('reason', sqlerrm));
+    return null;
 end
 $$;
 revoke all on function cogo_api.register_executor(text, jsonb) from public;
 grant execute on function cogo_api.register_executor(text, jsonb) to anon, authenticated, service_role;
+
+-- sql/jobs/425_fn_set_job_limit.sql
+-- cogo_api.set_job_limit: sets a limit of a project's jobs; returns it as stored. Needs admin.
+--   {kind: 'concurrency', key, slots}            at most slots jobs of a concurrency key queued or running
+--   {kind: 'rate', key, per_minute, burst?}      jobs of a rate key (a type, or the rate_key of enqueue); per_minute null: no rate
+--   {kind: 'project', queue_limit?, ready_share?}  jobs that may wait; how many of them a lane's ready list holds at once
+-- Lowering a limit stops nothing that runs. Errors: as require_role; CG004 unknown kind or out of range.
+create function cogo_api.set_job_limit(project_id uuid, job_limit jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  label text := job_limit ->> 'key';
+begin
+  perform cogo.require_role(set_job_limit.project_id, 'admin');
+  if job_limit ->> 'kind' in ('concurrency', 'rate') and coalesce(length(label), 0) not between 1 and 255 then
+    perform cogo.fail('CG004', 'key must have 1 to 255 characters', jsonb_build_object('field', 'key'));
+  end if;
+  case job_limit ->> 'kind'
+    when 'concurrency' then
+      insert into cogo.job_slots as s (project_id, key, slots)
+      values (set_job_limit.project_id, label, (job_limit ->> 'slots')::int)
+      on conflict on constraint job_slots_pkey do update set slots = excluded.slots;
+      return (select to_jsonb(s) - 'project_id' from cogo.job_slots s where s.project_id = set_job_limit.project_id and s.key = label);
+    when 'rate' then
+      if job_limit ->> 'per_minute' is null then
+        delete from cogo.job_rates r where r.project_id = set_job_limit.project_id and r.key = label;
+        return jsonb_build_object('key', label, 'per_minute', null);
+      end if;
+      insert into cogo.job_rates as r (project_id, key, interval_s, burst)
+      values (set_job_limit.project_id, label, 60 / nullif((job_limit ->> 'per_minute')::double precision, 0),
+        coalesce((job_limit ->> 'burst')::int, 1))
+      on conflict on constraint job_rates_pkey do update set interval_s = excluded.interval_s, burst = excluded.burst;
+      return jsonb_build_object('key', label, 'per_minute', job_limit -> 'per_minute', 'burst', coalesce(job_limit -> 'burst', '1'));
+    when 'project' then
+      insert into cogo.job_quotas (project_id) values (set_job_limit.project_id) on conflict do nothing;
+      update cogo.job_quotas q
+         set queue_limit = coalesce((job_limit ->> 'queue_limit')::int, q.queue_limit),
+             ready_share = coalesce((job_limit ->> 'ready_share')::int, q.ready_share),
+             counted = coalesce((job_limit ->> 'queue_limit')::int, q.queue_limit)
+       where q.project_id = set_job_limit.project_id;
+      return (select jsonb_build_object('queue_limit', q.queue_limit, 'ready_share', q.ready_share)
+                from cogo.job_quotas q where q.project_id = set_job_limit.project_id);
+    else
+      perform cogo.fail('CG004', 'kind must be concurrency, rate or project', jsonb_build_object('field', 'kind'));
+  end case;
+  return null;
+exception
+  when check_violation or not_null_violation or invalid_text_representation or numeric_value_out_of_range then
+    perform cogo.fail('CG004', 'the limit is out of range', jsonb_build_object('reason', sqlerrm));
+    return null;
+end
+$$;
+revoke all on function cogo_api.set_job_limit(uuid, jsonb) from public;
+grant execute on function cogo_api.set_job_limit(uuid, jsonb) to anon, authenticated, service_role;
 
 -- sql/jobs/430_fn_list_executors.sql
 -- cogo_api.list_executors: the executors that serve a project, [{executor_id, kind, info, epoch, draining, alive, running, started_at,
@@ -4043,7 +5066,7 @@ begin
   end if;
   return coalesce((
     select jsonb_agg(jsonb_build_object('executor_id', e.id, 'kind', e.kind, 'info', e.info, 'epoch', e.epoch,
-             'draining', e.draining, 'alive', e.last_seen > clock_timestamp() - interval '60 seconds',
+             'draining', e.draining, 'alive', e.dead_at is null and e.last_seen > clock_timestamp() - interval '60 seconds',
              'running', (select count(*) from cogo.jobs j
                           where j.state = 'running' and j.executor_id = e.id and j.project_id = list_executors.project_id),
              'started_at', e.started_at, 'last_seen', e.last_seen) order by e.last_seen desc, e.id)
@@ -4055,8 +5078,9 @@ revoke all on function cogo_api.list_executors(uuid) from public;
 grant execute on function cogo_api.list_executors(uuid) to anon, authenticated, service_role;
 
 -- sql/jobs/440_fn_sweep.sql
--- cogo_api.sweep: what no caller does: expired leases, due jobs, free slots, lost messages, low watermarks. Scheduled every 5 s; one
--- at a time (a second one returns {skipped: true}); each part takes a bounded bite. Returns {expired, dead, due, promoted, resent}.
+-- cogo_api.sweep: what no caller does: dead executors, expired leases, due jobs, free slots, lost messages, low watermarks. Scheduled every 5 s; one
+-- at a time (a second one returns {skipped: true}); each part takes a bounded bite. Returns {expired, dead, due, promoted, resent,
+-- executors_dead}.
 -- Error: CG002 not the server.
 create function cogo_api.sweep()
 returns jsonb
@@ -4066,6 +5090,7 @@ set search_path = ''
 as $$
 declare
   lapsed   jsonb;
+  died     text[];
   late     uuid[];
   due      uuid[];
   promoted int;
@@ -4075,7 +5100,20 @@ begin
   if not pg_try_advisory_xact_lock(hashtextextended('cogo.sweep', 0)) then
     return jsonb_build_object('skipped', true);
   end if;
-  late := array(select j.id from cogo.jobs j where j.state = 'running' and j.lease_until < clock_timestamp() order by j.id limit 500);
+  -- an executor that missed three beats it promised: what it holds is free at once
+  with gone as (
+    update cogo.executors e set dead_at = clock_timestamp()
+     where e.id in (select x.id from cogo.executors x
+                     where x.dead_at is null and x.last_seen < clock_timestamp() - make_interval(secs => 3 * x.beat_s)
+                     order by x.id for update skip locked)
+    returning e.id
+  )
+  select coalesce(array_agg(g.id), '{}') into died from gone g;
+  if cardinality(died) > 0 then
+    update cogo.jobs j set lease_until = clock_timestamp()
+     where j.id in (select x.id from cogo.jobs x where x.state = 'running' and x.executor_id = any (died) order by x.id for update skip locked);
+  end if;
+  late := array(select j.id from cogo.jobs j where j.state = 'running' and j.lease_until <= clock_timestamp() order by j.id limit 500);
   due := array(select j.id from cogo.jobs j where j.state = 'scheduled' and j.run_at <= clock_timestamp() order by j.run_at limit 1000);
   -- one pass over all locks, in their order: taking the second set while holding the first could meet a finish in a circle
   perform cogo.lock_jobs(late || due);
@@ -4085,7 +5123,8 @@ begin
   perform cogo.admit_jobs(due);
   promoted := cogo.fill_slots(200);
   resent := cogo.reconcile_lanes(500);
-  return lapsed || jsonb_build_object('due', cardinality(due), 'promoted', promoted, 'resent', resent);
+  return lapsed || jsonb_build_object('due', cardinality(due), 'promoted', promoted, 'resent', resent,
+    'executors_dead', cardinality(died));
 end
 $$;
 revoke all on function cogo_api.sweep() from public;
@@ -4152,15 +5191,50 @@ begin
      where j.id = any (ids) and j.state = 'queued' and j.pinned_executor_id is null order by j.msg_id);
   execute format(
     'update cogo.jobs j set msg_id = p.msg_id from cogo.push_%s($1) p where j.id = p.job_id', home.queue_name) using ids;
+  perform setval(format('cogo.low_%s', home.queue_name), 1);
   return jsonb_build_object('lane', home.name, 'messages', cardinality(ids));
 end
 $$;
 revoke all on function cogo_api.rebuild_lane(text) from public;
 grant execute on function cogo_api.rebuild_lane(text) to service_role;
 
+-- sql/jobs/465_fn_move_to_history.sql
+-- cogo.move_to_history: moves up to lim jobs that succeeded or were cancelled over an hour ago, and whose parent is over, to
+-- jobs_history, with their payloads; their steps and closed attempts go. Returns how many.
+create function cogo.move_to_history(lim int, older_than interval default '1 hour')
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  ids uuid[];
+begin
+  ids := array(
+    select j.id from cogo.jobs j
+     where j.id < cogo.new_job_id(clock_timestamp() - older_than)
+       and j.state in ('succeeded', 'cancelled') and j.finished_at < clock_timestamp() - older_than
+       and (j.parent_id is null or not exists (select from cogo.jobs p where p.id = j.parent_id and p.finished_at is null))
+     order by j.id
+     limit lim
+       for update skip locked);
+  if cardinality(ids) = 0 then
+    return 0;
+  end if;
+  insert into cogo.jobs_history
+  select j.*, p.input, p.error, p.progress
+    from cogo.jobs j left join cogo.job_payloads p on p.job_id = j.id where j.id = any (ids);
+  delete from cogo.job_steps s where s.job_id = any (ids);
+  delete from cogo.job_attempts a where a.job_id = any (ids);
+  delete from cogo.job_payloads p where p.job_id = any (ids);
+  delete from cogo.jobs j where j.id = any (ids);
+  return cardinality(ids);
+end
+$$;
+
 -- sql/jobs/470_fn_housekeeping.sql
 -- cogo.housekeeping: deletes what nobody needs any more, hourly, in bounded bites: expired idempotency keys, full rate buckets, traces and
--- their events after 30 days, job keys after their 7 days, job events after 30 days, executors unseen for 30 days, and the run log
+-- their events after 30 days, job keys after their 7 days, job events after 14 days, dead jobs after 30, the history of jobs after 13 weeks, executors unseen for 30
+-- days, and the run log
 -- of pg_cron, which never cleans itself (a job every 5 s writes 17,280 rows a day).
 create function cogo.housekeeping()
 returns void
@@ -4170,6 +5244,7 @@ set search_path = ''
 as $$
 declare
   moment timestamptz := clock_timestamp();
+  ids    uuid[];
 begin
   perform cogo.require_service();
   delete from cogo.idempotency_keys k
@@ -4180,7 +5255,14 @@ begin
   delete from cogo.traces t where t.trace_id in (select x.trace_id from cogo.traces x where x.created_at < moment - interval '30 days' limit 10000);
   delete from cogo.job_keys k where (k.project_id, k.key) in (
     select x.project_id, x.key from cogo.job_keys x where x.expires_at < moment limit 10000);
-  delete from cogo.job_events e where e.id in (select x.id from cogo.job_events x where x.at < moment - interval '30 days' limit 20000);
+  perform cogo.keep_partitions();
+  perform cogo.move_to_history(20000);
+  ids := array(select j.id from cogo.job_dead d join cogo.jobs j on j.id = d.job_id where d.at < moment - interval '30 days' limit 5000);
+  delete from cogo.job_steps s where s.job_id = any (ids);
+  delete from cogo.job_attempts a where a.job_id = any (ids);
+  delete from cogo.job_payloads p where p.job_id = any (ids);
+  delete from cogo.jobs j where j.id = any (ids);
+  delete from cogo.job_batches b where b.id in (select x.id from cogo.job_batches x where x.created_at < moment - interval '91 days' limit 5000);
   delete from cogo.executors e where e.last_seen < moment - interval '30 days';
   if to_regclass('cron.job_run_details') is not null then
     begin

@@ -29,6 +29,8 @@ export interface Fixture {
   job(): Promise<string>;
   /** A job held by an executor of the server. */
   held(): Promise<{ job_id: string; token: string }>;
+  /** A batch of one job. */
+  batch(): Promise<string>;
   /** A job in the dead letters. */
   dead(): Promise<string>;
   token(): Promise<string>;
@@ -98,6 +100,14 @@ export async function openFixture(): Promise<Fixture> {
       (await service<{ run_id: string }>('index_begin', { project_id: project, repo: `repo-${++made}` }))
         .run_id,
     job: () => enqueue({ delay_s: 86_400 }),
+    batch: async () =>
+      (
+        await service<{ batch_id: string }[]>('enqueue', {
+          project_id: project,
+          jobs: [{ type: 'code.debug', delay_s: 86_400 }],
+          batch: {},
+        })
+      )[0]!.batch_id,
     dead: async () => {
       const { job_id, token } = await held();
       await service('fail', {

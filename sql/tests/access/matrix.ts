@@ -105,6 +105,11 @@ export const MATRIX: Record<string, Expectation> = {
   job_status: { args: async (f) => ({ job_id: await f.job() }), expect: READ },
   job_events: { args: async (f) => ({ job_id: await f.job() }), expect: READ },
   list_jobs: { args: project, expect: READ },
+  batch_status: { args: async (f) => ({ batch_id: await f.batch() }), expect: READ },
+  set_job_limit: {
+    args: (f) => ({ project_id: f.project, job_limit: { kind: 'concurrency', key: 'k', slots: 2 } }),
+    expect: ADMIN,
+  },
   list_executors: { args: project, expect: READ },
   stats: { args: project, expect: READ },
   sweep: { args: () => ({}), expect: SERVER },

@@ -89,11 +89,11 @@ test('four executors, cancels and sweeps at once: no deadlock, no job lost, one 
   assert.deepEqual(await place.sql(`select * from cogo.job_slots where used <> 0`), []);
   assert.deepEqual(
     await place.sql(
-      `select job_id from cogo.job_attempts where outcome = 'succeeded' group by job_id having count(*) <> 1`,
+      `select job_id from cogo.attempts where outcome = 'succeeded' group by job_id having count(*) <> 1`,
     ),
     [],
   );
-  assert.deepEqual(await place.sql(`select job_id from cogo.job_attempts where ended_at is null`), []);
+  assert.deepEqual(await place.sql(`select job_id from cogo.attempts where ended_at is null`), []);
 });
 
 test('the same idempotency key from four sessions makes one job', { skip }, async () => {

@@ -35,7 +35,11 @@ export function registerIndex(host: Host, root: Command): void {
       });
       for (const { path: file, why } of report.warnings)
         run.io.stderr.write(`warning: ${file ? `${file}: ` : ''}${why}\n`);
-      return { json: { ok: true, ...report }, text: indexText(report), exit: report.files + report.unchanged === 0 ? 2 : 0 };
+      return {
+        json: { ok: true, ...report },
+        text: indexText(report),
+        exit: report.files + report.unchanged === 0 ? 2 : 0,
+      };
     },
   });
 }

@@ -9,7 +9,7 @@ select is(claim_one('two') ->> 'job_id', noted('low') #>> '{}');
 select is(cogo_api.claim('three', 10), '[]'::jsonb);
 select is((select count(*) from pgmq.q_cogo_work_default_0) + (select count(*) from pgmq.q_cogo_work_default_1)
   + (select count(*) from pgmq.q_cogo_work_default_2), 0::bigint, 'their messages are gone');
-select is((select count(distinct lease_token) from cogo.job_attempts), 4::bigint, 'a token an attempt');
+select is((select count(distinct lease_token) from cogo.jobs), 4::bigint, 'a token an attempt');
 select throws_ok($$select cogo_api.claim('one', 0)$$, 'CG004');
 select throws_ok($$select cogo_api.claim('one', 1, 1)$$, 'CG004');
 select throws_ok($$select cogo_api.claim('not an id')$$, 'CG004');

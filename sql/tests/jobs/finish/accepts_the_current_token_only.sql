@@ -14,6 +14,6 @@ select is(state(noted_id('j')), 'running', 'nothing of it changed anything');
 select is(verdicts(cogo_api.finish(jsonb_build_array(noted('new') || '{"result":{"by":"holder"}}'))), array['ok']);
 select is(verdicts(cogo_api.finish(jsonb_build_array(noted('new') || '{"result":{"by":"again"}}'))), array['lost'], 'an outcome is recorded once');
 select is(cogo_api.job_status(noted_id('j')) -> 'result', '{"by":"holder"}'::jsonb);
-select is((select array_agg(outcome order by attempt) from cogo.job_attempts), array['lost', 'succeeded']);
+select is((select array_agg(outcome order by attempt) from cogo.attempts), array['lost', 'succeeded']);
 select is(verdicts(cogo_api.finish('[{"job_id":"00000000-0000-4000-8000-000000000000","token":"1"}]')), array['lost'], 'an unknown job is lost as well');
 select throws_ok($$select cogo_api.finish('[{"job_id":"x","token":"1"}]')$$, 'CG000');

@@ -1,0 +1,67 @@
+// Durable jobs side by side with graphile-worker, pg-boss and raw pgmq on one native PostgreSQL:
+//   npm run -s bench:jobs -- [--quick] [--smoke] [--json FILE] [--backlog N]
+// Takes the server of COGO_TEST_DB, else the one of scripts/postgres17. --smoke: about a minute, exits 1 when the batched drain is
+// slower than graphile-worker's.
+import { loadavg } from 'node:os';
+import { openGraphile } from './jobs/graphile.ts';
+import { measure } from './jobs/measure.ts';
+import { openOurs } from './jobs/ours.ts';
+import { openPgBoss } from './jobs/pg_boss.ts';
+import { openRawPgmq } from './jobs/raw_pgmq.ts';
+import { ratioTable } from './jobs/ratios.ts';
+import { openServer } from './jobs/server.ts';
+import { FULL, jobsArgs, QUICK, SMOKE } from './jobs/sizes.ts';
+import { ENQUEUE_BATCH, PAYLOAD, type QueueSystem } from './jobs/system.ts';
+import { finishReport, packageVersion, rowOf } from './report.ts';
+
+const args = jobsArgs();
+const size = {
+  ...(args.smoke ? SMOKE : args.quick ? QUICK : FULL),
+  ...(args.backlog === undefined ? {} : { backlog: args.backlog }),
+};
+const load = loadavg()[0]!;
+const server = await openServer();
+const maxConnections = Math.max(16, ...size.workers) + 4;
+const systems: QueueSystem[] = [];
+let met = true;
+try {
+  systems.push(await openOurs(await server.database('cogo'), maxConnections));
+  systems.push(await openGraphile(await server.database('graphile'), 8));
+  if (!args.smoke) {
+    systems.push(await openPgBoss(await server.database('pgboss'), 20));
+    systems.push(await openRawPgmq(await server.database('pgmq'), maxConnections, '1.11'));
+  }
+  const { rows, targets } = await measure(systems, size, {
+    checkpoint: server.checkpoint,
+    say: (line) => console.error(line),
+  });
+  rows.push(rowOf('load average (1 min) before and after', 'machine', '', [load, loadavg()[0]!]));
+  finishReport(
+    { quick: args.quick, json: args.json },
+    {
+      rows,
+      targets,
+      versions: {
+        postgres: server.version,
+        synchronous_commit: server.synchronousCommit,
+        ...Object.fromEntries(
+          ['postgres', 'graphile-worker', 'pg-boss', 'pg', '@electric-sql/pglite-pgmq'].map((name) => [
+            name === 'postgres' ? 'postgres.js' : name,
+            packageVersion(name),
+          ]),
+        ),
+        method: `${size.runs} runs, ${JSON.stringify(PAYLOAD).length} B payload, ${ENQUEUE_BATCH} a call, ${JSON.stringify(size)}`,
+      },
+    },
+  );
+  console.log(`\n${ratioTable(rows, systems[0]!.name)}`);
+  const smoke = targets.find((target) => target.measure === 'batched drain against graphile-worker');
+  met = !args.smoke || (smoke !== undefined && smoke.value >= 1);
+  if (!met)
+    console.error(`smoke: the batched drain is ${smoke?.value} x graphile-worker's; at least 1 is needed`);
+} finally {
+  for (const system of systems) await system.close().catch(() => {});
+  await server.close();
+}
+// pg-boss keeps a timer or two.
+process.exit(met ? 0 : 1);

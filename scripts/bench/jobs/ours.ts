@@ -1,0 +1,226 @@
+import { fileURLToPath } from 'node:url';
+import postgres from 'postgres';
+import { COGO_VERSION } from '@cogo/spec/version.ts';
+import { postgresDatabase } from '@cogo/stack/database/database.ts';
+import { applyMigrations, readMigrations } from '@cogo/stack/database/migrations.ts';
+import { applyShims, readShims } from '@cogo/stack/database/shims.ts';
+import {
+  DRAIN_BATCH,
+  DRAIN_CONNECTIONS,
+  ENQUEUE_BATCH,
+  ENQUEUERS,
+  PAYLOAD,
+  type QueueSystem,
+  sendAtRate,
+  sideBySide,
+  Starts,
+  timed,
+  timesOf,
+} from './system.ts';
+
+const MIGRATIONS = fileURLToPath(new URL('../../../supabase/migrations', import.meta.url));
+const EXECUTOR = 'cogo-work.bench';
+
+export interface Lease {
+  job_id: string;
+  token: string;
+  payload: { n?: number };
+}
+
+/** A database with shims and migrations, as the stack makes it on an own Postgres. */
+export async function prepareCogo(url: string): Promise<void> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    const db = postgresDatabase(sql);
+    await applyShims(db, readShims());
+    const applied = await applyMigrations(db, readMigrations(MIGRATIONS));
+    if (!applied.ok) throw new Error(applied.error.message);
+  } finally {
+    await sql.end();
+  }
+}
+
+/** cogo_api over prepared statements: the role and the claims are the session's, so that a call is one statement. */
+export function cogoCalls(url: string, max: number) {
+  const sql = postgres(url, {
+    max,
+    onnotice: () => {},
+    connection: {
+      application_name: 'bench',
+      role: 'service_role',
+      'request.jwt.claims': '{"role":"service_role"}',
+    } as never,
+  });
+  const one = async <T>(text: string, params: (string | number)[]): Promise<T> => {
+    const [row] = await sql.unsafe(text, params as never[], { prepare: true });
+    return JSON.parse((row as unknown as { v: string }).v) as T;
+  };
+  return {
+    sql,
+    project: (name: string) =>
+      one<{ id: string }>('select cogo_api.create_project($1::text)::text as v', [name]),
+    register: (executor: string) =>
+      one<unknown>(
+        `select cogo_api.register_executor($1::text, '{"kind":"cogo-work","slots":100}')::text as v`,
+        [executor],
+      ),
+    enqueue: (project: string, jobs: object[]) =>
+      one<{ job_id: string; duplicate: boolean }[]>(
+        'select cogo_api.enqueue($1::uuid, $2::text::jsonb)::text as v',
+        [project, JSON.stringify(jobs)],
+      ),
+    claim: (executor: string, qty: number, leaseS = 60) =>
+      one<Lease[]>('select cogo_api.claim($1::text, $2::int, $3::int)::text as v', [executor, qty, leaseS]),
+    finish: (leases: readonly Lease[]) =>
+      one<{ verdict: string }[]>('select cogo_api.finish($1::text::jsonb)::text as v', [
+        JSON.stringify(leases.map(({ job_id, token }) => ({ job_id, token, result: {} }))),
+      ]),
+    sweep: () => one<unknown>('select cogo_api.sweep()::text as v', []),
+  };
+}
+
+export type CogoCalls = ReturnType<typeof cogoCalls>;
+
+/** Ours, as an own Postgres runs it: realtime messages written, sweep every 5 seconds, every call fenced. */
+export async function openOurs(url: string, maxConnections: number): Promise<QueueSystem> {
+  await prepareCogo(url);
+  const admin = postgres(url, { max: 1, onnotice: () => {} });
+  const calls = cogoCalls(url, maxConnections);
+  const project = (await calls.project('bench')).id;
+  const sweeps = cogoCalls(url, 1);
+  let sweeping: Promise<unknown> = Promise.resolve();
+  const sweeper = setInterval(() => {
+    sweeping = sweeps.sweep().catch(() => {});
+  }, 5000);
+  let keys = 0;
+
+  const finish = async (leases: readonly Lease[]) => {
+    const verdicts = await calls.finish(leases);
+    const refused = verdicts.filter((v) => v.verdict !== 'ok').length;
+    if (refused > 0) throw new Error(`${refused} of ${leases.length} finishes were refused`);
+  };
+  const takeAll = async (count: number, workers: number, qty: number) => {
+    for (let nth = 0; nth < workers; nth++) await calls.register(`${EXECUTOR}.${nth}`);
+    return timed(async () => {
+      let left = count;
+      await Promise.all(
+        Array.from({ length: workers }, async (_, nth) => {
+          while (left > 0) {
+            const leases = await calls.claim(`${EXECUTOR}.${nth}`, qty);
+            if (leases.length === 0) {
+              // The rest is in the hands of the others.
+              await new Promise((resolve) => setTimeout(resolve, 1));
+              continue;
+            }
+            left -= leases.length;
+            await finish(leases);
+          }
+        }),
+      );
+    });
+  };
+
+  return {
+    name: `cogo ${COGO_VERSION}`,
+    async reset() {
+      const tables = await admin<{ name: string }[]>`
+        select format('%I.%I', schemaname, tablename) as name from pg_tables
+         where (schemaname = 'cogo' and tablename like 'job%' and tablename not in ('job_types', 'job_kinds'))
+            or (schemaname = 'realtime' and tablename = 'messages')
+        union all select 'pgmq.q_' || queue_name from cogo.lanes`;
+      // An enqueue rings everybody who might take the job.
+      await admin`delete from cogo.executors`;
+      await admin.unsafe(`truncate ${tables.map((t) => t.name).join(', ')} cascade`);
+    },
+    async settle() {
+      await admin.unsafe('vacuum analyze');
+    },
+    enqueue: (count) =>
+      timed(() =>
+        sideBySide(Math.ceil(count / ENQUEUE_BATCH), ENQUEUERS, async (n) => {
+          const size = Math.min(ENQUEUE_BATCH, count - n * ENQUEUE_BATCH);
+          const from = keys;
+          keys += size;
+          await calls.enqueue(
+            project,
+            Array.from({ length: size }, (_, i) => ({
+              type: 'code.debug',
+              payload: PAYLOAD,
+              key: `bench-${process.pid}-${from + i}`,
+            })),
+          );
+        }),
+      ),
+    drain: (count) => takeAll(count, DRAIN_CONNECTIONS, DRAIN_BATCH),
+    single: (count, workers) => takeAll(count, workers, 1),
+    async latency(rate, count) {
+      await calls.register(EXECUTOR);
+      const starts = new Starts(count);
+      let over = false;
+      let rung = false;
+      let wake: () => void = () => {};
+      const ring = () => {
+        rung = true;
+        wake();
+      };
+      // The doorbell of an executor is a broadcast, which on an own Postgres is a row and a notification.
+      const stops = await Promise.all([
+        calls.sql.listen('cogo_realtime', ring),
+        calls.sql.listen('cogo_jobs', ring),
+      ]);
+      const finishing: Promise<void>[] = [];
+      const worker = (async () => {
+        while (!over) {
+          rung = false;
+          const leases = await calls.claim(EXECUTOR, 10);
+          for (const lease of leases) starts.mark(lease.payload.n ?? 0);
+          if (leases.length > 0) finishing.push(finish(leases));
+          if (leases.length > 0 || rung) continue;
+          await new Promise<void>((resolve) => {
+            const timer = setTimeout(resolve, 1000);
+            wake = () => {
+              clearTimeout(timer);
+              resolve();
+            };
+            if (rung || over) wake();
+          });
+        }
+      })();
+      const sent = await sendAtRate(rate, count, (n) =>
+        calls.enqueue(project, [{ type: 'code.debug', payload: { ...PAYLOAD, n } }]),
+      );
+      await starts.all;
+      over = true;
+      ring();
+      await worker;
+      await Promise.all(finishing);
+      await Promise.all(stops.map((stop) => stop.unlisten()));
+      return starts.since(sent);
+    },
+    async backlog(rows) {
+      const put = (extra: object) =>
+        sideBySide(Math.ceil(rows / ENQUEUE_BATCH), ENQUEUERS, async (n) => {
+          const size = Math.min(ENQUEUE_BATCH, rows - n * ENQUEUE_BATCH);
+          await calls.enqueue(
+            project,
+            Array.from({ length: size }, () => ({ type: 'code.debug', payload: PAYLOAD, ...extra })),
+          );
+        });
+      await put({});
+      await sideBySide(Math.ceil(rows / DRAIN_BATCH), 4, async () => {
+        await calls.claim(EXECUTOR, DRAIN_BATCH, 3600);
+      });
+      await put({ delay_s: 86_400 });
+    },
+    async emptyClaim(times) {
+      return timesOf(times, async () => {
+        if ((await calls.claim(EXECUTOR, 1)).length > 0) throw new Error('the backlog holds a ready job');
+      });
+    },
+    async close() {
+      clearInterval(sweeper);
+      await sweeping;
+      await Promise.all([admin.end(), calls.sql.end(), sweeps.sql.end()]);
+    },
+  };
+}

@@ -1,0 +1,213 @@
+// Phases that hurt the server: restarted, its backends killed, no connection left, its ready lists emptied, a snapshot held.
+import postgres from 'postgres';
+import { cogoCalls } from '../bench/jobs/ours.ts';
+import { Field, LEASE_S, pause, until } from './field.ts';
+import { type Phase, Skipped } from './phase.ts';
+
+/** What the workers' own pause between attempts may take. */
+const RECONNECT_MS = 10_000;
+
+export const postgresRestart: Phase = async ({ quick, database, restartServer }) => {
+  if (!restartServer) throw new Skipped('the server of COGO_TEST_DB is not ours to restart');
+  const field = new Field(await database());
+  try {
+    await field.enqueue(quick ? 100 : 300, 200);
+    const first = field.worker();
+    field.worker();
+    await field.holds(first, 1);
+    await restartServer();
+    const recoverMs = await field.nextDone(30_000);
+    return {
+      ...(await field.count(60_000)),
+      recoverMs,
+      recovered: 'from the server being back until the next job was done',
+      targetMs: RECONNECT_MS,
+    };
+  } finally {
+    await field.close();
+  }
+};
+
+export const backendKill: Phase = async ({ quick, database }) => {
+  const field = new Field(await database());
+  try {
+    await field.enqueue(quick ? 150 : 500, 50);
+    const first = field.worker();
+    field.worker();
+    await field.holds(first, 1);
+    let killed = 0;
+    for (let round = 0; round < (quick ? 5 : 15); round++) {
+      const rows = await field.sql`
+        select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and application_name like 'cogo-work.chaos-%'`;
+      killed += rows.length;
+      await pause(200);
+    }
+    const recoverMs = await field.nextDone(20_000);
+    return {
+      ...(await field.count(60_000)),
+      recoverMs,
+      recovered: 'from the last kill until the next job was done',
+      targetMs: RECONNECT_MS,
+      more: { backends_killed: killed },
+    };
+  } finally {
+    await field.close();
+  }
+};
+
+/** Somebody takes every connection for longer than a lease. */
+export const poolExhaustion: Phase = async ({ quick, database }) => {
+  const url = await database();
+  const field = new Field(url);
+  const hogs: postgres.Sql[] = [];
+  try {
+    await field.enqueue(quick ? 60 : 200, 200);
+    const first = field.worker();
+    field.worker();
+    await field.holds(first, 1);
+    let refused = 0;
+    for (let n = 0; n < 120 && refused < 3; n++) {
+      const hog = postgres(url, { max: 1, idle_timeout: 0, onnotice: () => {}, connect_timeout: 3 });
+      hogs.push(hog);
+      await hog`select 1`.catch(() => refused++);
+    }
+    await field.sql`
+      select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = current_database() and application_name like 'cogo-work.chaos-%'`;
+    // Whatever they give up is taken as well.
+    for (let n = 0; n < 6; n++) {
+      const hog = postgres(url, { max: 1, idle_timeout: 0, onnotice: () => {}, connect_timeout: 3 });
+      hogs.push(hog);
+      await hog`select 1`.catch(() => {});
+    }
+    await pause((LEASE_S + 1) * 1000);
+    const taken = hogs.length - refused;
+    await Promise.all(hogs.splice(0).map((hog) => hog.end({ timeout: 1 })));
+    const recoverMs = await field.nextDone(60_000);
+    return {
+      ...(await field.count(90_000)),
+      recoverMs,
+      recovered: 'from the connections being free until the next job was done',
+      targetMs: RECONNECT_MS + LEASE_S * 1000,
+      more: { connections_taken: taken },
+      ...(refused === 0 ? { failed: 'the server never ran out of connections' } : {}),
+    };
+  } finally {
+    await Promise.all(hogs.map((hog) => hog.end({ timeout: 1 })));
+    await field.close();
+  }
+};
+
+/** The ready lists are emptied; nobody says so. The sweep finds the jobs without a message. */
+export const queuePurge: Phase = async ({ quick, database }) => {
+  const field = new Field(await database());
+  try {
+    const jobs = await field.enqueue(quick ? 60 : 300, 100);
+    const first = field.worker();
+    await field.holds(first, 1);
+    const from = performance.now();
+    const queues = await field.sql<{ queue_name: string }[]>`select queue_name from cogo.lanes`;
+    await field.sql.unsafe(`truncate ${queues.map((lane) => `pgmq.q_${lane.queue_name}`).join(', ')}`);
+    const [lost] = await field.sql<{ n: number }[]>`
+      select count(*)::int as n from cogo.jobs where state = 'queued' and id = any (${jobs}::uuid[])`;
+    await until('the sweep sent the jobs again', 90_000, async () => {
+      const [row] = await field.sql<{ n: number }[]>`
+        select count(*)::int as n from cogo.jobs where state in ('running', 'succeeded') and id = any (${jobs}::uuid[])`;
+      return row!.n > jobs.length - lost!.n + 3 ? true : null;
+    });
+    const recoverMs = performance.now() - from;
+    return {
+      ...(await field.count(120_000)),
+      recoverMs,
+      recovered:
+        'from the purge until purged jobs run (a lane is reconciled each 30 s, jobs queued for 10 s)',
+      targetMs: 45_000,
+      more: { messages_purged: lost!.n },
+    };
+  } finally {
+    await field.close();
+  }
+};
+
+/** Jobs come at a fixed rate while one transaction keeps an old snapshot: dead rows cannot be cleaned away. */
+export const heldSnapshot: Phase = async ({ quick, database }) => {
+  const url = await database();
+  const holder = postgres(url, { max: 1, onnotice: () => {} });
+  const calls = cogoCalls(url, 8);
+  const { rate, seconds } = quick ? { rate: 100, seconds: 8 } : { rate: 200, seconds: 40 };
+  try {
+    const project = (await calls.project('held')).id;
+    const session = await holder.reserve();
+    await session`begin isolation level repeatable read`;
+    await session`select count(*) from cogo.jobs`;
+    const total = rate * seconds;
+    let sent = 0;
+    let done = 0;
+    let over = false;
+    let refused = 0;
+    const sweeper = setInterval(() => void calls.sweep().catch(() => {}), 1000);
+    const claims: number[] = [];
+    const workers = Array.from({ length: 4 }, async (_, n) => {
+      while (!over) {
+        const from = performance.now();
+        const leases = await calls.claim(`cogo-work.held-${n}`, 1);
+        claims.push(performance.now() - from);
+        if (leases.length === 0) await pause(10);
+        else {
+          const verdicts = await calls.finish(leases);
+          refused += verdicts.filter((verdict) => verdict.verdict !== 'ok').length;
+          done += verdicts.length;
+        }
+      }
+    });
+    const began = performance.now();
+    // Ten a call: the measure is the claim.
+    for (; sent < total; sent += 10) {
+      const wait = began + (sent * 1000) / rate - performance.now();
+      if (wait > 0) await pause(wait);
+      const jobs = Array.from({ length: 10 }, () => ({ type: 'code.debug', payload: {} }));
+      await calls.enqueue(project, jobs);
+    }
+    const backlog = sent - done;
+    const share = done / Math.max(sent, ((performance.now() - began) / 1000) * rate);
+    await until('the backlog is worked off', 60_000, async () => (done >= total ? true : null)).catch(
+      () => {},
+    );
+    over = true;
+    await Promise.all(workers);
+    clearInterval(sweeper);
+    await session`rollback`;
+    session.release();
+    const [twice] = await holder.unsafe(
+      `select count(*)::int as n from (select job_id from cogo.job_events where kind = 'job.done' group by job_id having count(*) > 1) x`,
+    );
+    const late = claims.slice(-200).sort((a, b) => a - b);
+    const share95 = share >= 0.95 && backlog <= rate;
+    return {
+      jobs: total,
+      lost: total - done,
+      double: (twice as unknown as { n: number }).n,
+      dead: 0,
+      refused,
+      recoverMs: null,
+      recovered: '',
+      targetMs: null,
+      more: {
+        offered_per_s: rate,
+        seconds,
+        share_kept: Number(share.toFixed(3)),
+        backlog_at_end: backlog,
+        claim_p50_ms_at_end: Number((late[Math.floor(late.length / 2)] ?? 0).toFixed(2)),
+      },
+      ...(share95
+        ? {}
+        : {
+            failed: `${Math.round(share * 100)} % of ${rate}/s kept, ${backlog} jobs behind (95 %, a second)`,
+          }),
+    };
+  } finally {
+    await holder.end({ timeout: 1 });
+    await calls.sql.end({ timeout: 2 });
+  }
+};

@@ -1,0 +1,12 @@
+select note('p', to_jsonb(project('P')));
+select note('made', cogo_api.enqueue(noted_id('p'), '[{"type":"code.debug"},{"type":"code.debug"}]', '{"name":"night"}'));
+select note('b', noted('made') #> '{0,batch_id}');
+select is(noted('made') #> '{1,batch_id}', noted('b'));
+select cogo_api.enqueue(noted_id('p'), '[{"type":"code.debug"}]', jsonb_build_object('id', noted('b')));
+select is(cogo_api.batch_status(noted_id('b')) -> 'states', '{"queued":3}'::jsonb);
+select is(cogo_api.batch_status(noted_id('b')) -> 'done', 'false'::jsonb);
+select cogo_api.finish((select jsonb_agg(c || '{"result":{}}') from jsonb_array_elements(cogo_api.claim('one', 10)) c));
+select is(cogo_api.batch_status(noted_id('b')) - array['batch_id', 'project_id', 'created_at'], '{"name":"night","jobs":3,"states":{"succeeded":3},"done":true}'::jsonb);
+select cogo.move_to_history(10, interval '0');
+select is(cogo_api.batch_status(noted_id('b')) -> 'states', '{"succeeded":3}'::jsonb, 'history counts');
+select throws_ok($$select cogo_api.enqueue(noted_id('p'), '[]', '{"id":"00000000-0000-4000-8000-000000000000"}')$$, 'CG003');

@@ -1,0 +1,13 @@
+select note('p', to_jsonb(project('P')));
+select note('j', to_jsonb(job(noted_id('p'))));
+select cogo_api.register_executor('desk', '{"kind":"cogo-work","beat_s":4}');
+select note('c', cogo_api.claim('desk', 1, 3600) -> 0);
+select is(cogo_api.sweep() ->> 'executors_dead', '0');
+update cogo.executors set last_seen = clock_timestamp() - interval '13 seconds';
+select is(cogo_api.sweep() -> 'executors_dead', '1'::jsonb, 'three misses');
+select is(state(noted_id('j')), 'queued', 'the lease of an hour is over');
+select is(cogo_api.list_executors(noted_id('p')) #> '{0,alive}', 'false'::jsonb);
+select is(verdicts(cogo_api.finish(jsonb_build_array(noted('c')))), array['lost']);
+select cogo_api.beat('desk', '[]');
+select is(cogo_api.list_executors(noted_id('p')) #> '{0,alive}', 'true'::jsonb, 'it can come back');
+select throws_ok($$select cogo_api.register_executor('desk', '{"kind":"cogo-work","beat_s":0}')$$, 'CG004');

@@ -1,0 +1,13 @@
+select note('p', to_jsonb(project('P')));
+select note('j', to_jsonb(job(noted_id('p'))));
+select is(cogo_api.register_executor('desk', '{"kind":"cogo-work","instance":"a"}') -> 'epoch', '1'::jsonb);
+select note('c', cogo_api.claim('desk', 1, 3600, null, 1) -> 0);
+select is(cogo_api.register_executor('desk', '{"kind":"cogo-work","instance":"a","draining":true}') -> 'epoch', '1'::jsonb, 'the same process again');
+select throws_ok($$select cogo_api.claim('desk', 1, 30, null, 1)$$, 'CG025', null, 'it drains');
+select is(verdicts(cogo_api.beat('desk', jsonb_build_array(noted('c')), 1)), array['ok'], 'and keeps its leases');
+select is(cogo_api.register_executor('desk', '{"kind":"cogo-work","instance":"b"}') -> 'epoch', '2'::jsonb);
+select throws_ok($$select cogo_api.claim('desk', 1, 30, null, 1)$$, 'CG025');
+select is(verdicts(cogo_api.beat('desk', jsonb_build_array(noted('c')), 1)), array['lost']);
+select cogo_api.sweep();
+select is(state(noted_id('j')), 'queued', 'what the old process held is free');
+select is(cogo_api.claim('desk', 1, 30, null, 2) #>> '{0,job_id}', noted('j') #>> '{}');

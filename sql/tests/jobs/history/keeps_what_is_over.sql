@@ -1,0 +1,15 @@
+select note('p', to_jsonb(project('P')));
+select note('j', to_jsonb(job(noted_id('p'), '{"key":"k","payload":{"a":1}}')));
+select cogo_api.finish(jsonb_build_array(claim_one() || '{"result":{"b":2}}'));
+select note('before', cogo_api.job_status(noted_id('j')));
+select is(cogo.move_to_history(10), 0, 'not within the hour');
+select is(cogo.move_to_history(10, interval '0'), 1);
+select is((select count(*) from cogo.jobs) + (select count(*) from cogo.job_payloads), 0::bigint);
+select is(cogo_api.job_status(noted_id('j')), noted('before'), 'its status is the same');
+select is(cogo_api.list_jobs(noted_id('p')) #>> '{0,job_id}', noted('j') #>> '{}');
+select is(cogo_api.enqueue(noted_id('p'), '[{"type":"code.debug","key":"k","payload":{"a":1}}]') #>> '{0,state}', 'succeeded', 'a key finds it');
+select throws_ok($$select cogo_api.cancel(noted_id('j'))$$, 'CG022');
+select throws_ok($$select cogo_api.pin(noted_id('j'), 'desk')$$, 'CG022');
+select is((select count(*) from cogo.job_events), 3::bigint, 'events stay');
+delete from cogo.projects where id = noted_id('p');
+select is((select count(*) from cogo.jobs_history) + (select count(*) from cogo.job_events) + (select count(*) from cogo.job_keys), 0::bigint, 'all of it goes with the project');

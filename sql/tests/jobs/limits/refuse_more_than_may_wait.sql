@@ -1,0 +1,11 @@
+select note('p', to_jsonb(project('P')));
+select cogo_api.set_job_limit(noted_id('p'), '{"kind":"project","queue_limit":250,"ready_share":10}');
+select cogo_api.enqueue(noted_id('p'), (select jsonb_agg('{"type":"code.debug"}'::jsonb) from generate_series(1, 200)));
+select throws_ok($$select cogo_api.enqueue(noted_id('p'), (select jsonb_agg('{"type":"code.debug"}'::jsonb) from generate_series(1, 51)))$$, 'CG024');
+select is((select count(*) from cogo.jobs), 200::bigint, 'all of the call or nothing');
+select cogo_api.enqueue(noted_id('p'), (select jsonb_agg('{"type":"code.debug","delay_s":60}'::jsonb) from generate_series(1, 50)));
+select throws_ok($$select job(noted_id('p'))$$, 'CG024', null, 'delayed ones wait as well');
+select note('q', to_jsonb(project('Q')));
+select isnt(job(noted_id('q')), null, 'another project has its own limit');
+select cogo_api.claim('one', 100);
+select isnt(job(noted_id('p')), null, 'what runs does not wait');

@@ -1,0 +1,12 @@
+select note('p', to_jsonb(project('P')));
+select note('parent', to_jsonb(job(noted_id('p'), '{"concurrency_key":"k"}')));
+select note('c', claim_one());
+select is(cogo_api.release(jsonb_build_array(noted('c') || '{"await":true}')) -> 0 ->> 'state', 'queued', 'without children there is nothing to wait for');
+select note('c', claim_one());
+select note('child', to_jsonb(job(noted_id('p'), jsonb_build_object('parent_id', noted('parent'), 'concurrency_key', 'k'))));
+select is(state(noted_id('child')), 'blocked', 'its slot is its parent''s');
+select cogo_api.release(jsonb_build_array(noted('c') || '{"await":true}'));
+select is(state(noted_id('child')), 'queued', 'a parent that waits holds no slot');
+select cogo_api.cancel(noted_id('child'));
+select is(state(noted_id('parent')), 'queued');
+select is((select used from cogo.job_slots), 1);

@@ -1,0 +1,12 @@
+select note('p', to_jsonb(project('P')));
+select note('j', to_jsonb(job(noted_id('p'))));
+select note('c', claim_one());
+select is(noted('c') -> 'steps', null);
+select cogo_api.beat('one', jsonb_build_array(noted('c') || '{"steps":[{"name":"fetch","output":{"n":1}}]}'));
+select cogo_api.beat('one', jsonb_build_array(noted('c') || '{"steps":[{"name":"fetch","output":{"n":2}},{"name":"build","output":null}]}'));
+select throws_ok($$select cogo_api.beat('one', jsonb_build_array(noted('c') || '{"steps":[{"output":1}]}'))$$, 'CG000');
+select let_leases_lapse();
+select cogo_api.sweep();
+select cogo_api.beat('one', jsonb_build_array(noted('c') || '{"steps":[{"name":"late","output":1}]}'));
+select note('c', claim_one());
+select is(noted('c') -> 'steps', '{"fetch":{"n":1},"build":null}'::jsonb, 'the first output stays, a zombie stores none');

@@ -1,0 +1,18 @@
+select note('big', to_jsonb(project('Big')));
+select note('small', to_jsonb(project('Small')));
+select cogo_api.enqueue(noted_id('big'), (select jsonb_agg(jsonb_build_object('type', 'code.debug', 'payload', jsonb_build_object('n', n))) from generate_series(1, 500) n));
+select is((select array[count(*) filter (where state = 'queued'), count(*) filter (where blocked_on = 'turn')] from cogo.jobs), array[100, 400]::bigint[]);
+select is((select count(*) from pgmq.q_cogo_work_default_1), 100::bigint, 'only the share has messages');
+select note('late', to_jsonb(job(noted_id('small'))));
+select is(state(noted_id('late')), 'queued');
+select ok(cogo_api.claim('one', 101) @> jsonb_build_array(jsonb_build_object('job_id', noted('late'))), 'behind the share of the other, not behind all of it');
+select cogo_api.enqueue(noted_id('small'), (select jsonb_agg('{"type":"code.debug"}'::jsonb) from generate_series(1, 300)));
+select note('c', cogo_api.claim('one', 100));
+select is((select count(*) from jsonb_array_elements(noted('c')) c where c ->> 'project_id' = noted('small') #>> '{}'), 100::bigint, 'its share of the ready list first');
+select note('c', cogo_api.claim('one', 100));
+select is((select count(*) from jsonb_array_elements(noted('c')) c where c ->> 'project_id' = noted('small') #>> '{}'), 50::bigint, 'then by turns');
+select is((select min((c #>> '{payload,n}')::int) from jsonb_array_elements(noted('c')) c where c ->> 'project_id' = noted('big') #>> '{}'), 101, 'each in its order');
+select cogo_api.claim('one', 1000);
+select is((select count(*) from cogo.jobs where state <> 'running'), 0::bigint, 'nothing is left behind');
+select cogo_api.sweep();
+select is((select bool_or(backlog) from cogo.lanes), false);

@@ -1,0 +1,50 @@
+// The hot statements of the jobs domain never walk a whole table. Needs COGO_TEST_DB: the plans are read by auto_explain.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import postgres from 'postgres';
+import { openTestDatabase } from '@cogo/stack/testing.ts';
+
+const server = process.env['COGO_TEST_DB'];
+
+test('claim, beat, finish, fail, release and sweep read jobs by index only', {
+  skip: server ? false : 'auto_explain needs a server; set COGO_TEST_DB',
+}, async () => {
+  const place = await openTestDatabase();
+  const [name] = await place.sql<{ name: string }>('select current_database() as name');
+  const url = new URL(server!);
+  url.pathname = `/${name!.name}`;
+  const plans: string[] = [];
+  const sql = postgres(url.href, { max: 1, onnotice: (notice) => plans.push(notice['message'] ?? '') });
+  try {
+    await sql.unsafe(`
+      select cogo_api.create_project('Plans');
+      select cogo_api.enqueue(p.id, (select jsonb_agg(jsonb_build_object('type', 'code.debug', 'key', g || '-' || i,
+               'delay_s', case when i % 3 = 0 then 1000 else 0 end)) from generate_series(1, 1000) i))
+        from cogo.projects p, generate_series(1, 8) g;
+      analyze cogo.jobs; analyze cogo.job_payloads;`);
+    await sql.unsafe(`load 'auto_explain'; set auto_explain.log_nested_statements = on; set auto_explain.log_min_duration = 0;
+      set client_min_messages = log`);
+    const verbs = [
+      `select cogo_api.claim('one', 50)`,
+      `select cogo_api.claim('one', 5, 30, array['code.debug'])`,
+      `select cogo_api.claim('one', 5, 30, array['none.*'])`,
+      `select cogo_api.beat('one', (select jsonb_agg(jsonb_build_object('job_id', id, 'token', lease_token)) from (select * from cogo.jobs where state = 'running' order by id limit 20) j))`,
+      `select cogo_api.finish((select jsonb_agg(jsonb_build_object('job_id', id, 'token', lease_token, 'result', 1)) from (select * from cogo.jobs where state = 'running' order by id limit 20) j))`,
+      `select cogo_api.fail((select jsonb_agg(jsonb_build_object('job_id', id, 'token', lease_token)) from (select * from cogo.jobs where state = 'running' order by id limit 5) j))`,
+      `select cogo_api.release((select jsonb_agg(jsonb_build_object('job_id', id, 'token', lease_token)) from (select * from cogo.jobs where state = 'running' order by id limit 5) j))`,
+      `select cogo_api.sweep()`,
+    ];
+    for (const verb of verbs) {
+      plans.length = 0;
+      await sql.unsafe(verb);
+      const walked = plans.filter((plan) =>
+        /Seq Scan on (jobs|job_payloads|job_events_\w+|job_attempts)\b/.test(plan),
+      );
+      assert.ok(plans.length > 0, `${verb}: no plan was seen`);
+      assert.deepEqual(walked, [], verb);
+    }
+  } finally {
+    await sql.end();
+    await place.close();
+  }
+});
