@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { spawnSync } from 'node:child_process';
+import { denoProgram } from '@cogo/stack/functions/deno_binary.ts';
 
 export interface DenoBinary {
   version: string;
@@ -18,21 +18,9 @@ export function denoBinaries(): { target: DenoBinary; current: DenoBinary } {
 function locate(require: NodeJS.Require, name: string): DenoBinary {
   const manifest = require.resolve(`${name}/package.json`);
   const { version } = require(manifest) as { version: string };
-  const path = platformBinary(manifest) ?? join(dirname(manifest), 'deno');
+  const path = denoProgram(manifest);
   if (!existsSync(path)) throw new Error(`Deno ${version} is not installed for this platform: run npm ci`);
   return { version, path };
-}
-
-/** npm's `deno` is a launcher; the program itself is in an optional package per platform. */
-function platformBinary(manifest: string): string | undefined {
-  const require = createRequire(manifest);
-  const libc = process.platform === 'linux' ? '-glibc' : '';
-  try {
-    const pkg = require.resolve(`@deno/${process.platform}-${process.arch}${libc}/package.json`);
-    return join(dirname(pkg), process.platform === 'win32' ? 'deno.exe' : 'deno');
-  } catch {
-    return undefined;
-  }
 }
 
 /** Runs Deno in the foreground and returns its exit code. */

@@ -22,18 +22,21 @@ export function findDeno(env: NodeJS.ProcessEnv = process.env): Result<string> {
 }
 
 function fromPackage(): string | undefined {
-  const executable = process.platform === 'win32' ? 'deno.exe' : 'deno';
   try {
-    const manifest = createRequire(import.meta.url).resolve('deno/package.json');
-    const beside = createRequire(manifest);
-    const libc = process.platform === 'linux' ? '-glibc' : '';
-    const platform = `@deno/${process.platform}-${process.arch}${libc}/package.json`;
-    try {
-      return join(dirname(beside.resolve(platform)), executable);
-    } catch {
-      return join(dirname(manifest), executable);
-    }
+    return denoProgram(createRequire(import.meta.url).resolve('deno/package.json'));
   } catch {
     return undefined;
+  }
+}
+
+/** The program that belongs to an installed npm package `deno`, given its package.json. */
+export function denoProgram(manifest: string): string {
+  const executable = process.platform === 'win32' ? 'deno.exe' : 'deno';
+  const libc = process.platform === 'linux' ? '-glibc' : '';
+  const platform = `@deno/${process.platform}-${process.arch}${libc}/package.json`;
+  try {
+    return join(dirname(createRequire(manifest).resolve(platform)), executable);
+  } catch {
+    return join(dirname(manifest), executable);
   }
 }
