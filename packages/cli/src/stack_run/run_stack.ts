@@ -62,6 +62,7 @@ export async function runStack(
       root: INSTALL_ROOT,
       ports: o.ports,
       functions: o.functions,
+      reload: true,
       onProgress: events.step,
       signal: starting.signal,
       ...(o.dbUrl ? { dbUrl: o.dbUrl } : {}),
