@@ -13,7 +13,7 @@ const QUERIES: Record<string, string> = {
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname in ${OURS} and c.relkind in ('r', 'p', 'v', 'm', 'S')`,
   column: `select format('%s.%s', c.oid::regclass, a.attname) as name,
-      format('#%s %s notnull=%s identity=%s storage=%s collation=%s default=%s acl=%s', a.attnum, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+      format('#%s %s notnull=%s identity=%s storage=%s collation=%s default=%s acl=%s', row_number() over (partition by a.attrelid order by a.attnum), format_type(a.atttypid, a.atttypmod), a.attnotnull,
         a.attidentity, a.attstorage, (select o.collname from pg_collation o where o.oid = a.attcollation), pg_get_expr(d.adbin, d.adrelid), a.attacl) as definition
     from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
     left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum

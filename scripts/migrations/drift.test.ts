@@ -1,18 +1,36 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openTestDatabase } from '@cogo/stack/testing.ts';
-import { foundationIsCurrent, foundationText } from './build.ts';
+import { builtPart, newestMigration } from './build.ts';
 import { readCatalog } from './catalog.ts';
 import { migrationFiles, schemaFiles } from './sources.ts';
 
-test('the foundation migration on disk is what sql/ gives', () => {
-  assert.ok(foundationIsCurrent(), 'run: node --import tsx scripts/migrations/build.ts');
+test('the newest migration on disk is what sql/ gives', () => {
+  const newest = newestMigration();
+  assert.equal(newest.wanted, newest.text, 'run: node --import tsx scripts/migrations/build.ts');
 });
 
-test('the foundation text depends on the files and nothing else', () => {
-  const files = schemaFiles();
-  assert.equal(foundationText(files), foundationText(schemaFiles()));
-  assert.notEqual(foundationText(files), foundationText(files.slice(1)));
+test('a migration holds the files that changed, as functions to replace, and notes those written by hand', () => {
+  const before = [
+    {
+      path: 'supabase/migrations/1_a.sql',
+      text: '-- sql/a/1.sql\ncreate function f() x;\n\n-- sql/a/2.sql\ncreate table t ();\n',
+    },
+  ];
+  const same = [
+    { path: 'sql/a/1.sql', text: 'create function f() x;\n' },
+    { path: 'sql/a/2.sql', text: 'create table t ();\n' },
+  ];
+  assert.doesNotMatch(builtPart(before, same), /sql\/a/);
+  const changed = [
+    { path: 'sql/a/1.sql', text: 'create function f() as $$ create table no; $$;\n' },
+    { path: 'sql/a/2.sql', text: 'create table t (i int);\n' },
+  ];
+  const built = builtPart(before, changed);
+  assert.match(built, /^create or replace function f\(\) as/m);
+  assert.match(built, /^-- sql\/a\/2\.sql [0-9a-f]{16}\n-- by hand$/m);
+  const after = [...before, { path: 'supabase/migrations/2_b.sql', text: built }];
+  assert.doesNotMatch(builtPart(after, changed), /sql\/a/);
 });
 
 test('sql/ and supabase/migrations give the same catalog on an empty database', async () => {
