@@ -3,6 +3,7 @@ import type { Host } from '../command.ts';
 import { registerAsk } from './ask.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
+import { registerGraph } from './graph/graph.ts';
 import { registerIndex } from './index_repo.ts';
 import { registerJobs } from './jobs.ts';
 import { registerKeys } from './keys.ts';
@@ -27,6 +28,7 @@ export const COMMANDS: ((host: Host, root: Command) => void)[] = [
   registerPsql,
   registerDoctor,
   registerIndex,
+  registerGraph,
   registerSearch,
   registerAsk,
   registerJobs,
