@@ -2,7 +2,7 @@ import type { Rpc } from '@cogo/client/rpc.ts';
 import type { Keys, StackFile } from '@cogo/client/stack_file.ts';
 import type { Run } from '../command.ts';
 import { indexWithProgress } from '../commands/index_repo.ts';
-import { eventText } from '../commands/jobs.ts';
+import { eventText } from '../commands/jobs/words.ts';
 import { CommandError } from '../command_error.ts';
 import { askChat, type ChatAnswer } from '../session/chat.ts';
 import { citationLines } from '../session/citations.ts';
