@@ -122,6 +122,7 @@ export async function followJob(
     if (options.signal.aborted) throw interrupted();
     // Status before events: an event written between the two is read now, none after the final one is missed.
     const status = unwrap(await rpc.call<JobStatus>('job_status', { job_id: jobId }), 'read the job');
+    options.onStatus?.(status);
     if (options.onEvent) {
       for (;;) {
         const events: JobEvent[] = unwrap(
@@ -133,7 +134,6 @@ export async function followJob(
         if (events.length < 200) break;
       }
     }
-    options.onStatus?.(status);
     if (isFinal(status.state)) return status;
     await pause(POLL_MS, options.signal);
   }

@@ -101,9 +101,33 @@ export function jobPage(job: JobStatus, detail: JobDetail, now: number): string 
   const why = whyNot(job);
   if (why) parts.push(`why: ${why}`);
   if (job.state === 'dead' && !job.redriven_to) parts.push(`again: cogo jobs redrive ${job.job_id}`);
-  if (job.result !== null && job.result !== undefined)
+  if (job.result?.steps) parts.push(buildLines(job).join('\n'));
+  else if (job.result !== null && job.result !== undefined)
     parts.push(`result: ${JSON.stringify(job.result, null, 2)}`);
   return parts.join('\n\n');
+}
+
+const TAIL_LINES = 12;
+
+/** The steps of a build; of one that failed, the end of what it said. */
+export function buildLines(job: JobStatus): string[] {
+  const lines = job.error ? [`  ${job.error.code ?? 'error'}: ${job.error.message ?? ''}`] : [];
+  const { sandbox, steps = [] } = job.result ?? {};
+  if (sandbox?.kind === 'none') lines.push(`  without a sandbox: ${sandbox.reason ?? 'none could be had'}`);
+  for (const one of steps) {
+    if (one.state === 'skipped') {
+      lines.push(`  – ${one.name}: not run, ${one.detail ?? 'skipped'}`);
+      continue;
+    }
+    const ok = one.exit_code === 0;
+    lines.push(`  ${ok ? '✓' : '✗'} ${one.name}${one.ms === undefined ? '' : ` (${duration(one.ms)})`}`);
+    if (ok) continue;
+    const said = `${one.stdout_tail ?? ''}\n${one.stderr_tail ?? ''}`
+      .split('\n')
+      .filter((line) => line.trim() !== '');
+    lines.push(...said.slice(-TAIL_LINES).map((line) => `    │ ${line}`));
+  }
+  return lines;
 }
 
 /** A line of `tail`: the time since the job was made, what happened, and what was said. */
