@@ -58,7 +58,8 @@ export async function applyMigrations(
   );
   for (const file of files) {
     const recorded = history.get(file.version);
-    if (recorded && fingerprint(recorded.join('\n;\n')) !== fingerprint(file.sql)) return err(editedError(file));
+    if (recorded && fingerprint(recorded.join('\n;\n')) !== fingerprint(file.sql))
+      return err(editedError(file));
   }
   const applied: string[] = [];
   for (const file of files) {
