@@ -143,6 +143,7 @@ test('every table of cogo carries project_id, but those that belong to no projec
   assert.deepEqual(
     rows.map((row) => row.relname),
     [
+      'doorbells',
       'embedding_models',
       'idempotency_keys',
       'job_types',

@@ -104,6 +104,8 @@ export const MATRIX: Record<string, Expectation> = {
   pin: { args: async (f) => ({ job_id: await f.job(), executor_id: 'somewhere' }), expect: WRITE },
   job_status: { args: async (f) => ({ job_id: await f.job() }), expect: READ },
   job_events: { args: async (f) => ({ job_id: await f.job() }), expect: READ },
+  job_detail: { args: async (f) => ({ job_id: await f.job() }), expect: READ },
+  list_dead: { args: project, expect: READ },
   list_jobs: { args: project, expect: READ },
   batch_status: { args: async (f) => ({ batch_id: await f.batch() }), expect: READ },
   set_job_limit: {
@@ -113,5 +115,11 @@ export const MATRIX: Record<string, Expectation> = {
   list_executors: { args: project, expect: READ },
   stats: { args: project, expect: READ },
   sweep: { args: () => ({}), expect: SERVER },
+  set_doorbell: { args: () => ({ url: null }), expect: SERVER },
+  ring_doorbell: { args: () => ({}), expect: SERVER },
+  answer_doorbell: {
+    args: async (f) => ({ ticket: await f.ticket(), info: {} }),
+    expect: SERVER,
+  },
   rebuild_lane: { args: () => ({ lane: 'cogo-plan/default/2' }), expect: SERVER },
 };
