@@ -4,7 +4,7 @@ import { tempRepo } from '@cogo/knowledge/testing.ts';
 import { runCli } from '../../testing_io.ts';
 
 const FILES = {
-  'src/index.ts': "import { a } from './a';\nimport './gone';\nimport("./x/" + a);\n",
+  'src/index.ts': "import { a } from './a';\nimport './gone';\nimport('./x/' + a);\n",
   'src/a.ts': "import type { I } from './index';\nexport const a = 1;\n",
   'src/x/one.ts': '',
 };
