@@ -302,5 +302,6 @@ insert into cogo.job_types (pattern, executor, max_attempts) values
   ('code.debug', 'cogo-work', 3),
   ('index.repo', 'cogo-work', 5),
   ('index.file', 'cogo-work', 5),
+  ('embed.fill', 'cogo-work', 20),
   ('quality.*', 'cogo-plan', 5),
   ('research.run', 'cogo-plan', 5);
