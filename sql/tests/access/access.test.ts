@@ -143,7 +143,6 @@ test('every table of cogo carries project_id, but those that belong to no projec
   assert.deepEqual(
     rows.map((row) => row.relname),
     [
-      'embedding_models',
       'idempotency_keys',
       'job_types',
       'lanes',
