@@ -36,6 +36,7 @@ export interface Fixture {
   /** A job in the dead letters. */
   dead(): Promise<string>;
   token(): Promise<string>;
+  ticket(): Promise<string>;
   trace(): Promise<string>;
   session(): Promise<string>;
 }
@@ -127,6 +128,13 @@ export async function openFixture(): Promise<Fixture> {
     token: async () =>
       (await service<{ id: string }>('create_token', { project_id: project, kind: 'project', name: 'spare' }))
         .id,
+    ticket: async () => {
+      await place.sql(
+        `insert into cogo.doorbells (executor, ticket_hash, rung_at) values ('cogo-plan', sha256('ring'), clock_timestamp())
+         on conflict (executor) do update set ticket_hash = excluded.ticket_hash, rung_at = excluded.rung_at`,
+      );
+      return 'ring';
+    },
     trace: async () => {
       const trace_id = `trace-${++made}`;
       await service('request_begin', {

@@ -131,5 +131,11 @@ export const MATRIX: Record<string, Expectation> = {
   list_executors: { args: project, expect: READ },
   stats: { args: project, expect: READ },
   sweep: { args: () => ({}), expect: SERVER },
+  set_doorbell: { args: () => ({ url: null }), expect: SERVER },
+  ring_doorbell: { args: () => ({}), expect: SERVER },
+  answer_doorbell: {
+    args: async (f) => ({ ticket: await f.ticket(), info: {} }),
+    expect: SERVER,
+  },
   rebuild_lane: { args: () => ({ lane: 'cogo-plan/default/2' }), expect: SERVER },
 };
