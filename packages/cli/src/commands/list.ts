@@ -4,7 +4,7 @@ import { registerAsk } from './ask.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
 import { registerIndex } from './index_repo.ts';
-import { registerJobs } from './jobs.ts';
+import { registerJobs } from './jobs/register.ts';
 import { registerKeys } from './keys.ts';
 import { registerLogs } from './logs.ts';
 import { registerProjects } from './projects.ts';
