@@ -23,6 +23,8 @@ export interface Fixture {
   users: { owner: string; viewer: string; editor: string; stranger: string };
   /** A call as the server that must succeed. */
   service<T>(fn: string, args?: Record<string, unknown>): Promise<T>;
+  /** An embedding model of the project, being built. */
+  model(): Promise<string>;
   /** An open index run. */
   run(): Promise<string>;
   /** A job that waits a day. */
@@ -100,6 +102,13 @@ export async function openFixture(): Promise<Fixture> {
     run: async () =>
       (await service<{ run_id: string }>('index_begin', { project_id: project, repo: `repo-${++made}` }))
         .run_id,
+    model: async () =>
+      (
+        await service<{ name: string }>('embed_start', {
+          project_id: project,
+          model: { name: `model-${++made}`, dims: 3, fingerprint: 'f' },
+        })
+      ).name,
     job: () => enqueue({ delay_s: 86_400 }),
     batch: async () =>
       (

@@ -68,6 +68,22 @@ export const MATRIX: Record<string, Expectation> = {
   lexicon: { args: (f) => ({ project_id: f.project, terms: ['a'] }), expect: READ },
   search: { args: (f) => ({ project_id: f.project, query: { terms: { a: 1 } } }), expect: READ },
   get_chunks: { args: (f) => ({ project_id: f.project, ids: [1] }), expect: READ },
+  embed_status: { args: project, expect: READ },
+  embed_start: {
+    args: (f, who) => ({
+      project_id: f.project,
+      model: { name: `m-${who}`.toLowerCase(), dims: 3, fingerprint: 'f' },
+    }),
+    expect: WRITE,
+  },
+  embed_take: { args: async (f) => ({ project_id: f.project, model: await f.model() }), expect: INDEX },
+  embed_put: {
+    args: async (f) => ({ project_id: f.project, model: await f.model(), fingerprint: 'f', items: [] }),
+    expect: INDEX,
+  },
+  embed_retry: { args: async (f) => ({ project_id: f.project, model: await f.model() }), expect: WRITE },
+  embed_switch: { args: (f) => ({ project_id: f.project, model: 'hash-1024-v1' }), expect: ADMIN },
+  embed_cancel: { args: async (f) => ({ project_id: f.project, model: await f.model() }), expect: ADMIN },
   // chat: a session is its owner's alone, whatever the role in the project
   chat_begin: {
     args: (f) => ({
