@@ -68,6 +68,22 @@ export const MATRIX: Record<string, Expectation> = {
   lexicon: { args: (f) => ({ project_id: f.project, terms: ['a'] }), expect: READ },
   search: { args: (f) => ({ project_id: f.project, query: { terms: { a: 1 } } }), expect: READ },
   get_chunks: { args: (f) => ({ project_id: f.project, ids: [1] }), expect: READ },
+  embed_status: { args: project, expect: READ },
+  embed_start: {
+    args: (f, who) => ({
+      project_id: f.project,
+      model: { name: `m-${who}`.toLowerCase(), dims: 3, fingerprint: 'f' },
+    }),
+    expect: WRITE,
+  },
+  embed_take: { args: async (f) => ({ project_id: f.project, model: await f.model() }), expect: INDEX },
+  embed_put: {
+    args: async (f) => ({ project_id: f.project, model: await f.model(), fingerprint: 'f', items: [] }),
+    expect: INDEX,
+  },
+  embed_retry: { args: async (f) => ({ project_id: f.project, model: await f.model() }), expect: WRITE },
+  embed_switch: { args: (f) => ({ project_id: f.project, model: 'hash-1024-v1' }), expect: ADMIN },
+  embed_cancel: { args: async (f) => ({ project_id: f.project, model: await f.model() }), expect: ADMIN },
   // chat: a session is its owner's alone, whatever the role in the project
   chat_begin: {
     args: (f) => ({
@@ -104,6 +120,8 @@ export const MATRIX: Record<string, Expectation> = {
   pin: { args: async (f) => ({ job_id: await f.job(), executor_id: 'somewhere' }), expect: WRITE },
   job_status: { args: async (f) => ({ job_id: await f.job() }), expect: READ },
   job_events: { args: async (f) => ({ job_id: await f.job() }), expect: READ },
+  job_detail: { args: async (f) => ({ job_id: await f.job() }), expect: READ },
+  list_dead: { args: project, expect: READ },
   list_jobs: { args: project, expect: READ },
   batch_status: { args: async (f) => ({ batch_id: await f.batch() }), expect: READ },
   set_job_limit: {
@@ -113,5 +131,11 @@ export const MATRIX: Record<string, Expectation> = {
   list_executors: { args: project, expect: READ },
   stats: { args: project, expect: READ },
   sweep: { args: () => ({}), expect: SERVER },
+  set_doorbell: { args: () => ({ url: null }), expect: SERVER },
+  ring_doorbell: { args: () => ({}), expect: SERVER },
+  answer_doorbell: {
+    args: async (f) => ({ ticket: await f.ticket(), info: {} }),
+    expect: SERVER,
+  },
   rebuild_lane: { args: () => ({ lane: 'cogo-plan/default/2' }), expect: SERVER },
 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { bubblewrap, none, temporaryFolder } from '../sandbox/testing.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { writeArtifacts } from '../artifacts.ts';

@@ -1,5 +1,6 @@
 import type { ClaimedJob } from '../client/worker_link.ts';
 import { monotonicClock } from '../clock.ts';
+import { DEFAULT_POLICY } from '../policy.ts';
 import type { JobContext } from './executor.ts';
 
 /** A job as claimed for the first time. */
@@ -15,6 +16,8 @@ export function claimedJob(o: Partial<ClaimedJob> = {}): ClaimedJob {
     leaseS: 30,
     cancelRequested: false,
     checkpoint: null,
+    steps: {},
+    children: [],
     ...o,
   };
 }
@@ -25,8 +28,12 @@ export function jobContext(o: Partial<JobContext> = {}): JobContext {
     signal: new AbortController().signal,
     clock: monotonicClock,
     log: () => {},
+    policy: DEFAULT_POLICY,
     progress: () => {},
     say: () => {},
+    step: async (_name, body) => body(),
+    spawn: () => {},
+    awaitChildren: async () => [],
     ...o,
   };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import type { CogoError } from '@cogo/spec/errors.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
-import { DEFAULT_POLICY, refusedCommand, type TypePolicy } from '../policy.ts';
+import { refusedCommand } from '../policy.ts';
 import type { Step } from '../recipe.ts';
 import { DEFAULT_LIMITS, type Limits } from '../sandbox/limits.ts';
 import { runCommand, type CommandResult } from '../sandbox/run_command.ts';
@@ -135,14 +135,9 @@ export function workspaceReport({ tree, copied, dependencies }: Bench): Workspac
   return { repo, commit, dirty, files, bytes, left_out: leftOut.length, warnings, dependencies };
 }
 
-/** What the machine's owner allows the type of the job that runs. */
-export function policyOf(context: JobContext): TypePolicy {
-  return (context as { policy?: TypePolicy }).policy ?? DEFAULT_POLICY;
-}
-
 /** Refuses a job one of whose commands is not allowed, before anything of it runs; null when all are. */
 export function checkCommands(type: string, context: JobContext, commands: string[][]): Outcome | null {
-  const refusal = refusedCommand(type, policyOf(context), commands);
+  const refusal = refusedCommand(type, context.policy, commands);
   return refusal === null ? null : refused('forbidden', 'policy_violation', refusal);
 }
 
@@ -160,7 +155,7 @@ export async function runStep(
     const detail = `the repository has no folder ${JSON.stringify(step.cwd)}`;
     return { report: unrun(step, 'failed', 'cwd_not_found', detail), output: NOTHING, got: null };
   }
-  const { network, limits } = policyOf(context);
+  const { network, limits } = context.policy;
   const decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
   context.say(`== ${step.name}\n`);
   const got = await runCommand(
