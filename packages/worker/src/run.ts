@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { hostname, platform, release, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Rpc } from '@cogo/client/rpc.ts';
@@ -7,7 +8,8 @@ import { monotonicClock, type Clock } from './clock.ts';
 import { buildTestExecutor } from './executors/build_test.ts';
 import type { Executor } from './executors/executor.ts';
 import type { WorkerLog } from './log.ts';
-import type { RunSummary, Wake } from './loop/core.ts';
+import { DEFAULT_POLICY, type Policies } from './policy.ts';
+import { PRESENCE_MS, type RunSummary, type Wake } from './loop/core.ts';
 import { runLoops } from './loop/worker.ts';
 import { chooseSandbox } from './sandbox/probe.ts';
 import type { SandboxMode } from './sandbox/sandbox.ts';
@@ -39,6 +41,8 @@ export interface RunOptions {
   /** For example `realtimeWake`; without it the worker polls, at most every five seconds. */
   wake?: Wake | null;
   executors?: Executor[];
+  /** What the owner allows jobs of each type; default `DEFAULT_POLICY` for all. */
+  policy?: Policies;
   clock?: Clock;
   random?: () => number;
 }
@@ -83,10 +87,13 @@ export async function runWorker(o: RunOptions): Promise<Result<RunSummary>> {
       sandbox: sandbox.kind,
       host: hostname(),
       platform: `${platform()} ${release()} node ${process.version}`,
+      instance: randomUUID(),
+      beatS: PRESENCE_MS / 1000,
     },
     slots,
     leaseS: o.leaseS ?? 30,
     includeTypes,
+    policy: o.policy ?? (() => DEFAULT_POLICY),
     executor: (type) => executors.find((executor) => executor.type === type) ?? null,
     signal: o.signal,
     // Said with every line while there is none: nobody should learn it only from the first one.

@@ -3,6 +3,7 @@ import type { Host } from '../command.ts';
 import { registerAsk } from './ask.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
+import { registerEval } from './evaluate.ts';
 import { registerGraph } from './graph/graph.ts';
 import { registerIndex } from './index_repo.ts';
 import { registerJobs } from './jobs/register.ts';
@@ -31,6 +32,7 @@ export const COMMANDS: ((host: Host, root: Command) => void)[] = [
   registerGraph,
   registerSearch,
   registerAsk,
+  registerEval,
   registerJobs,
   registerProjects,
   registerToken,
