@@ -20,7 +20,8 @@ end
 $$;
 
 -- cogo.create_dispatch: makes cogo.push, pop, drop_messages, low and turn, which call the functions of a lane by its name without
--- building SQL. To be called after lanes are made.
+-- building SQL, and open_lanes: the lanes of an executor kind (null: all) by band that have a message or a backlog. To be called after
+-- lanes are made.
 create function cogo.create_dispatch()
 returns void
 language plpgsql
@@ -31,14 +32,17 @@ declare
   pop   text;
   gone  text;
   low   text;
+  open  text;
   turn  text;
 begin
   select string_agg(format('when %L then return query select * from cogo.push_%s(ids);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then return cogo.pop_%s(qty);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then perform cogo.drop_%s(msg_ids);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then return (select s.last_value from cogo.low_%s s);', l.name, l.queue_name), e'\n    ' order by l.name),
+         string_agg(format('when %L then exists (select from pgmq.q_%s q where q.msg_id >= (select s.last_value from cogo.low_%s s))',
+           l.name, l.queue_name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then return (select s.last_value from cogo.turn_%s s);', l.name, l.queue_name), e'\n    ' order by l.name)
-    into push, pop, gone, low, turn
+    into push, pop, gone, low, open, turn
     from cogo.lanes l;
   execute format($sql$
     create or replace function cogo.push(lane text, ids uuid[]) returns table (job_id uuid, msg_id bigint)
@@ -66,5 +70,13 @@ begin
     language plpgsql set search_path = '' as $fn$ begin case lane
     %s
     end case; end $fn$ $sql$, turn);
+  execute format($sql$
+    create or replace function cogo.open_lanes(executor text) returns table (name text, backlog boolean, ready boolean)
+    language plpgsql set search_path = '' as $fn$ #variable_conflict use_column
+    begin return query select o.name, o.backlog, o.ready from (
+    select l.name, l.backlog, l.band, case l.name
+    %s
+    end as ready from cogo.lanes l where open_lanes.executor is null or l.executor = open_lanes.executor) o
+    where o.ready or o.backlog order by o.band, o.name; end $fn$ $sql$, open);
 end
 $$;

@@ -38,6 +38,7 @@ begin
     end if;
   end if;
   plain := coalesce(plain, '{}');
+  perform cogo.lock_children(results);
   items := cogo.fenced(coalesce(results, '[]'));
   select coalesce(bool_or(i.body ?| array['children', 'events', 'await']), false),
          coalesce(array_agg(i.job_id) filter (where i.cancel_requested), '{}'),
