@@ -57,7 +57,7 @@ update cogo.job_types t set run_s = v.run_s, steps = v.steps
 drop function cogo_api.cancel(uuid);
 
 -- The type of the jobs that fill an embedding model.
-insert into cogo.job_types (pattern, executor, max_attempts, run_s) values ('embed.fill', 'cogo-work', 20, 3600) on conflict do nothing;
+insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) values ('embed.fill', 'cogo-plan', 20, 600, true) on conflict do nothing;
 
 -- built from sql/ by scripts/migrations/build.ts: change the files there
 
@@ -727,7 +727,7 @@ $$;
 revoke all on function cogo_api.embed_start(uuid, jsonb) from public;
 grant execute on function cogo_api.embed_start(uuid, jsonb) to anon, authenticated, service_role;
 
--- sql/knowledge/420_fn_embed_take.sql aebb93590ada4a93
+-- sql/knowledge/420_fn_embed_take.sql 1ba92b5408c54a1c
 -- cogo_api.embed_take: up to qty chunks that want a vector of a model, hidden from others for lease_s. Returns {model, items:[{chunk_id,
 -- text}], left, next_in_s}: left counts all that still wait, these included; next_in_s: when the next one shows, null when none will.
 -- text is the chunk under its path and symbol. A chunk is given out three times at most.
@@ -773,7 +773,8 @@ begin
         from cogo.chunks c join cogo.source_files f on f.id = c.file_id where c.id = any (taken)), '[]'))
     || (select jsonb_build_object(
           'left', count(*) filter (where q.attempts < 3 or q.chunk_id = any (taken)),
-          'next_in_s', ceil(extract(epoch from greatest(min(q.visible_at) filter (where q.attempts < 3 and q.chunk_id <> all (taken)), moment) - moment)))
+          'next_in_s', (select ceil(extract(epoch from greatest(x.visible_at, moment) - moment)) from cogo.embed_queue x
+                         where x.model_id = chosen.id and x.attempts < 3 and x.chunk_id <> all (taken) order by x.visible_at limit 1))
           from cogo.embed_queue q where q.model_id = chosen.id);
 end
 $$;
@@ -996,7 +997,7 @@ $$;
 revoke all on function cogo_api.embed_status(uuid, text, int) from public;
 grant execute on function cogo_api.embed_status(uuid, text, int) to anon, authenticated, service_role;
 
--- sql/jobs/010_tables.sql ab2c6a2c502b320a
+-- sql/jobs/010_tables.sql afdb267b07545e39
 -- by hand
 
 -- sql/jobs/016_doorbells.sql 2e5211338a4d0333
