@@ -307,6 +307,6 @@ insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) value
   ('code.debug', 'cogo-work', 3, 1800, false),
   ('index.repo', 'cogo-work', 5, 3600, false),
   ('index.file', 'cogo-work', 5, 60, false),
-  ('embed.fill', 'cogo-work', 20, 3600, false),
+  ('embed.fill', 'cogo-plan', 20, 600, true),
   ('quality.*', 'cogo-plan', 5, 60, false),
   ('research.run', 'cogo-plan', 5, 600, true);

@@ -979,7 +979,7 @@ $$;
 revoke all on function cogo_api.embed_start(uuid, jsonb) from public;
 grant execute on function cogo_api.embed_start(uuid, jsonb) to anon, authenticated, service_role;
 
--- sql/knowledge/420_fn_embed_take.sql aebb93590ada4a93
+-- sql/knowledge/420_fn_embed_take.sql 1ba92b5408c54a1c
 -- cogo_api.embed_take: up to qty chunks that want a vector of a model, hidden from others for lease_s. Returns {model, items:[{chunk_id,
 -- text}], left, next_in_s}: left counts all that still wait, these included; next_in_s: when the next one shows, null when none will.
 -- text is the chunk under its path and symbol. A chunk is given out three times at most.
@@ -1025,7 +1025,8 @@ begin
         from cogo.chunks c join cogo.source_files f on f.id = c.file_id where c.id = any (taken)), '[]'))
     || (select jsonb_build_object(
           'left', count(*) filter (where q.attempts < 3 or q.chunk_id = any (taken)),
-          'next_in_s', ceil(extract(epoch from greatest(min(q.visible_at) filter (where q.attempts < 3 and q.chunk_id <> all (taken)), moment) - moment)))
+          'next_in_s', (select ceil(extract(epoch from greatest(x.visible_at, moment) - moment)) from cogo.embed_queue x
+                         where x.model_id = chosen.id and x.attempts < 3 and x.chunk_id <> all (taken) order by x.visible_at limit 1))
           from cogo.embed_queue q where q.model_id = chosen.id);
 end
 $$;
@@ -1724,7 +1725,7 @@ $$;
 revoke all on function cogo_api.trace_put(uuid, text, jsonb, timestamptz) from public;
 grant execute on function cogo_api.trace_put(uuid, text, jsonb, timestamptz) to anon, authenticated, service_role;
 
--- sql/jobs/010_tables.sql c537056a338028a7
+-- sql/jobs/010_tables.sql d4bfa842608f7699
 -- by hand
 
 -- sql/jobs/015_fn_ensure_queue.sql 5bf1def3839fb7e0
