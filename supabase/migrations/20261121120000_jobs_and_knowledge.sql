@@ -2133,6 +2133,26 @@ begin
 end
 $$;
 
+-- sql/jobs/201_fn_reporting_scope.sql cda8c6337e74a2ea
+-- cogo.reporting_scope: whose jobs the caller may report on: those of project_id (a worker token), or all of them (every, the server).
+-- Errors: CG001 anonymous, CG002 not a worker.
+create or replace function cogo.reporting_scope(out every boolean, out project_id uuid)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  who record := cogo.identity();
+begin
+  if who.kind = 'anon' then
+    perform cogo.fail('CG001', 'a worker token is needed', null, 'Send it in x-cogo-token');
+  elsif who.kind not in ('worker', 'service') then
+    perform cogo.fail('CG002', 'only workers report on jobs', null, 'Use a worker token');
+  end if;
+  reporting_scope.every := who.kind = 'service';
+  reporting_scope.project_id := who.project_id;
+end
+$$;
+
 -- sql/jobs/202_fn_lock_children.sql 6694356fd1c86c52
 -- cogo.lock_children: takes what making the children of a worker's call will need before anything of the jobs themselves is locked:
 -- idempotency keys, rates, then slots in one pass with the jobs' own and their parents'. So finish and release keep the order of
@@ -2192,26 +2212,6 @@ begin
                         select x.parent_id from jsonb_array_elements(items) i join cogo.jobs x on x.id = (i ->> 'job_id')::uuid))
       order by s.project_id, s.key for update;
   end if;
-end
-$$;
-
--- sql/jobs/202_fn_reporting_scope.sql cda8c6337e74a2ea
--- cogo.reporting_scope: whose jobs the caller may report on: those of project_id (a worker token), or all of them (every, the server).
--- Errors: CG001 anonymous, CG002 not a worker.
-create or replace function cogo.reporting_scope(out every boolean, out project_id uuid)
-language plpgsql
-set search_path = ''
-as $$
-declare
-  who record := cogo.identity();
-begin
-  if who.kind = 'anon' then
-    perform cogo.fail('CG001', 'a worker token is needed', null, 'Send it in x-cogo-token');
-  elsif who.kind not in ('worker', 'service') then
-    perform cogo.fail('CG002', 'only workers report on jobs', null, 'Use a worker token');
-  end if;
-  reporting_scope.every := who.kind = 'service';
-  reporting_scope.project_id := who.project_id;
 end
 $$;
 
