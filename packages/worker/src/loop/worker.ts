@@ -113,7 +113,9 @@ async function work(core: Core, slot: Slot): Promise<void> {
   let outcome: Outcome = noExecutor(job.type);
   if (found && !slot.stopped) {
     try {
-      outcome = await found.run(job, contextOf(core, slot));
+      const denied = await refusedByOwner(core, slot);
+      if (denied) outcome = denied;
+      else if (!slot.stopped) outcome = await found.run(job, contextOf(core, slot));
     } catch (error) {
       const message = `The executor of ${job.type} broke: ${(error as Error)?.message ?? String(error)}`;
       outcome = {
@@ -126,6 +128,25 @@ async function work(core: Core, slot: Slot): Promise<void> {
   slot.phase = 'settling';
   await settle(core, slot, outcome, Math.round(clock.now() - started));
 }
+
+/** Waits for the owner where the policy says so; beats keep the lease meanwhile. Null: go on. */
+async function refusedByOwner(core: Core, slot: Slot): Promise<Outcome | null> {
+  const { approvals, clock, log, policy } = core.setup;
+  const { job } = slot;
+  if (policy(job.type).approve !== 'ask') return null;
+  const command = `cogo-work approve ${job.jobId}`;
+  log('warn', `job waits for its owner: ${command}`, { job_id: job.jobId, type: job.type });
+  slot.report({ state: 'waiting_for_approval' });
+  slot.say(`The owner of the machine is asked: ${command}\n`);
+  core.news.ring();
+  const said = approvals === null ? NOBODY : await approvals.ask(job, clock, slot.signal);
+  // A slot that was stopped reports why by itself.
+  if (said?.approved || said === null) return null;
+  const why = said.reason ? `: ${said.reason}` : '.';
+  return refused('forbidden', 'policy_violation', `The owner of this machine denied the job${why}`);
+}
+
+const NOBODY = { approved: false, reason: 'its jobs need an approval, and this worker has nobody to ask' };
 
 /** Within a second of the stop: the work is killed and every lease handed back in one call. */
 async function handBack(core: Core): Promise<void> {
