@@ -130,9 +130,10 @@ function work(command: Command): Command {
     .addOption(
       new Option(
         '--sandbox <mode>',
-        'auto: bubblewrap when it works; require: no job without; unsafe-none',
+        'require: no job without one (default); auto: bubblewrap when it works, else none; unsafe-none',
       ).choices([...SANDBOX_MODES]),
     )
+    .option('--unsafe-no-sandbox', 'run jobs with the rights of this user; said in every result')
     .option('--lease <seconds>', 'lease of a job, renewed every third of it (default: 30)')
     .option('--once', 'do what is ready, then exit');
 }

@@ -30,7 +30,7 @@ export interface RunOptions {
   /** Aborting it ends the worker: work is stopped, leases are handed back within a second. */
   signal: AbortSignal;
   log: WorkerLog;
-  /** Default `auto`. */
+  /** Default `require`. */
   sandbox?: SandboxMode;
   /** Artifacts lie in `<dataDir>/artifacts`, workspaces in `<dataDir>/work`; default a folder of the system's tmp. */
   dataDir?: string;
@@ -53,9 +53,12 @@ export interface RunOptions {
  * Errors: `not_configured` (a sandbox is required and cannot be had), `unauthorized` and `forbidden` of the dispatcher.
  */
 export async function runWorker(o: RunOptions): Promise<Result<RunSummary>> {
-  const chosen = chooseSandbox(o.sandbox ?? 'auto');
+  const chosen = chooseSandbox(o.sandbox ?? 'require');
   if (!chosen.ok) {
-    return failure('not_configured', `No job is taken without a sandbox: ${chosen.reason}.`);
+    return failure(
+      'not_configured',
+      `No job is taken without a sandbox, and there is none: ${chosen.reason}. Install it, or give --unsafe-no-sandbox: jobs then have the rights of this user.`,
+    );
   }
   const { sandbox } = chosen;
   const slots = Math.max(1, Math.trunc(o.slots ?? 1));
