@@ -152,7 +152,115 @@ alter table cogo.unresolved_imports enable row level security;
 alter table cogo.runtime_calls enable row level security;
 alter table cogo.entry_distances enable row level security;
 
+-- Worker: a token knows which one it follows.
+alter table cogo.tokens add column replaces uuid references cogo.tokens (id) on delete set null;
+
 -- built from sql/ by scripts/migrations/build.ts: change the files there
+
+-- sql/core/010_tables.sql 95a76dc19708088d
+-- by hand
+
+-- sql/core/115_fn_oldest_worker.sql 2e29c8be4915d682
+-- cogo.oldest_worker: the oldest version of cogo-work that keeps this schema's contracts. Raised with a change it could not follow.
+create or replace function cogo.oldest_worker()
+returns text
+language sql
+immutable
+set search_path = ''
+as $$ select '0.1.0' $$;
+
+-- sql/core/285_fn_rotate_token.sql 1af97d09bddc4f98
+-- cogo_api.rotate_token: makes the token that follows the one the call came with: same project, kind, name, executor and life time.
+-- Returns what create_token does. The old token goes on until drop_token(previous => true) comes with the new one, so a caller that
+-- ends before it has stored the new one has lost nothing; a follower nobody came back with is revoked by the next rotation.
+-- Errors: CG001 anonymous, unknown or expired; CG002 a user or the server, who have no token.
+create or replace function cogo_api.rotate_token()
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  who    record := cogo.identity();
+  old    cogo.tokens;
+  made   cogo.tokens;
+  secret text;
+begin
+  if who.kind = 'anon' then
+    perform cogo.fail('CG001', 'a token is needed', null, 'Send it in x-cogo-token');
+  elsif who.token_id is null then
+    perform cogo.fail('CG002', 'only a token can be rotated', null, 'Send it in x-cogo-token');
+  end if;
+  select t.* into old from cogo.tokens t where t.id = who.token_id for update;
+  update cogo.tokens t set revoked_at = clock_timestamp() where t.replaces = old.id and t.revoked_at is null;
+  secret := case old.kind when 'worker' then 'cogo_wt_' else 'cogo_pt_' end || cogo.new_secret();
+  insert into cogo.tokens as t (project_id, kind, name, executor, token_hash, prefix, created_by, expires_at, replaces)
+  values (old.project_id, old.kind, old.name, old.executor, sha256(convert_to(secret, 'UTF8')), left(secret, 12), old.created_by,
+    clock_timestamp() + (old.expires_at - old.created_at), old.id)
+  returning t.* into made;
+  return jsonb_build_object('id', made.id, 'token', secret, 'prefix', made.prefix, 'kind', made.kind,
+    'executor', made.executor, 'expires_at', made.expires_at);
+end
+$$;
+revoke all on function cogo_api.rotate_token() from public;
+grant execute on function cogo_api.rotate_token() to anon, authenticated, service_role;
+
+-- sql/core/287_fn_drop_token.sql a9cacda41fc5ee98
+-- cogo_api.drop_token: revokes the token the call came with, or with previous the one it followed (see rotate_token). Returns
+-- {id, revoked_at}; id is null where there was no previous one. Errors: CG001/CG002 as rotate_token.
+create or replace function cogo_api.drop_token(previous boolean default false)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  who   record := cogo.identity();
+  ended cogo.tokens;
+begin
+  if who.kind = 'anon' then
+    perform cogo.fail('CG001', 'a token is needed', null, 'Send it in x-cogo-token');
+  elsif who.token_id is null then
+    perform cogo.fail('CG002', 'only a token can be dropped', null, 'Send it in x-cogo-token');
+  end if;
+  update cogo.tokens t
+     set revoked_at = coalesce(t.revoked_at, clock_timestamp())
+   where t.id = case when previous then (select s.replaces from cogo.tokens s where s.id = who.token_id) else who.token_id end
+  returning t.* into ended;
+  return jsonb_build_object('id', ended.id, 'revoked_at', ended.revoked_at);
+end
+$$;
+revoke all on function cogo_api.drop_token(boolean) from public;
+grant execute on function cogo_api.drop_token(boolean) to anon, authenticated, service_role;
+
+-- sql/core/300_fn_version.sql 3efeae076cfb32c3
+-- cogo_api.version: {schema_version, oldest_worker, now, postgres, embedded, extensions:{name: version}, capabilities:{cron, net, realtime, vault}}.
+-- A capability is true where its SQL names exist, whoever supplies them.
+create or replace function cogo_api.version()
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'schema_version', cogo.schema_version(),
+    'oldest_worker', cogo.oldest_worker(),
+    'now', clock_timestamp(),
+    'postgres', current_setting('server_version'),
+    'embedded', version() ~* 'emscripten|wasm',
+    'extensions', (
+      select coalesce(jsonb_object_agg(e.extname, e.extversion), '{}')
+        from pg_catalog.pg_extension e
+       where e.extname in ('vector', 'pgmq', 'pg_cron', 'pg_net', 'pg_trgm', 'pgcrypto')),
+    'capabilities', jsonb_build_object(
+      'cron', to_regnamespace('cron') is not null,
+      'net', to_regnamespace('net') is not null,
+      'realtime', to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null,
+      'vault', to_regnamespace('vault') is not null))
+$$;
+revoke all on function cogo_api.version() from public;
+grant execute on function cogo_api.version() to anon, authenticated, service_role;
 
 -- sql/knowledge/010_tables.sql 7a27a9e564b18a5e
 -- by hand
@@ -2360,15 +2468,6 @@ $$;
 revoke all on function cogo_api.list_dead(uuid, text, text, int) from public;
 grant execute on function cogo_api.list_dead(uuid, text, text, int) to anon, authenticated, service_role;
 
--- sql/jobs/417_fn_oldest_worker.sql 2e29c8be4915d682
--- cogo.oldest_worker: the oldest version of cogo-work that keeps this schema's contracts. Raised with a change it could not follow.
-create or replace function cogo.oldest_worker()
-returns text
-language sql
-immutable
-set search_path = ''
-as $$ select '0.1.0' $$;
-
 -- sql/jobs/420_fn_register_executor.sql 28ad18a765b7ed5d
 -- cogo_api.register_executor: announces an executor, or changes what it says of itself; returns {executor_id, kind, project_id, epoch}.
 -- info: {version?, slots?, capabilities?, draining?, kind?, instance?, beat_s?, epoch?, …}, kept whole. A worker token fixes kind and project;
@@ -2578,6 +2677,71 @@ $$;
 revoke all on function cogo_api.ring_doorbell(text) from public;
 grant execute on function cogo_api.ring_doorbell(text) to service_role;
 
+-- sql/jobs/480_fn_can_use_artifact.sql 5ab6c1a6ab45f07e
+-- cogo.can_read_artifact, cogo.can_write_artifact: whether the caller may read or make an object of the bucket cogo-artifacts. Used by
+-- the policies on storage.objects; they disclose nothing but that answer. An existing object is never written again.
+--   jobs/{job_id}/{attempt}/{set}/{file}   read: the project's members, tokens and workers; write: a worker of the project and the
+--                                          executor kind that runs this attempt, while it runs
+--   payloads/{project_id}/{name}           read: the same; write: editors of the project
+create or replace function cogo.can_read_artifact(name text)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  part text[] := string_to_array(name, '/');
+  home uuid;
+begin
+  if part[1] = 'payloads' then
+    home := part[2]::uuid;
+  elsif part[1] = 'jobs' then
+    select j.project_id into home from cogo.jobs j where j.id = part[2]::uuid;
+    if not found then
+      select h.project_id into home from cogo.jobs_history h where h.id = part[2]::uuid limit 1;
+    end if;
+  end if;
+  if home is null then
+    return false;
+  end if;
+  -- readers of a public project see its jobs, not what they left behind
+  return coalesce(cogo.role_in(home) in ('service', 'worker', 'editor', 'admin', 'owner'), false) or exists (
+    select from cogo.project_members m where m.project_id = home and m.user_id = (cogo.identity()).user_id);
+exception
+  when invalid_text_representation or sqlstate 'CG001' then
+    return false;
+end
+$$;
+
+create or replace function cogo.can_write_artifact(name text)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  part text[] := string_to_array(name, '/');
+  who  record := cogo.identity();
+begin
+  if name !~ '^[A-Za-z0-9_-]+(/[A-Za-z0-9_][A-Za-z0-9._-]*){2,5}$' then
+    return false;
+  elsif part[1] = 'payloads' and cardinality(part) = 3 then
+    return coalesce(cogo.role_in(part[2]::uuid) in ('service', 'editor', 'admin', 'owner'), false);
+  elsif part[1] = 'jobs' and cardinality(part) >= 4 and part[3] ~ '^\d{1,9}$' then
+    return who.kind = 'service' or who.kind = 'worker' and exists (
+      select from cogo.jobs j join cogo.executors e on e.id = j.executor_id
+       where j.id = part[2]::uuid and j.project_id = who.project_id and j.state = 'running' and j.attempt = part[3]::int
+         and e.kind = who.executor);
+  end if;
+  return false;
+exception
+  when invalid_text_representation or sqlstate 'CG001' then
+    return false;
+end
+$$;
+
 -- sql/jobs/910_grants.sql 5f6407c67647e365
 -- Nothing in cogo is for the API roles but the two functions that policies on realtime.messages call.
 revoke all on all tables in schema cogo from public, anon, authenticated, service_role;
@@ -2585,4 +2749,25 @@ revoke all on all sequences in schema cogo from public, anon, authenticated, ser
 revoke all on all functions in schema cogo from public, anon, authenticated, service_role;
 grant execute on function cogo.can_read_topic(text), cogo.can_write_topic(text) to anon, authenticated, service_role;
 
+-- sql/jobs/920_artifacts.sql 74677a4f3c795797
+-- by hand
+
 -- end of what is built
+
+-- Worker: the bucket of artifacts and its policies.
+grant execute on function cogo.can_read_artifact(text), cogo.can_write_artifact(text) to anon, authenticated, service_role;
+
+do $$
+begin
+  if to_regclass('storage.objects') is null or to_regclass('storage.buckets') is null then
+    return;
+  end if;
+  insert into storage.buckets (id, name, public) values ('cogo-artifacts', 'cogo-artifacts', false) on conflict do nothing;
+  execute 'drop policy if exists cogo_artifacts_read on storage.objects';
+  execute 'drop policy if exists cogo_artifacts_write on storage.objects';
+  execute 'create policy cogo_artifacts_read on storage.objects for select to anon, authenticated
+             using (bucket_id = ''cogo-artifacts'' and cogo.can_read_artifact(name))';
+  execute 'create policy cogo_artifacts_write on storage.objects for insert to anon, authenticated
+             with check (bucket_id = ''cogo-artifacts'' and cogo.can_write_artifact(name))';
+end
+$$;

@@ -39,7 +39,8 @@ export function folderApprovals(dir: string): Approvals {
   for (const name of readdirSync(dir)) {
     // Questions of a process that is gone; answers nobody can want any more.
     const path = join(dir, name);
-    if (name.endsWith('.asked') || Date.now() - statSync(path).mtimeMs > KEEP_MS) rmSync(path, { force: true });
+    if (name.endsWith('.asked') || Date.now() - statSync(path).mtimeMs > KEEP_MS)
+      rmSync(path, { force: true });
   }
   return {
     async ask(job, clock, signal) {
@@ -83,7 +84,10 @@ export function answer(dir: string, jobId: string, said: Answer): Result<Asked> 
   const asked = open.find((one) => one.jobId === jobId);
   if (!asked) {
     const those = open.length === 0 ? 'None does.' : `Waiting: ${open.map((one) => one.jobId).join(', ')}.`;
-    return failure('not_found', `No job ${JSON.stringify(jobId)} waits for approval on this machine. ${those}`);
+    return failure(
+      'not_found',
+      `No job ${JSON.stringify(jobId)} waits for approval on this machine. ${those}`,
+    );
   }
   put(join(dir, `${jobId}.answer`), said);
   return ok(asked);

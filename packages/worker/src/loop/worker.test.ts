@@ -60,6 +60,7 @@ function world(o: Partial<WorkerSetup> = {}, wrap: (link: WorkerLink) => WorkerL
       includeTypes: null,
       policy: () => DEFAULT_POLICY,
       approvals: null,
+      loadPayload: null,
       executor: (type) => (type === manual.type ? manual : null),
       signal: stop.signal,
       log: (level, message) => void lines.push(`${level} ${message}`),

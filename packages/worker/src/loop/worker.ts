@@ -1,4 +1,5 @@
-import type { Result } from '@cogo/spec/result.ts';
+import { isPayloadRef } from '@cogo/client/stored_payload.ts';
+import { failure, type Result } from '@cogo/spec/result.ts';
 import { backoffMs, idlePollMs } from '../backoff.ts';
 import type { ClaimedJob } from '../client/worker_link.ts';
 import { refused, type Outcome } from '../executors/executor.ts';
@@ -113,9 +114,10 @@ async function work(core: Core, slot: Slot): Promise<void> {
   let outcome: Outcome = noExecutor(job.type);
   if (found && !slot.stopped) {
     try {
-      const denied = await refusedByOwner(core, slot);
+      const loaded = await withPayload(core, slot);
+      const denied = 'kind' in loaded ? loaded : await refusedByOwner(core, slot, loaded);
       if (denied) outcome = denied;
-      else if (!slot.stopped) outcome = await found.run(job, contextOf(core, slot));
+      else if (!slot.stopped) outcome = await found.run(loaded as ClaimedJob, contextOf(core, slot));
     } catch (error) {
       const message = `The executor of ${job.type} broke: ${(error as Error)?.message ?? String(error)}`;
       outcome = {
@@ -129,10 +131,24 @@ async function work(core: Core, slot: Slot): Promise<void> {
   await settle(core, slot, outcome, Math.round(clock.now() - started));
 }
 
-/** Waits for the owner where the policy says so; beats keep the lease meanwhile. Null: go on. */
-async function refusedByOwner(core: Core, slot: Slot): Promise<Outcome | null> {
-  const { approvals, clock, log, policy } = core.setup;
+/** The job with the payload it refers to, or why there is none. */
+async function withPayload(core: Core, slot: Slot): Promise<ClaimedJob | Outcome> {
   const { job } = slot;
+  if (!isPayloadRef(job.payload)) return job;
+  const { loadPayload } = core.setup;
+  const got = loadPayload
+    ? await loadPayload(job, slot.signal)
+    : failure('not_configured', 'the payload lies in Storage, and this worker has none');
+  if (got.ok) return { ...job, payload: got.value };
+  const { code, retryable } = got.error;
+  const reason = code === 'validation_failed' ? 'validation_failed' : 'dependency_unavailable';
+  const message = `The payload could not be had: ${got.error.message}`;
+  return { kind: 'failed', error: { code, message, reason }, retryable };
+}
+
+/** Waits for the owner where the policy says so; beats keep the lease meanwhile. Null: go on. */
+async function refusedByOwner(core: Core, slot: Slot, job: ClaimedJob): Promise<Outcome | null> {
+  const { approvals, clock, log, policy } = core.setup;
   if (policy(job.type).approve !== 'ask') return null;
   const command = `cogo-work approve ${job.jobId}`;
   log('warn', `job waits for its owner: ${command}`, { job_id: job.jobId, type: job.type });
