@@ -57,8 +57,11 @@ export function replaceable(text: string): string | undefined {
 /** The built part: every file of sql/ that the earlier migrations hold in another form or not at all. */
 export function builtPart(earlier: SqlFile[], schema: SqlFile[]): string {
   const known = new Map(earlier.flatMap((file) => [...sections(file.text)]));
+  const differs = (file: SqlFile) => known.get(file.path) !== hashOf(file.text);
+  if (!schema.some(differs)) return `${BEGIN}\n\n${END}\n`;
+  // new functions are for everybody until the grants have run again
   const parts = schema
-    .filter((file) => known.get(file.path) !== hashOf(file.text))
+    .filter((file) => differs(file) || file.path.endsWith('_grants.sql'))
     .map((file) => {
       const text = replaceable(file.text);
       const head = `-- ${file.path} ${hashOf(file.text)}`;

@@ -104,6 +104,8 @@ export const MATRIX: Record<string, Expectation> = {
   pin: { args: async (f) => ({ job_id: await f.job(), executor_id: 'somewhere' }), expect: WRITE },
   job_status: { args: async (f) => ({ job_id: await f.job() }), expect: READ },
   job_events: { args: async (f) => ({ job_id: await f.job() }), expect: READ },
+  job_detail: { args: async (f) => ({ job_id: await f.job() }), expect: READ },
+  list_dead: { args: project, expect: READ },
   list_jobs: { args: project, expect: READ },
   batch_status: { args: async (f) => ({ batch_id: await f.batch() }), expect: READ },
   set_job_limit: {

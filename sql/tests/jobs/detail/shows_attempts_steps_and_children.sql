@@ -1,0 +1,18 @@
+select note('p', to_jsonb(project('P')));
+select note('j', to_jsonb(job(noted_id('p'))));
+select note('first', claim_one());
+select cogo_api.beat('one', jsonb_build_array(noted('first') || '{"steps":[{"name":"fetch","output":{"n":1}}]}'));
+select cogo_api.fail(jsonb_build_array(noted('first') || '{"error":{"message":"again"}}'));
+select let_delays_end();
+select cogo_api.sweep();
+select note('second', claim_one('two'));
+select note('d', cogo_api.job_detail(noted_id('j')));
+select is((select array_agg(a ->> 'outcome') from jsonb_array_elements(noted('d') -> 'attempts') a), array['failed', null], 'one over, one that runs');
+select is(noted('d') #>> '{attempts,0,error,message}', 'again');
+select is(noted('d') #>> '{attempts,1,executor_id}', 'two');
+select is(noted('d') #>> '{steps,0,name}', 'fetch');
+select is(noted('d') -> 'children', '[]'::jsonb);
+select cogo_api.finish(jsonb_build_array(noted('second') || '{"result":{"state":"failed"},"children":[{"type":"code.debug"}]}'));
+select is(jsonb_array_length(cogo_api.job_detail(noted_id('j')) -> 'children'), 1);
+select is(cogo_api.job_status(noted_id('j')) ->> 'outcome', 'failed', 'what the result says of itself');
+select is(cogo_api.job_status(noted_id('j')) ->> 'state', 'succeeded');
