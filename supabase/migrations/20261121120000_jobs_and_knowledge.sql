@@ -21,6 +21,59 @@ as $$
     'outcome', case when jsonb_typeof(j.result -> 'state') = 'string' then j.result ->> 'state' end)
 $$;
 
+-- sql/jobs/290_fn_reconcile_lanes.sql 02d1e2714bc29df3
+-- cogo.reconcile_lanes: moves low watermarks up to where the queues begin, and takes back the mark of a backlog that is gone. Once in
+-- 15 s a lane it re-sends queued jobs whose message is gone (a purge, a lost queue table) or lies below the watermark (a slow
+-- transaction took its id long before it committed). Returns how many were re-sent.
+create or replace function cogo.reconcile_lanes(lim int)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  slack constant bigint := 500;
+  lane   record;
+  head   record;
+  lost   uuid[];
+  oldest timestamptz;
+  made   int := 0;
+begin
+  for lane in
+    select l.name, l.queue_name, l.backlog, l.reconciled_at < clock_timestamp() - interval '15 seconds' as due
+      from cogo.lanes l order by l.name
+  loop
+    if lane.backlog and not cogo.has_backlog(lane.name) then
+      -- whoever adds to it now has marked it already and would lose the mark, so only where that holds still under the lock
+      update cogo.lanes l set backlog = false
+       where l.name in (select x.name from cogo.lanes x where x.name = lane.name for update skip locked)
+         and not cogo.has_backlog(lane.name);
+    elsif not lane.backlog and cogo.has_backlog(lane.name) then
+      perform cogo.mark_backlog(array[lane.name]);
+    end if;
+    if lane.backlog then
+      -- the oldest of each project and type, found without the watermark; where there are too many to look at all, no watermark
+      select case when count(*) < 1000 then min(w.run_at) else to_timestamp(3) end into oldest
+        from cogo.waiting_turns(lane.name) w;
+      perform setval(format('cogo.turn_%s', lane.queue_name),
+        greatest(1, (extract(epoch from coalesce(oldest, clock_timestamp()) - interval '2 seconds') * 1000000)::bigint));
+    end if;
+    perform cogo.ensure_queue(lane.queue_name);
+    execute format('select h.oldest, h.newest from cogo.head_%s() h', lane.queue_name) into head;
+    if coalesce(head.oldest, head.newest) - slack > cogo.low(lane.name) then
+      perform setval(format('cogo.low_%s', lane.queue_name), coalesce(head.oldest, head.newest) - slack);
+    end if;
+    continue when not lane.due;
+    execute format('select cogo.lost_%s($1)', lane.queue_name) into lost using lim;
+    if cardinality(lost) > 0 then
+      perform cogo.push_jobs(lost);
+      made := made + cardinality(lost);
+    end if;
+    update cogo.lanes l set reconciled_at = clock_timestamp() where l.name = lane.name;
+  end loop;
+  return made;
+end
+$$;
+
 -- sql/jobs/395_fn_job_detail.sql fc84430f85787d5c
 -- cogo_api.job_detail: what job_status leaves out: {attempts:[{attempt, executor_id, started_at, ended_at, outcome, error}],
 -- steps:[{name, attempt, at}], children:[{job_id, type, state}]}; attempts in order, the running one without ended_at and outcome;
@@ -83,6 +136,9 @@ $$;
 revoke all on function cogo_api.list_dead(uuid, text, text, int) from public;
 grant execute on function cogo_api.list_dead(uuid, text, text, int) to anon, authenticated, service_role;
 
+-- sql/jobs/900_schedules.sql f37a092aa42b1886
+-- by hand
+
 -- sql/jobs/910_grants.sql 5f6407c67647e365
 -- Nothing in cogo is for the API roles but the two functions that policies on realtime.messages call.
 revoke all on all tables in schema cogo from public, anon, authenticated, service_role;
@@ -91,3 +147,12 @@ revoke all on all functions in schema cogo from public, anon, authenticated, ser
 grant execute on function cogo.can_read_topic(text), cogo.can_write_topic(text) to anon, authenticated, service_role;
 
 -- end of what is built
+
+-- proof: the sweep comes every second instead of every 5, so that with a lease of 30 s a lost job is handed on within 32
+do $$
+begin
+  if to_regprocedure('cron.schedule(text,text,text)') is not null then
+    perform cron.schedule('cogo-sweep', '1 seconds', 'select cogo_api.sweep()');
+  end if;
+end
+$$;
