@@ -40,7 +40,7 @@ const QUERIES: Record<string, string> = {
     where n.nspname = 'pgmq' and c.relkind = 'r' and relname ~ '^[qa]_cogo'`,
   schedule: `select jobname as name, format('%s: %s', schedule, command) as definition from cron.job where jobname like 'cogo%'`,
   lane: `select name, format('%s %s %s %s', executor, capability, band, queue_name) as definition from cogo.lanes`,
-  job_type: `select pattern as name, format('%s %s', executor, max_attempts) as definition from cogo.job_types`,
+  job_type: `select pattern as name, format('%s %s %s %s', executor, max_attempts, run_s, steps) as definition from cogo.job_types`,
   model: `select name, format('%s %s %s %s', id, dims, semantic, status) as definition from cogo.embedding_models`,
 };
 

@@ -15,7 +15,7 @@
 --   slot      a free slot of its concurrency key
 --   children  the jobs it awaits
 --   turn      its project has its share of the lane's ready list; claims serve the rest round-robin (never a message)
--- Locks are taken in this order: rate -> slot -> job (parents with their children) -> queue row; several of a kind by id. Claiming
+-- Locks are taken in this order: key -> rate -> slot -> job (parents with their children) -> queue row; several of a kind by id. Claiming
 -- skips what is locked. Ids are UUIDs of version 7, so their order is that of enqueueing.
 --
 -- The tables of a job refer to each other by id without foreign keys: checking one costs as much as writing the row, and would lock
@@ -41,6 +41,10 @@ create table cogo.job_types (
   pattern       text primary key,
   executor      text not null,
   max_attempts  int not null default 5,
+  -- how long one may run at most, in seconds; null: seconds only
+  run_s         int,
+  -- whether it keeps its steps, so that it can be done in parts
+  steps         boolean not null default false,
   constraint job_types_pattern_form check (pattern ~ '^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.\*)?$'),
   constraint job_types_executor_known check (executor in ('cogo-plan', 'cogo-work')),
   constraint job_types_attempts check (max_attempts between 1 and 50)
@@ -297,10 +301,11 @@ alter table cogo.job_batches enable row level security;
 alter table cogo.jobs_history enable row level security;
 alter table cogo.executors enable row level security;
 
-insert into cogo.job_types (pattern, executor, max_attempts) values
-  ('code.build.test', 'cogo-work', 3),
-  ('code.debug', 'cogo-work', 3),
-  ('index.repo', 'cogo-work', 5),
-  ('index.file', 'cogo-work', 5),
-  ('quality.*', 'cogo-plan', 5),
-  ('research.run', 'cogo-plan', 5);
+insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) values
+  ('code.build.test', 'cogo-work', 3, 1800, false),
+  ('code.debug', 'cogo-work', 3, 1800, false),
+  ('index.repo', 'cogo-work', 5, 3600, false),
+  ('index.file', 'cogo-work', 5, 60, false),
+  ('embed.fill', 'cogo-plan', 20, 600, true),
+  ('quality.*', 'cogo-plan', 5, 60, false),
+  ('research.run', 'cogo-plan', 5, 600, true);

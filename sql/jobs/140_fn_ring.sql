@@ -1,5 +1,6 @@
 -- cogo.ring: wakes executors that could take jobs just made ready: the pinned one, or a few more live ones of the lane than there are
--- jobs, at most 20. One message each on agents:{executor_id}; a hint, everyone polls as well.
+-- jobs, at most 20. One message each on agents:{executor_id}; a hint, everyone polls as well. Edge consumers have no ear on Realtime:
+-- where the lane's kind has a doorbell, it is rung.
 create function cogo.ring(project_id uuid, lane text, pinned_executor_id text default null, jobs bigint default 1)
 returns void
 language plpgsql
@@ -21,5 +22,8 @@ begin
   loop
     perform cogo.broadcast('agents:' || bell, 'wake', jsonb_build_object('lane', ring.lane));
   end loop;
+  if ring.pinned_executor_id is null then
+    perform cogo.ring_doorbell(split_part(ring.lane, '/', 1));
+  end if;
 end
 $$;

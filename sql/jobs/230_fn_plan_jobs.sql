@@ -26,7 +26,7 @@ begin
         from jsonb_array_elements(jobs) with ordinality i
     ),
     rule as materialized (
-      select t.type, r.executor, r.max_attempts
+      select t.type, r.executor, r.max_attempts, r.run_s, r.steps
         from (select distinct a.type from asked a) t
        cross join lateral (
         select x.* from cogo.job_types x
@@ -50,6 +50,8 @@ begin
                when length(a.rate_key) not between 1 and 255 then 'rate_key must have 1 to 255 characters'
                when a.max_attempts not between 1 and 50 then 'max_attempts must be 1 to 50'
                when a.executor not in ('cogo-plan', 'cogo-work') then 'executor must be cogo-plan or cogo-work'
+               when coalesce(a.executor, r.executor) = 'cogo-plan' and r.run_s > 90 and not r.steps
+                 then format('%s may run for %s s and has no steps: cogo-plan hands work back after 90 s', a.type, r.run_s)
                when a.pin !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' then 'pin must be an executor id'
                when a.parent_id is not null and not exists (
                  select from cogo.jobs p where p.id = a.parent_id and p.project_id = plan_jobs.project_id) then 'parent_id is not a job of this project'

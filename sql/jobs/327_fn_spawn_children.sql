@@ -1,5 +1,5 @@
 -- cogo.spawn_children: makes the children and events held items of finish or release carry, in the same transaction. children: items of
--- enqueue, which get the job as parent; events: [{kind, data}], recorded on the job as job.<kind>.
+-- enqueue, which get the job as parent, unless it was cancelled meanwhile; events: [{kind, data}], recorded on the job as job.<kind>.
 -- Errors: as enqueue's items; CG000 malformed.
 create function cogo.spawn_children(items cogo.fenced_item[])
 returns void
@@ -11,12 +11,12 @@ declare
   plan cogo.planned_job[];
 begin
   for item in
-    select i.job_id, i.body, j.project_id, j.trace_id, j.created_by, j.batch_id
+    select i.job_id, i.body, i.cancel_requested, j.project_id, j.trace_id, j.created_by, j.batch_id
       from unnest(items) i join cogo.jobs j on j.id = i.job_id
      where i.held and (i.body ? 'children' or i.body ? 'events')
      order by i.job_id
   loop
-    if jsonb_typeof(item.body -> 'children') = 'array' then
+    if jsonb_typeof(item.body -> 'children') = 'array' and not item.cancel_requested then
       plan := cogo.plan_jobs(item.project_id, coalesce((
         select jsonb_agg(jsonb_build_object('trace_id', item.trace_id) || c.value || jsonb_build_object('parent_id', item.job_id) order by c.ordinality)
           from jsonb_array_elements(item.body -> 'children') with ordinality c where jsonb_typeof(c.value) = 'object'), '[]'));

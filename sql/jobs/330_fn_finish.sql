@@ -12,12 +12,14 @@ security definer
 set search_path = ''
 as $$
 declare
-  items     cogo.fenced_item[] := cogo.fenced(results);
+  items     cogo.fenced_item[];
   special   boolean;
   awaiting  uuid[] := '{}';
   cancelled uuid[] := '{}';
   ended     uuid[];
 begin
+  perform cogo.lock_children(results);
+  items := cogo.fenced(results);
   select coalesce(bool_or(i.body ?| array['children', 'events', 'await']), false),
          coalesce(array_agg(i.job_id) filter (where i.cancel_requested), '{}'),
          coalesce(array_agg(i.job_id) filter (where not i.cancel_requested and i.body -> 'await' = 'true'), '{}')

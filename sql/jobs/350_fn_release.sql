@@ -9,11 +9,13 @@ security definer
 set search_path = ''
 as $$
 declare
-  items     cogo.fenced_item[] := cogo.fenced(releases);
+  items     cogo.fenced_item[];
   item      record;
   again     uuid[] := '{}';
   cancelled uuid[] := '{}';
 begin
+  perform cogo.lock_children(releases);
+  items := cogo.fenced(releases);
   perform cogo.store_steps(items);
   perform cogo.spawn_children(items);
   for item in select i.* from unnest(items) i where i.held order by i.job_id loop

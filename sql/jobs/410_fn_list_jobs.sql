@@ -1,4 +1,5 @@
--- cogo_api.list_jobs: the newest jobs of a project, of one state where given, at most 500, also those of the history. Needs viewer.
+-- cogo_api.list_jobs: the newest jobs of a project, of one state where given, at most 500, also those of the history; a dead one with
+-- its reason. Needs viewer.
 create function cogo_api.list_jobs(project_id uuid, state text default null, lim int default 50)
 returns jsonb
 language plpgsql
@@ -13,7 +14,8 @@ begin
   return coalesce((
     select jsonb_agg(x.body order by x.id desc)
       from (select * from (
-              (select j.id, cogo.job_json(j) as body
+              (select j.id, cogo.job_json(j) || case when j.state = 'dead' then jsonb_build_object('reason',
+                        (select d.reason from cogo.job_dead d where d.job_id = j.id)) else '{}' end as body
                  from cogo.job_payloads p join cogo.jobs j on j.id = p.job_id
                 where p.project_id = list_jobs.project_id and (list_jobs.state is null or j.state = list_jobs.state)
                 order by p.job_id desc limit most)

@@ -113,31 +113,60 @@ create table cogo.lex_stats (
   constraint lex_stats_positive check (chunks >= 0 and total_length >= 0)
 );
 
--- One row per embedding model; only vectors of the same model are compared.
+-- One row per embedding model; only vectors of the same model are compared. hash-1024-v1 belongs to no project and is always there;
+-- every other model is one project's: made side by side (building), then switched to (active, one at most), then kept or removed
+-- (retired). A project without an active model of its own answers with hash-1024-v1.
 create table cogo.embedding_models (
   id           smallint generated always as identity primary key,
   name         text not null,
   dims         int not null,
+  -- what the model answers to fixed probes (packages/knowledge/src/embed/fingerprint.ts): vectors of another one are refused
   fingerprint  text,
   -- false: the vectors are made of the words themselves, so a chunk without a word of the query is hardly near it
   semantic     boolean not null default true,
   status       text not null default 'active',
-  constraint embedding_models_name_key unique (name),
-  constraint embedding_models_status_known check (status in ('active', 'building', 'retired'))
+  project_id   uuid references cogo.projects (id) on delete cascade,
+  -- a text is cut to this many tokens before it is sent
+  max_tokens   int not null default 480,
+  -- the job that fills it, as last enqueued
+  job_id       uuid,
+  created_at   timestamptz not null default clock_timestamp(),
+  switched_at  timestamptz,
+  constraint embedding_models_status_known check (status in ('active', 'building', 'retired')),
+  constraint embedding_models_name_key unique nulls not distinct (project_id, name),
+  constraint embedding_models_dims check (dims between 1 and 4000),
+  constraint embedding_models_own check (project_id is null or (name <> 'hash-1024-v1' and fingerprint is not null))
 );
+create unique index embedding_models_one_active on cogo.embedding_models (project_id) where status = 'active' and project_id is not null;
 insert into cogo.embedding_models (name, dims, semantic) values ('hash-1024-v1', 1024, false);
 
 create table cogo.chunk_embeddings (
   chunk_id    bigint not null references cogo.chunks (id) on delete cascade,
-  model_id    smallint not null references cogo.embedding_models (id),
+  model_id    smallint not null references cogo.embedding_models (id) on delete cascade,
   project_id  uuid not null,
-  embedding   extensions.halfvec(1024) not null,
+  -- as many dimensions as the model has: embed_put sees to it
+  embedding   extensions.halfvec not null,
   primary key (chunk_id, model_id)
 );
 -- 2,056 bytes are just over the TOAST threshold; in line, an exact scan reads pages in order instead of one TOAST row a vector
 alter table cogo.chunk_embeddings alter column embedding set storage plain;
 -- exact scan of one project; no HNSW below about 20,000 rows (40 s to build 5,000 in WASM, for a scan of 40 ms)
 create index chunk_embeddings_project on cogo.chunk_embeddings (project_id, model_id);
+
+-- Chunks that still want a vector of a model, and those whose vector could not be had, with the reason. A row is taken for a while
+-- (visible_at), and goes when its vector is stored or its chunk is gone.
+create table cogo.embed_queue (
+  model_id    smallint not null references cogo.embedding_models (id) on delete cascade,
+  chunk_id    bigint not null references cogo.chunks (id) on delete cascade,
+  project_id  uuid not null,
+  visible_at  timestamptz not null default '-infinity',
+  -- how often it was taken; after three it waits for embed_retry
+  attempts    smallint not null default 0,
+  code        text,
+  message     text,
+  constraint embed_queue_pkey primary key (model_id, chunk_id)
+);
+create index embed_queue_chunk on cogo.embed_queue (chunk_id);
 
 alter table cogo.repos enable row level security;
 alter table cogo.index_runs enable row level security;
@@ -148,3 +177,4 @@ alter table cogo.lex_postings enable row level security;
 alter table cogo.lex_stats enable row level security;
 alter table cogo.embedding_models enable row level security;
 alter table cogo.chunk_embeddings enable row level security;
+alter table cogo.embed_queue enable row level security;

@@ -20,7 +20,8 @@ begin
   if jsonb_typeof(files) is distinct from 'array' then
     perform cogo.fail('CG000', 'files must be an array');
   end if;
-  select m.id into model from cogo.embedding_models m where m.name = coalesce(run.meta ->> 'embedder', 'hash-1024-v1');
+  select m.id into model from cogo.embedding_models m
+   where m.name = coalesce(run.meta ->> 'embedder', 'hash-1024-v1') and m.project_id is null;
   if not found then
     perform cogo.fail('CG004', 'unknown embedding model', jsonb_build_object('embedder', run.meta ->> 'embedder'));
   end if;

@@ -46,6 +46,7 @@ begin
     from (select coalesce(sum(m.sign), 0) as chunks, coalesce(sum(m.sign * m.length), 0) as length from moved m) total
    where s.project_id = run.project_id;
 
+  perform cogo.embed_published(run, obsolete);
   perform cogo.drop_files(obsolete);
   update cogo.repos r
      set generation = run.generation, commit_sha = run.commit_sha, meta = run.meta, published_at = clock_timestamp()

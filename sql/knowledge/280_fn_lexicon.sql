@@ -7,6 +7,8 @@ stable
 security definer
 set search_path = ''
 as $$
+declare
+  current cogo.embedding_models := cogo.current_model(lexicon.project_id);
 begin
   perform cogo.require_role(lexicon.project_id, 'viewer');
   return jsonb_build_object(
@@ -16,7 +18,9 @@ begin
     'df', coalesce((
       select jsonb_object_agg(t.term, t.df)
         from cogo.lex_terms t
-       where t.project_id = lexicon.project_id and t.term = any (lexicon.terms) and t.df > 0), '{}'));
+       where t.project_id = lexicon.project_id and t.term = any (lexicon.terms) and t.df > 0), '{}'))
+    || case when current.project_id is null then '{}'
+            else jsonb_build_object('model', cogo.model_json(current)) end;
 end
 $$;
 revoke all on function cogo_api.lexicon(uuid, text[]) from public;

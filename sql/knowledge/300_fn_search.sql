@@ -12,7 +12,8 @@
 -- no word with the query is seldom near it.
 -- Every score is exact: a candidate of one list gets its true value in the other. Ties go by chunk id.
 -- Returns {items:[chunk_json + {score, signals?}], route, strategy, generation, took_ms}. generation: the newest one searched.
--- Errors: as require_role (viewer); CG000 malformed.
+-- embedder, fingerprint: of the model the vector is of, as lexicon names it; hash-1024-v1 unless said.
+-- Errors: as require_role (viewer); CG000 malformed; CG031 the project answers with another model now: ask lexicon again.
 create function cogo_api.search(project_id uuid, query jsonb)
 returns jsonb
 language plpgsql
@@ -62,11 +63,8 @@ begin
    where r.project_id = search.project_id and r.generation > 0 and (one_repo is null or r.repo = one_repo);
   if strategy <> 'lexical' and query ->> 'vector' is not null then
     goal := (query ->> 'vector')::extensions.halfvec;
-    if extensions.vector_dims(goal) <> 1024 then
-      perform cogo.fail('CG000', 'the vector must have 1024 dimensions', jsonb_build_object('dims', extensions.vector_dims(goal)));
-    end if;
-    select m.id, m.semantic into model, semantic from cogo.embedding_models m
-     where m.name = coalesce(query ->> 'embedder', 'hash-1024-v1') and m.status = 'active';
+    select m.id, m.semantic into model, semantic
+      from cogo.question_model(search.project_id, query ->> 'embedder', query ->> 'fingerprint', extensions.vector_dims(goal)) m;
   end if;
   all_vectors := coalesce(n, 0) <= 20000;
   depth := case when all_vectors then greatest(lim, 50) else 1000 end;

@@ -50,6 +50,9 @@ test('every command that needs a running stack says so, with exit code 2 and one
     ['jobs', 'enqueue', 'code.build.test'],
     ['jobs', 'cancel', 'x'],
     ['jobs', 'redrive', 'x'],
+    ['jobs', 'redrive', '--all'],
+    ['jobs', 'dead'],
+    ['jobs', 'stats'],
     ['token', 'list'],
     ['token', 'create', 'x'],
     ['token', 'revoke', 'x'],
@@ -81,6 +84,11 @@ test('wrong use says what, what to do and the code, and exits 2', async () => {
     [['token', 'create', 'x', '--kind', 'root'], /project, worker/],
     [['jobs', 'enqueue', 'x', '--payload', '{'], /payload cannot be used/],
     [['jobs', 'enqueue', 'x', '--payload', '[1]'], /not an object/],
+    [['jobs', 'enqueue', 'x', '--priority', '3'], /whole number from 0 to 2/],
+    [['jobs', 'list', '--state', 'gone'], /scheduled, blocked, queued/],
+    [['jobs', 'dead', '--reason', 'bored'], /parse_error, validation_failed/],
+    [['jobs', 'redrive'], /not clear which jobs/],
+    [['jobs', 'redrive', 'x', '--all'], /not clear which jobs/],
   ];
   for (const [argv, said] of cases) {
     const ran = await runCli(argv);

@@ -142,15 +142,7 @@ test('every table of cogo carries project_id, but those that belong to no projec
      order by 1`);
   assert.deepEqual(
     rows.map((row) => row.relname),
-    [
-      'embedding_models',
-      'idempotency_keys',
-      'job_types',
-      'lanes',
-      'lex_postings',
-      'projects',
-      'rate_buckets',
-    ],
+    ['doorbells', 'idempotency_keys', 'job_types', 'lanes', 'lex_postings', 'projects', 'rate_buckets'],
   );
 });
 

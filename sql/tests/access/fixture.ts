@@ -23,6 +23,8 @@ export interface Fixture {
   users: { owner: string; viewer: string; editor: string; stranger: string };
   /** A call as the server that must succeed. */
   service<T>(fn: string, args?: Record<string, unknown>): Promise<T>;
+  /** An embedding model of the project, being built. */
+  model(): Promise<string>;
   /** An open index run. */
   run(): Promise<string>;
   /** A job that waits a day. */
@@ -34,6 +36,7 @@ export interface Fixture {
   /** A job in the dead letters. */
   dead(): Promise<string>;
   token(): Promise<string>;
+  ticket(): Promise<string>;
   trace(): Promise<string>;
   session(): Promise<string>;
 }
@@ -99,6 +102,13 @@ export async function openFixture(): Promise<Fixture> {
     run: async () =>
       (await service<{ run_id: string }>('index_begin', { project_id: project, repo: `repo-${++made}` }))
         .run_id,
+    model: async () =>
+      (
+        await service<{ name: string }>('embed_start', {
+          project_id: project,
+          model: { name: `model-${++made}`, dims: 3, fingerprint: 'f' },
+        })
+      ).name,
     job: () => enqueue({ delay_s: 86_400 }),
     batch: async () =>
       (
@@ -118,6 +128,13 @@ export async function openFixture(): Promise<Fixture> {
     token: async () =>
       (await service<{ id: string }>('create_token', { project_id: project, kind: 'project', name: 'spare' }))
         .id,
+    ticket: async () => {
+      await place.sql(
+        `insert into cogo.doorbells (executor, ticket_hash, rung_at) values ('cogo-plan', sha256('ring'), clock_timestamp())
+         on conflict (executor) do update set ticket_hash = excluded.ticket_hash, rung_at = excluded.rung_at`,
+      );
+      return 'ring';
+    },
     trace: async () => {
       const trace_id = `trace-${++made}`;
       await service('request_begin', {

@@ -65,9 +65,40 @@ export const MATRIX: Record<string, Expectation> = {
   index_finish: { args: async (f) => ({ run_id: await f.run(), stats: {} }), expect: INDEX },
   index_abort: { args: async (f) => ({ run_id: await f.run(), reason: 'x' }), expect: INDEX },
   index_status: { args: project, expect: READ },
+  index_graph: { args: async (f) => ({ run_id: await f.run(), files: [] }), expect: INDEX },
+  index_entries: { args: async (f) => ({ run_id: await f.run(), entries: [] }), expect: INDEX },
+  trace_put: {
+    args: async (f) => {
+      await f.service('index_begin', { project_id: f.project, repo: 'traced' });
+      return { project_id: f.project, repo: 'traced', calls: [] };
+    },
+    expect: INDEX,
+  },
+  graph_symbol: { args: (f) => ({ project_id: f.project, symbol: 'x' }), expect: READ },
+  graph_walk: { args: (f) => ({ project_id: f.project, path: 'x' }), expect: READ },
+  graph_callers: { args: (f) => ({ project_id: f.project, symbol: 'x' }), expect: READ },
+  graph_callees: { args: (f) => ({ project_id: f.project, symbol: 'x' }), expect: READ },
+  graph_impact: { args: (f) => ({ project_id: f.project, symbol: 'x' }), expect: READ },
+  graph_path: { args: (f) => ({ project_id: f.project, from_symbol: 'x', to_symbol: 'y' }), expect: READ },
   lexicon: { args: (f) => ({ project_id: f.project, terms: ['a'] }), expect: READ },
   search: { args: (f) => ({ project_id: f.project, query: { terms: { a: 1 } } }), expect: READ },
   get_chunks: { args: (f) => ({ project_id: f.project, ids: [1] }), expect: READ },
+  embed_status: { args: project, expect: READ },
+  embed_start: {
+    args: (f, who) => ({
+      project_id: f.project,
+      model: { name: `m-${who}`.toLowerCase(), dims: 3, fingerprint: 'f' },
+    }),
+    expect: WRITE,
+  },
+  embed_take: { args: async (f) => ({ project_id: f.project, model: await f.model() }), expect: INDEX },
+  embed_put: {
+    args: async (f) => ({ project_id: f.project, model: await f.model(), fingerprint: 'f', items: [] }),
+    expect: INDEX,
+  },
+  embed_retry: { args: async (f) => ({ project_id: f.project, model: await f.model() }), expect: WRITE },
+  embed_switch: { args: (f) => ({ project_id: f.project, model: 'hash-1024-v1' }), expect: ADMIN },
+  embed_cancel: { args: async (f) => ({ project_id: f.project, model: await f.model() }), expect: ADMIN },
   // chat: a session is its owner's alone, whatever the role in the project
   chat_begin: {
     args: (f) => ({
@@ -115,5 +146,11 @@ export const MATRIX: Record<string, Expectation> = {
   list_executors: { args: project, expect: READ },
   stats: { args: project, expect: READ },
   sweep: { args: () => ({}), expect: SERVER },
+  set_doorbell: { args: () => ({ url: null }), expect: SERVER },
+  ring_doorbell: { args: () => ({}), expect: SERVER },
+  answer_doorbell: {
+    args: async (f) => ({ ticket: await f.ticket(), info: {} }),
+    expect: SERVER,
+  },
   rebuild_lane: { args: () => ({ lane: 'cogo-plan/default/2' }), expect: SERVER },
 };

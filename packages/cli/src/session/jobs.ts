@@ -2,11 +2,24 @@ import type { Rpc } from '@cogo/client/rpc.ts';
 import { interrupted } from '../command_error.ts';
 import { unwrap } from '../unwrap.ts';
 
+export interface JobError {
+  code?: string;
+  message?: string;
+  reason?: string;
+}
+
+/** A row of `list_jobs`, and more of it from `job_status`. */
 export interface JobStatus {
   job_id: string;
   type: string;
   state: string;
+  /** What the result of a job that ran to its end says of itself. */
+  outcome?: string | null;
+  reason?: string | null;
+  blocked_on?: string | null;
+  lane?: string;
   attempt?: number;
+  max_attempts?: number;
   progress?: unknown;
   result?: {
     state?: string;
@@ -14,12 +27,49 @@ export interface JobStatus {
     steps?: JobStep[];
     sandbox?: { kind: string; reason?: string };
   } | null;
-  error?: { code?: string; message?: string; reason?: string } | null;
+  error?: JobError | null;
   created_at?: string;
+  run_at?: string;
   started_at?: string | null;
   finished_at?: string | null;
   executor_id?: string | null;
   trace_id?: string | null;
+  parent_id?: string | null;
+  redriven_from?: string | null;
+  redriven_to?: string | null;
+  cancel_requested?: boolean;
+}
+
+/** What `job_detail` adds. */
+export interface JobDetail {
+  attempts: {
+    attempt: number;
+    executor_id: string | null;
+    started_at: string;
+    ended_at: string | null;
+    outcome: string | null;
+    error: JobError | null;
+  }[];
+  steps: { name: string; attempt: number; at: string }[];
+  children: { job_id: string; type: string; state: string }[];
+}
+
+export interface JobStats {
+  states: Record<string, number>;
+  oldest_queued_s: number;
+  lanes: { lane: string; queued: number }[];
+  dead: Record<string, number>;
+}
+
+export interface DeadLetter {
+  job_id: string;
+  type: string;
+  reason: string;
+  error: JobError | null;
+  at: string;
+  failures: number;
+  lease_losses: number;
+  redriven_to: string | null;
 }
 
 export interface JobStep {
@@ -72,6 +122,7 @@ export async function followJob(
     if (options.signal.aborted) throw interrupted();
     // Status before events: an event written between the two is read now, none after the final one is missed.
     const status = unwrap(await rpc.call<JobStatus>('job_status', { job_id: jobId }), 'read the job');
+    options.onStatus?.(status);
     if (options.onEvent) {
       for (;;) {
         const events: JobEvent[] = unwrap(
@@ -83,7 +134,6 @@ export async function followJob(
         if (events.length < 200) break;
       }
     }
-    options.onStatus?.(status);
     if (isFinal(status.state)) return status;
     await pause(POLL_MS, options.signal);
   }

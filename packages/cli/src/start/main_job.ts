@@ -2,7 +2,7 @@ import type { Rpc } from '@cogo/client/rpc.ts';
 import type { Keys, StackFile } from '@cogo/client/stack_file.ts';
 import type { Run } from '../command.ts';
 import { indexWithProgress } from '../commands/index_repo.ts';
-import { eventText } from '../commands/jobs.ts';
+import { buildLines, eventText } from '../commands/jobs/words.ts';
 import { CommandError } from '../command_error.ts';
 import { askChat, type ChatAnswer } from '../session/chat.ts';
 import { citationLines } from '../session/citations.ts';
@@ -109,7 +109,7 @@ export async function runMainJob(run: Run, o: MainJob): Promise<MainJobReport> {
   const jobMs = Math.round(performance.now() - queued);
   if (outcome.state === 'succeeded') step.done(`exit code ${outcome.exit_code}`, jobMs);
   else step.fail(`${outcome.state}, exit code ${outcome.exit_code ?? 'none'} (${jobId})`);
-  showSteps(run, status);
+  for (const line of buildLines(status)) run.progress.line(line);
 
   const { files, chunks, unchanged, skipped, generation, commit } = report;
   return {
@@ -138,27 +138,4 @@ export async function runMainJob(run: Run, o: MainJob): Promise<MainJobReport> {
       ...(status.error ? { error: status.error } : {}),
     },
   };
-}
-
-const TAIL_LINES = 12;
-
-/** The steps of a build; of one that failed, the end of what it said. */
-function showSteps(run: Run, status: JobStatus): void {
-  if (status.error) run.progress.line(`  ${status.error.code ?? 'error'}: ${status.error.message ?? ''}`);
-  const { sandbox, steps = [] } = status.result ?? {};
-  if (sandbox?.kind === 'none')
-    run.progress.line(`  without a sandbox: ${sandbox.reason ?? 'none could be had'}`);
-  for (const one of steps) {
-    if (one.state === 'skipped') {
-      run.progress.line(`  – ${one.name}: not run, ${one.detail ?? 'skipped'}`);
-      continue;
-    }
-    const ok = one.exit_code === 0;
-    run.progress.line(`  ${ok ? '✓' : '✗'} ${one.name}${one.ms === undefined ? '' : ` (${one.ms} ms)`}`);
-    if (ok) continue;
-    const said = `${one.stdout_tail ?? ''}\n${one.stderr_tail ?? ''}`
-      .split('\n')
-      .filter((line) => line.trim() !== '');
-    for (const line of said.slice(-TAIL_LINES)) run.progress.line(`    │ ${line}`);
-  }
 }

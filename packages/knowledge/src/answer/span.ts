@@ -1,4 +1,5 @@
 import type { Result } from '@cogo/spec/result.ts';
+import type { ModelRef } from '../embed/question_vectors.ts';
 
 /** The part of `Rpc` of `@cogo/client` that answers need; repeated so that functions do not import the client. */
 export interface CallRpc {
@@ -37,5 +38,7 @@ export interface ScoredSpan extends Span {
 export interface Lexicon {
   n: number;
   avg_length?: number;
+  /** When the project's vectors are of another model than hash-1024-v1. */
+  model?: ModelRef;
   df: Record<string, number>;
 }

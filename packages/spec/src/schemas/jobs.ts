@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { JOB_STATES } from '../jobs.ts';
 import { failureEnvelope, success } from '../envelope.ts';
 import { operation, type FunctionSpec } from '../operation.ts';
 import {
@@ -13,15 +14,7 @@ import {
   traceId,
 } from './fields.ts';
 
-export const jobState = z.enum([
-  'scheduled',
-  'blocked',
-  'queued',
-  'running',
-  'succeeded',
-  'cancelled',
-  'dead',
-]);
+export const jobState = z.enum(JOB_STATES);
 
 export const newJob = z.object({
   type: z

@@ -83,3 +83,9 @@ test('other space and semicolons in an applied migration are no edit', async () 
   const outcome = await applyMigrations(t.db, [file('2', 'create table kept (\n  a int\n)\n;\n')]);
   assert.equal(outcome.ok, true);
 });
+
+test('a migration that ends in a comment, or holds nothing else, is not taken for edited', async () => {
+  const files = [file('8', 'select 1; -- one\n-- the end\n'), file('9', '-- nothing yet\n')];
+  assert.ok((await applyMigrations(t.db, files)).ok);
+  assert.deepEqual(await applyMigrations(t.db, files), { ok: true, value: { applied: [], present: 2 } });
+});

@@ -58,7 +58,8 @@ export async function applyMigrations(
   );
   for (const file of files) {
     const recorded = history.get(file.version);
-    if (recorded && fingerprint(recorded.join(';')) !== fingerprint(file.sql)) return err(editedError(file));
+    if (recorded && fingerprint(recorded.join('\n;\n')) !== fingerprint(file.sql))
+      return err(editedError(file));
   }
   const applied: string[] = [];
   for (const file of files) {
@@ -130,9 +131,12 @@ function editedError(file: MigrationFile) {
   );
 }
 
-// Space and semicolons fall away because every tool splits a file into statements its own way.
+// Space, semicolons and comments after the last statement fall away: every tool splits a file into statements its own way.
 function fingerprint(sql: string): string {
+  const text = splitSql(sql)
+    .map((statement) => statement.text)
+    .join('');
   return createHash('sha256')
-    .update(sql.replace(/[\s;]+/g, ''))
+    .update(text.replace(/[\s;]+/g, ''))
     .digest('hex');
 }

@@ -7,7 +7,7 @@ select is((select count(*) from pgmq.q_cogo_work_default_1), 0::bigint, 'its mes
 select is(cogo_api.cancel(noted_id('queued')) ->> 'state', 'cancelled', 'again is harmless');
 select note('running', to_jsonb(job(noted_id('p'))));
 select note('c', claim_one('desk'));
-select is(cogo_api.cancel(noted_id('running')), jsonb_build_object('job_id', noted('running'), 'state', 'running', 'cancel_requested', true));
+select is(cogo_api.cancel(noted_id('running')), jsonb_build_object('job_id', noted('running'), 'state', 'running', 'cancel_requested', true, 'children', 0));
 select is((select count(*) from realtime.messages where topic = 'agents:desk' and event = 'cancel'), 1::bigint, 'the doorbell rings');
 select is(verdicts(cogo_api.finish(jsonb_build_array(noted('c') || '{"result":{"late":true}}'))), array['cancelled']);
 select is(state(noted_id('running')), 'cancelled');

@@ -16,3 +16,5 @@ select is(jsonb_array_length(cogo_api.list_dead(noted_id('p'), null, null, 1)), 
 select is(cogo_api.list_dead(noted_id('q')), '[]'::jsonb, 'another project has none');
 select note('r', cogo_api.redrive(noted_id('a')));
 select is(cogo_api.list_dead(noted_id('p'), 'timeout') -> 0 ->> 'redriven_to', noted('r') ->> 'job_id');
+select is((select array_agg(j ->> 'reason' order by j ->> 'reason') from jsonb_array_elements(cogo_api.list_jobs(noted_id('p'), 'dead')) j),
+  array['policy_violation', 'timeout'], 'the list of jobs has the reason as well');
