@@ -2168,8 +2168,8 @@ $$;
 revoke all on function cogo_api.release(jsonb) from public;
 grant execute on function cogo_api.release(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/353_fn_family.sql 933bb29ba5c23f71
--- cogo.family: a job and all below it that are not over, the job first.
+-- sql/jobs/353_fn_family.sql fdbdf57da47ffa7e
+-- cogo.family: a job and all below it, the job first. Also those that are over: what a child began may go on when the child has ended.
 create or replace function cogo.family(job_id uuid)
 returns uuid[]
 language sql
@@ -2181,13 +2181,12 @@ as $$
     union all
     select j.id, b.depth + 1
       from below b join cogo.jobs j on j.parent_id = b.id
-     where j.state not in ('succeeded', 'cancelled', 'dead')
   )
   select array(select b.id from below b order by b.depth, b.id)
 $$;
 
--- sql/jobs/355_fn_lock_family.sql 894102ab045b5bf6
--- cogo.lock_family: locks a job as lock_jobs does, with all below it that are not over where below is said; returns their ids, the job's
+-- sql/jobs/355_fn_lock_family.sql d3beef079a410574
+-- cogo.lock_family: locks a job as lock_jobs does, with all below it where below is said; returns their ids, the job's
 -- first. A child that was made while this waited for a lock would be locked out of order, so then all is let go and begun anew: once
 -- a job is locked, no more children of it can be made.
 create or replace function cogo.lock_family(job_id uuid, below boolean)

@@ -119,16 +119,19 @@ function cancelled(model: Model, job: ModelJob): void {
   if (job.state === 'waiting') model.end(job, 'cancelled');
 }
 
-export const cancel = nat.map((nth) =>
-  command('cancel', `${nth}`, anyJob, async (model, real) => {
+export const cancel = fc.tuple(nat, fc.boolean()).map(([nth, children]) =>
+  command('cancel', `${nth}, ${children}`, anyJob, async (model, real) => {
     const job = model.pick(nth);
-    const sent = real.cancel(job.id);
+    const sent = real.cancel(job.id, children);
     if (job.state === 'succeeded' || job.state === 'dead') {
       assert.equal(await real.refusal(sent), 'CG022');
       return;
     }
-    await sent;
-    cancelled(model, job);
+    const family = children ? [job, ...model.below(job.id)] : [job];
+    const due = family.filter((one) => !isOver(one) && !one.cancelRequested);
+    const answer = await sent;
+    assert.equal(answer.children, due.filter((one) => one !== job).length);
+    for (const one of due) cancelled(model, one);
   }),
 );
 

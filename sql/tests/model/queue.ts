@@ -143,8 +143,8 @@ export class RealQueue {
     return this.call('release($1::text::jsonb)', [JSON.stringify([lease])]);
   }
 
-  cancel(job: string): Promise<{ state: string; children?: number }> {
-    return this.call('cancel($1::uuid)', [job]);
+  cancel(job: string, children: boolean): Promise<{ state: string; children: number }> {
+    return this.call('cancel($1::uuid, $2::boolean)', [job, children]);
   }
 
   redrive(job: string): Promise<{ job_id: string; duplicate: boolean }> {
