@@ -116,6 +116,19 @@ export function workerLinkConformance(
     assert.deepEqual(again!.checkpoint, { done: 3 });
   });
 
+  it('a step that was reported is found by the next attempt, and its first output stays', async (world, link) => {
+    const jobId = await world.enqueue();
+    const [job] = await claim(link);
+    assert.deepEqual(job!.steps, {});
+    const beat = (output: unknown) =>
+      link.beat([{ jobId, token: job!.token, steps: [{ name: 'search', output }] }]);
+    assert.equal(value(await beat({ found: 3 }))[0]!.verdict, 'ok');
+    assert.equal(value(await beat({ found: 9 }))[0]!.verdict, 'ok');
+    value(await link.release([{ jobId, token: job!.token }]));
+    const [again] = await claim(link);
+    assert.deepEqual(again!.steps, { search: { found: 3 } });
+  });
+
   it('a worker narrowed to a prefix gets the types below it', async (world, link) => {
     await world.enqueue({ type: 'index.repo' });
     const wanted = await world.enqueue({ type: 'code.debug' });

@@ -20,6 +20,7 @@ export interface FakeJob {
   result: unknown;
   error: unknown;
   checkpoint: unknown;
+  steps: Record<string, unknown>;
 }
 
 const MAX_FAILURES = 3;
@@ -59,6 +60,7 @@ export class FakeDispatcher {
       result: null,
       error: null,
       checkpoint: null,
+      steps: {},
     });
     return jobId;
   }
@@ -132,6 +134,7 @@ export class FakeDispatcher {
               job.leaseUntil = this.#clock.now() + this.#leaseMs.get(job.jobId)!;
               if (beat.progress !== undefined) job.progress = beat.progress;
               if (beat.log !== undefined) job.log += beat.log;
+              for (const { name, output } of beat.steps ?? []) job.steps[name] ??= output;
               return {
                 jobId: beat.jobId,
                 verdict: job.cancelRequested ? ('cancel' as const) : ('ok' as const),
@@ -183,6 +186,7 @@ export class FakeDispatcher {
         leaseS,
         cancelRequested: job.cancelRequested,
         checkpoint: job.checkpoint,
+        steps: { ...job.steps },
       };
     });
   }

@@ -1,5 +1,5 @@
-import type { Rpc } from '@cogo/client/rpc.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
+import type { CallRpc } from '@cogo/spec/rpc.ts';
 import { storable } from './storable.ts';
 
 /** A lease on one attempt of a job. `token` fences every later call: it is unique per attempt and never reused. */
@@ -17,6 +17,8 @@ export interface ClaimedJob {
   cancelRequested: boolean;
   /** What an earlier attempt handed back with, null the first time. */
   checkpoint: unknown;
+  /** Outputs of the steps earlier attempts stored, by name. */
+  steps: Record<string, unknown>;
 }
 
 export interface Lease {
@@ -28,6 +30,8 @@ export interface Beat extends Lease {
   progress?: unknown;
   /** Lines since the last beat. */
   log?: string;
+  /** Steps that are done: a later attempt finds them in its claim. The first output of a name stays. */
+  steps?: { name: string; output: unknown }[];
 }
 
 export interface BeatReply {
@@ -58,6 +62,12 @@ export interface ExecutorInfo {
   sandbox: string;
   host: string;
   platform: string;
+  /** Name of the process: another one of the same executor takes its place. */
+  instance?: string;
+  /** Seconds between two signs of life; after three misses its leases end. */
+  beat_s?: number;
+  /** It takes no more jobs. */
+  draining?: boolean;
 }
 
 export interface CallOptions {
@@ -85,7 +95,7 @@ export interface WorkerLink {
 }
 
 /** WorkerLink over `cogo_api`, embedded, on an own Postgres or hosted: whatever the Rpc reaches. */
-export function rpcWorkerLink(rpc: Rpc, executorId: string): WorkerLink {
+export function rpcWorkerLink(rpc: CallRpc, executorId: string): WorkerLink {
   const settle = async (
     fn: string,
     args: Record<string, unknown>,
@@ -108,11 +118,12 @@ export function rpcWorkerLink(rpc: Rpc, executorId: string): WorkerLink {
         claimedRow,
       ),
     beat: async (beats, o) => {
-      const sent = beats.map(({ jobId, token, progress, log }) => ({
+      const sent = beats.map(({ jobId, token, progress, log, steps }) => ({
         job_id: jobId,
         token,
         ...(progress === undefined ? {} : { progress }),
         ...(log === undefined ? {} : { log }),
+        ...(steps === undefined ? {} : { steps }),
       }));
       return rows(
         'beat',
@@ -189,6 +200,7 @@ function claimedRow(row: Row): ClaimedJob | null {
     leaseS: Number(leaseS),
     cancelRequested: row['cancel_requested'] === true,
     checkpoint: row['checkpoint'] ?? null,
+    steps: isRow(row['steps']) ? row['steps'] : {},
   };
 }
 

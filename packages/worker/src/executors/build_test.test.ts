@@ -21,6 +21,7 @@ const JOB: ClaimedJob = {
   leaseS: 30,
   cancelRequested: false,
   checkpoint: null,
+  steps: {},
 };
 
 for (const kind of ['none', 'bubblewrap'] as const) {
