@@ -29,11 +29,11 @@ export function makeApp(deps: GivenDeps = {}, handlers: readonly PlanHandler[] =
       host: 'edge',
       platform: ctx.deps.env('COGO_PLACE') ?? 'hosted',
       instance: crypto.randomUUID(),
-      beat_s: EDGE_BEAT_S,
+      beatS: EDGE_BEAT_S,
     };
     const seat = await ctx.service.call<{ executor_id: string | null }>(
       'answer_doorbell',
-      { ticket: ctx.body.ticket, info },
+      { ticket: ctx.body.ticket, info: { ...info, beat_s: info.beatS } },
       { signal: ctx.signal },
     );
     if (!seat.ok) return ctx.failWith(seat.error);

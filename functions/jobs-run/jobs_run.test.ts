@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { cogoError } from '@cogo/spec/errors.ts';
-import { err, ok } from '@cogo/spec/result.ts';
+import { err } from '@cogo/spec/result.ts';
 import { runConsumer } from '@cogo/spec/schemas/jobs-run.ts';
 import type { PlanHandler } from '@cogo/worker/plan/handler.ts';
 import { failedJson, okJson } from '../_testing/conformance.ts';
@@ -131,12 +131,12 @@ Deno.test('steps of an earlier attempt are not done again', async () => {
     type: 'quality.two',
     async run(_job, context) {
       const part = (name: string) =>
-        context.step(name, async () => {
+        context.step(name, () => {
           done.push(name);
-          return ok(name);
+          return name;
         });
       const values = [await part('one'), await part('two')];
-      return { kind: 'finished', result: values.map((value) => value.ok && value.value) };
+      return { kind: 'finished', result: values };
     },
   };
   const { ring, left, said } = stage([{ type: 'quality.two', attempt: 2, steps: { one: 'from before' } }], {
@@ -152,7 +152,7 @@ Deno.test('steps of an earlier attempt are not done again', async () => {
 const patient: PlanHandler = {
   type: 'quality.patient',
   async run(_job, context) {
-    await context.step('one', async () => ok(1));
+    await context.step('one', () => 1);
     if (!context.signal.aborted)
       await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
     return { kind: 'finished', result: 'too late' };

@@ -59,9 +59,105 @@ drop function cogo_api.cancel(uuid);
 -- The type of the jobs that fill an embedding model.
 insert into cogo.job_types (pattern, executor, max_attempts, run_s) values ('embed.fill', 'cogo-work', 20, 3600) on conflict do nothing;
 
+-- Code graph: symbols, relationships, calls seen at run time, distances from the entry points.
+create table cogo.ast_nodes (
+  id            bigint generated always as identity primary key,
+  project_id    uuid not null references cogo.projects (id) on delete cascade,
+  repo_id       bigint not null references cogo.repos (id) on delete cascade,
+  file_id       bigint not null references cogo.source_files (id) on delete cascade,
+  generation    bigint not null,
+  key           text collate "C" not null,
+  kind          text not null,
+  -- the last part of the key's name; of a file its path
+  name          text not null,
+  signature     text,
+  doc           text,
+  exported      boolean not null default false,
+  start_line    int not null,
+  start_column  int not null,
+  end_line      int not null,
+  end_column    int not null,
+  constraint ast_nodes_key unique (file_id, key),
+  constraint ast_nodes_lines check (start_line >= 1 and end_line >= start_line)
+);
+create index ast_nodes_by_key on cogo.ast_nodes (repo_id, key);
+create index ast_nodes_by_name on cogo.ast_nodes (project_id, lower(name));
+
+create table cogo.code_relationships (
+  id            bigint generated always as identity primary key,
+  project_id    uuid not null references cogo.projects (id) on delete cascade,
+  repo_id       bigint not null references cogo.repos (id) on delete cascade,
+  file_id       bigint not null references cogo.source_files (id) on delete cascade,
+  generation    bigint not null,
+  from_key      text collate "C" not null,
+  to_key        text collate "C" not null,
+  kind          text not null,
+  -- how a file imports: static, type, reexport, dynamic, require, maybe
+  via           text,
+  provenance    text not null,
+  confidence    real not null default 1,
+  -- how many places in the file say so, and the first of them
+  sites         int not null default 1,
+  line          int not null,
+  col           int not null,
+  constraint code_relationships_kind_known check (kind in
+    ('contains', 'imports', 'extends', 'implements', 'calls', 'references', 'uses_type', 'links')),
+  constraint code_relationships_confidence check (confidence between 0 and 1)
+);
+create index code_relationships_file on cogo.code_relationships (file_id);
+create index code_relationships_from on cogo.code_relationships (repo_id, from_key);
+create index code_relationships_to on cogo.code_relationships (repo_id, to_key);
+
+-- Imports that could not be resolved, each with its reason.
+create table cogo.unresolved_imports (
+  file_id     bigint not null references cogo.source_files (id) on delete cascade,
+  project_id  uuid not null,
+  nth         int not null,
+  specifier   text not null,
+  kind        text not null,
+  reason      text not null,
+  detail      text,
+  line        int not null,
+  constraint unresolved_imports_pkey primary key (file_id, nth)
+);
+
+-- Calls that were seen to happen. By key and without a file, so they outlive every re-index; count decays with time (see
+-- cogo.call_weight), and nothing seen or not seen ever removes a static relationship.
+create table cogo.runtime_calls (
+  repo_id      bigint not null references cogo.repos (id) on delete cascade,
+  project_id   uuid not null references cogo.projects (id) on delete cascade,
+  from_key     text collate "C" not null,
+  to_key       text collate "C" not null,
+  -- as of observed_at
+  count        double precision not null,
+  observed_at  timestamptz not null,
+  constraint runtime_calls_pkey primary key (repo_id, from_key, to_key),
+  constraint runtime_calls_count check (count > 0)
+);
+create index runtime_calls_to on cogo.runtime_calls (repo_id, to_key);
+
+-- Steps from the nearest entry point, by imports. A file no entry reaches has no row.
+create table cogo.entry_distances (
+  repo_id     bigint not null references cogo.repos (id) on delete cascade,
+  project_id  uuid not null references cogo.projects (id) on delete cascade,
+  path        text collate "C" not null,
+  distance    int not null,
+  constraint entry_distances_pkey primary key (repo_id, path),
+  constraint entry_distances_steps check (distance >= 0)
+);
+
+alter table cogo.ast_nodes enable row level security;
+alter table cogo.code_relationships enable row level security;
+alter table cogo.unresolved_imports enable row level security;
+alter table cogo.runtime_calls enable row level security;
+alter table cogo.entry_distances enable row level security;
+
 -- built from sql/ by scripts/migrations/build.ts: change the files there
 
 -- sql/knowledge/010_tables.sql 7a27a9e564b18a5e
+-- by hand
+
+-- sql/knowledge/020_graph_tables.sql c9339af38757867a
 -- by hand
 
 -- sql/knowledge/140_fn_current_model.sql 7b4f09c2b84aa016
@@ -402,6 +498,148 @@ end
 $$;
 revoke all on function cogo_api.index_put(uuid, jsonb) from public;
 grant execute on function cogo_api.index_put(uuid, jsonb) to anon, authenticated, service_role;
+
+-- sql/knowledge/245_fn_index_graph.sql ec44d1331d1a2f37
+-- cogo_api.index_graph: writes the symbols and relationships of files that index_put has put into the same open run; each file's are
+-- replaced whole, and the call is atomic. Returns {nodes, edges, unresolved}.
+--
+-- files: [{path,
+--   nodes: [{key, kind, name, signature?, doc?, exported?, start_line, start_column, end_line, end_column}],
+--   edges: [{from, to, kind, via?, provenance, confidence?, sites?, line, column}],
+--   unresolved: [{specifier, kind, reason, detail?, line}]}]
+-- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path that the run did not put, a key twice.
+create or replace function cogo_api.index_graph(run_id uuid, files jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  run     cogo.index_runs := cogo.running_run(index_graph.run_id);
+  ids     bigint[];
+  unknown text;
+  n_nodes int;
+  n_edges int;
+  n_loose int;
+begin
+  if jsonb_typeof(files) is distinct from 'array' then
+    perform cogo.fail('CG000', 'files must be an array');
+  end if;
+  select min(f.value ->> 'path') into unknown
+    from jsonb_array_elements(files) f
+   where not exists (select from cogo.source_files s
+                      where s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path');
+  if unknown is not null then
+    perform cogo.fail('CG004', 'a file of the graph is not in the run', jsonb_build_object('path', unknown), 'Put it with index_put first');
+  end if;
+  ids := array(select s.id from cogo.source_files s
+                where s.repo_id = run.repo_id and s.generation = run.generation
+                  and s.path in (select f.value ->> 'path' from jsonb_array_elements(files) f));
+  delete from cogo.ast_nodes n where n.file_id = any (ids);
+  delete from cogo.code_relationships e where e.file_id = any (ids);
+  delete from cogo.unresolved_imports u where u.file_id = any (ids);
+
+  insert into cogo.ast_nodes (project_id, repo_id, file_id, generation, key, kind, name, signature, doc, exported,
+                              start_line, start_column, end_line, end_column)
+  select run.project_id, run.repo_id, s.id, run.generation, n.key, n.kind, n.name, n.signature, n.doc, coalesce(n.exported, false),
+         n.start_line, n.start_column, n.end_line, n.end_column
+    from jsonb_array_elements(files) f
+    join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
+   cross join lateral jsonb_to_recordset(f.value -> 'nodes')
+      as n(key text, kind text, name text, signature text, doc text, exported boolean, start_line int, start_column int,
+           end_line int, end_column int);
+  get diagnostics n_nodes = row_count;
+
+  insert into cogo.code_relationships (project_id, repo_id, file_id, generation, from_key, to_key, kind, via, provenance, confidence,
+                                       sites, line, col)
+  select run.project_id, run.repo_id, s.id, run.generation, e."from", e."to", e.kind, e.via, e.provenance, coalesce(e.confidence, 1),
+         coalesce(e.sites, 1), e.line, e."column"
+    from jsonb_array_elements(files) f
+    join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
+   cross join lateral jsonb_to_recordset(f.value -> 'edges')
+      as e("from" text, "to" text, kind text, via text, provenance text, confidence real, sites int, line int, "column" int);
+  get diagnostics n_edges = row_count;
+
+  insert into cogo.unresolved_imports (file_id, project_id, nth, specifier, kind, reason, detail, line)
+  select s.id, run.project_id, u.ordinality, u.value ->> 'specifier', u.value ->> 'kind', u.value ->> 'reason', u.value ->> 'detail',
+         (u.value ->> 'line')::int
+    from jsonb_array_elements(files) f
+    join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
+   cross join lateral jsonb_array_elements(coalesce(f.value -> 'unresolved', '[]')) with ordinality u;
+  get diagnostics n_loose = row_count;
+
+  update cogo.index_runs r set touched_at = clock_timestamp() where r.id = run.id;
+  return jsonb_build_object('nodes', n_nodes, 'edges', n_edges, 'unresolved', n_loose);
+exception
+  when unique_violation then
+    perform cogo.fail('CG004', 'a key occurs twice in one file', jsonb_build_object('reason', sqlerrm));
+    return null;
+  when not_null_violation or check_violation or invalid_text_representation or data_exception then
+    perform cogo.fail('CG000', 'files is malformed', jsonb_build_object('reason', sqlerrm));
+    return null;
+end
+$$;
+revoke all on function cogo_api.index_graph(uuid, jsonb) from public;
+grant execute on function cogo_api.index_graph(uuid, jsonb) to anon, authenticated, service_role;
+
+-- sql/knowledge/247_fn_index_entries.sql b92dbb671ef63c53
+-- cogo_api.index_entries: how far each file of a repository is from an entry point once this run is published: steps along imports (a
+-- computed import counts twice), from the files the run has put and those it leaves as they are. Only distances that changed are
+-- written. Shown at once, a moment before the run is: it is a tie-break only. Returns {files, changed, deepest}.
+-- Errors: CG003/CG031 as running_run.
+create or replace function cogo_api.index_entries(run_id uuid, entries text[])
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  run      cogo.index_runs := cogo.running_run(index_entries.run_id);
+  seen     text[] := '{}';
+  depths   int[] := '{}';
+  -- reached one step from now, and two
+  ring     text[] := entries;
+  later    text[] := '{}';
+  next     text[];
+  changed  int;
+  dropped  int;
+begin
+  for step in 0 .. 1000 loop
+    exit when cardinality(ring) = 0 and cardinality(later) = 0;
+    ring := array(select distinct k from unnest(ring) k where k <> all (seen));
+    seen := seen || ring;
+    depths := depths || array_fill(step, array[cardinality(ring)]);
+    next := later;
+    select next || coalesce(array_agg(distinct e.to_key) filter (where e.provenance <> 'pattern'), '{}'),
+           coalesce(array_agg(distinct e.to_key) filter (where e.provenance = 'pattern'), '{}')
+      into next, later
+      from cogo.code_relationships e
+      join cogo.source_files f on f.id = e.file_id
+     where e.repo_id = run.repo_id and e.kind = 'imports' and e.from_key = any (ring)
+       and f.dropped_by is distinct from run.generation
+       and (e.generation = run.generation
+            or not exists (select from cogo.source_files n
+                            where n.repo_id = run.repo_id and n.generation = run.generation and n.path = f.path));
+    ring := next;
+  end loop;
+  with wanted as (
+    select d.path, min(d.distance) as distance from unnest(seen, depths) as d(path, distance) group by d.path
+  ),
+  written as (
+    insert into cogo.entry_distances as d (repo_id, project_id, path, distance)
+    select run.repo_id, run.project_id, w.path, w.distance from wanted w
+    on conflict on constraint entry_distances_pkey do update set distance = excluded.distance where d.distance <> excluded.distance
+    returning 1
+  ),
+  gone as (
+    delete from cogo.entry_distances d where d.repo_id = run.repo_id and d.path <> all (seen) returning 1
+  )
+  select (select count(*) from written), (select count(*) from gone) into changed, dropped;
+  return jsonb_build_object('files', cardinality(seen), 'changed', changed + dropped, 'deepest', coalesce((select max(x) from unnest(depths) x), 0));
+end
+$$;
+revoke all on function cogo_api.index_entries(uuid, text[]) from public;
+grant execute on function cogo_api.index_entries(uuid, text[]) to anon, authenticated, service_role;
 
 -- sql/knowledge/250_fn_index_finish.sql 6eff4f0e44af4630
 -- cogo_api.index_finish: publishes a run in one transaction: what it replaced or deleted goes, df and lengths are brought up to
@@ -995,6 +1233,482 @@ end
 $$;
 revoke all on function cogo_api.embed_status(uuid, text, int) from public;
 grant execute on function cogo_api.embed_status(uuid, text, int) to anon, authenticated, service_role;
+
+-- sql/knowledge/600_fn_call_weight.sql c11d520d466d8f13
+-- cogo.call_weight: what calls seen at run time weigh now: ln(1 + count), halved every 30 days since they were seen.
+create or replace function cogo.call_weight(count double precision, observed_at timestamptz)
+returns double precision
+language sql
+stable
+set search_path = ''
+as $$
+  select ln(1 + count) * power(0.5, greatest(extract(epoch from now() - observed_at), 0) / 2592000.0)
+$$;
+
+-- sql/knowledge/610_fn_node_json.sql 348c095c80c9b5fc
+-- cogo.node_json: a symbol or file as the graph functions show it. commit_sha and generation are the published ones.
+create or replace function cogo.node_json(n cogo.ast_nodes, r cogo.repos)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'id', n.id, 'key', n.key, 'kind', n.kind, 'name', n.name, 'path', split_part(n.key, '#', 1), 'repo', r.repo,
+    'signature', n.signature, 'doc', n.doc, 'exported', n.exported, 'start_line', n.start_line, 'end_line', n.end_line,
+    'commit_sha', r.commit_sha, 'generation', r.generation)
+$$;
+
+-- sql/knowledge/620_fn_find_nodes.sql 589a438e0a7cb777
+-- cogo.find_nodes: the published symbols a caller means, best first. symbol: a key (path#Outer.name), or a qualified or plain name,
+-- whatever its letter case. path: the file it stands in, or the end of its path. Without a symbol, the file itself. node_id beats both.
+create or replace function cogo.find_nodes(project_id uuid, symbol text, path text, repo text, node_id bigint, lim int)
+returns setof cogo.ast_nodes
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  last_part text := lower(substring(symbol from '[^.#]+$'));
+  -- what must stand at the end of the key's name
+  whole     text := lower(substring(symbol from '[^#]+$'));
+begin
+  if node_id is not null then
+    return query
+      select n.* from cogo.ast_nodes n join cogo.repos r on r.id = n.repo_id and n.generation <= r.generation
+       where n.id = find_nodes.node_id and n.project_id = find_nodes.project_id;
+  elsif symbol is null or strpos(symbol, '#') > 0 then
+    return query
+      select n.* from cogo.repos r
+        join cogo.ast_nodes n on n.repo_id = r.id and n.generation <= r.generation
+       where r.project_id = find_nodes.project_id and (find_nodes.repo is null or r.repo = find_nodes.repo)
+         and n.key = coalesce(find_nodes.symbol, find_nodes.path)
+       order by r.repo
+       limit lim;
+  else
+    return query
+      select n.* from cogo.ast_nodes n
+        join cogo.repos r on r.id = n.repo_id and n.generation <= r.generation
+       where n.project_id = find_nodes.project_id and lower(n.name) = last_part
+         and (find_nodes.repo is null or r.repo = find_nodes.repo)
+         and right('.' || lower(regexp_replace(substring(n.key from '#(.*)$'), '~\d+$', '')), length(whole) + 1) = '.' || whole
+         and (find_nodes.path is null or split_part(n.key, '#', 1) = find_nodes.path
+              or right(split_part(n.key, '#', 1), length(find_nodes.path) + 1) = '/' || find_nodes.path)
+       order by (strpos(n.key, symbol) > 0) desc, n.exported desc, (n.kind in ('function', 'class', 'interface', 'type', 'method')) desc,
+                length(n.key), n.key
+       limit lim;
+  end if;
+end
+$$;
+
+-- sql/knowledge/630_fn_near_edges.sql 64db091d5b278d29
+-- cogo.near_edges: the published relationships that start (direction 'out') or end ('in') at any of the given keys of one repository,
+-- static and seen at run time merged: a call of both has the static row's place and the weight of what was seen; one that was only
+-- seen has provenance 'runtime' and confidence 1. Strongest first: seen, then confident.
+create or replace function cogo.near_edges(repo_id bigint, keys text[], direction text, kinds text[], min_confidence real, lim int)
+returns table (from_key text, to_key text, kind text, via text, provenance text, confidence real, sites int, line int,
+               weight double precision, observed_at timestamptz)
+language sql
+stable
+set search_path = ''
+as $$
+  with static as (
+    select e.from_key, e.to_key, e.kind, e.via, e.provenance, e.confidence, e.sites, e.line
+      from cogo.repos r
+      join cogo.code_relationships e on e.repo_id = r.id and e.generation <= r.generation
+     where r.id = near_edges.repo_id
+       and case direction when 'out' then e.from_key = any (keys) else e.to_key = any (keys) end
+       and e.kind = any (kinds) and e.confidence >= min_confidence
+  ),
+  seen as (
+    select c.from_key, c.to_key, c.count, c.observed_at
+      from cogo.runtime_calls c
+     where 'calls' = any (kinds) and c.repo_id = near_edges.repo_id
+       and case direction when 'out' then c.from_key = any (keys) else c.to_key = any (keys) end
+  )
+  select a.*
+    from (
+      select s.from_key, s.to_key, s.kind, s.via, s.provenance, s.confidence, s.sites, s.line,
+             cogo.call_weight(o.count, o.observed_at) as weight, o.observed_at
+        from static s
+        left join seen o on s.kind = 'calls' and o.from_key = s.from_key and o.to_key = s.to_key
+      union all
+      select o.from_key, o.to_key, 'calls', null, 'runtime', 1, 1, null, cogo.call_weight(o.count, o.observed_at), o.observed_at
+        from seen o
+       where not exists (select from static s where s.kind = 'calls' and s.from_key = o.from_key and s.to_key = o.to_key)
+    ) a
+   order by a.weight desc nulls last, a.confidence desc, a.from_key, a.to_key, a.kind
+   limit lim
+$$;
+
+-- sql/knowledge/640_fn_walk_graph.sql 181960542bb9cadb
+-- cogo.walk_graph: breadth first from some symbols of one repository. Returns {nodes, edges, truncated}; each node carries its depth
+-- (0: where the walk began). At most lim nodes beside the first ones, depth at most 10.
+create or replace function cogo.walk_graph(repo_id bigint, start text[], direction text, kinds text[], depth int, lim int, min_confidence real)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  repo     cogo.repos;
+  seen     text[] := start;
+  depths   int[] := array_fill(0, array[cardinality(start)]);
+  frontier text[] := start;
+  level    jsonb := '[]';
+  met      jsonb := '[]';
+  fresh    text[];
+  truncated boolean := false;
+  steps    int := least(greatest(coalesce(depth, 1), 1), 10);
+  room     int := least(greatest(coalesce(lim, 50), 1), 500);
+begin
+  select r.* into repo from cogo.repos r where r.id = walk_graph.repo_id;
+  for step in 1 .. steps loop
+    exit when cardinality(frontier) = 0;
+    select coalesce(jsonb_agg(to_jsonb(e) order by e.weight desc nulls last, e.confidence desc, e.from_key, e.to_key, e.kind), '[]')
+      into level
+      from (
+        select e.* from cogo.near_edges(repo.id, frontier, 'out', kinds, min_confidence, 2000) e where direction in ('out', 'both')
+        union
+        select e.* from cogo.near_edges(repo.id, frontier, 'in', kinds, min_confidence, 2000) e where direction in ('in', 'both')
+      ) e;
+    select coalesce(array_agg(k.key order by k.best), '{}') into fresh
+      from (
+        select ends.key, min(e.ordinality) as best
+          from jsonb_array_elements(level) with ordinality e
+         cross join lateral (values (e.value ->> 'from_key'), (e.value ->> 'to_key')) as ends(key)
+         where ends.key <> all (seen)
+           and exists (select from cogo.ast_nodes n where n.repo_id = repo.id and n.key = ends.key and n.generation <= repo.generation)
+         group by ends.key) k;
+    if cardinality(seen) - cardinality(start) + cardinality(fresh) > room then
+      fresh := fresh[1 : greatest(room - (cardinality(seen) - cardinality(start)), 0)];
+      truncated := true;
+    end if;
+    seen := seen || fresh;
+    depths := depths || array_fill(step, array[cardinality(fresh)]);
+    met := met || level;
+    frontier := fresh;
+  end loop;
+  if cardinality(frontier) > 0 and not truncated then
+    -- there is more one step further
+    truncated := exists (
+      select from cogo.near_edges(repo.id, frontier, case direction when 'both' then 'out' else direction end, kinds, min_confidence, 500) e
+       where (case direction when 'in' then e.from_key else e.to_key end) <> all (seen)
+         and exists (select from cogo.ast_nodes n
+                      where n.repo_id = repo.id and n.generation <= repo.generation
+                        and n.key = case direction when 'in' then e.from_key else e.to_key end));
+  end if;
+  return (
+    with node as materialized (
+      -- a run in progress has a second row for a key; the published one is older
+      select distinct on (s.key) s.key, s.depth, s.place, n.id, cogo.node_json(n, repo) as body
+        from unnest(seen, depths) with ordinality as s(key, depth, place)
+        join cogo.ast_nodes n on n.repo_id = repo.id and n.key = s.key and n.generation <= repo.generation
+       order by s.key, n.generation desc
+    )
+    select jsonb_build_object(
+      'nodes', coalesce((select jsonb_agg(n.body || jsonb_build_object('depth', n.depth) order by n.place) from node n), '[]'),
+      'edges', coalesce((
+        select jsonb_agg(distinct jsonb_build_object(
+                 'from', a.id, 'to', b.id, 'kind', e.kind, 'via', e.via, 'provenance', e.provenance, 'confidence', e.confidence,
+                 'sites', e.sites, 'line', e.line, 'weight', e.weight, 'observed_at', e.observed_at))
+          from jsonb_to_recordset(met) as e(from_key text, to_key text, kind text, via text, provenance text, confidence real,
+                 sites int, line int, weight double precision, observed_at timestamptz)
+          join node a on a.key = e.from_key
+          join node b on b.key = e.to_key), '[]'),
+      'truncated', truncated));
+end
+$$;
+
+-- sql/knowledge/650_fn_graph_walk.sql d9f4352368b0f955
+-- cogo_api.graph_walk: what is around a symbol or file. {targets, nodes, edges, truncated}: targets are the nodes meant (several when
+-- the name is not unique, at most 5), nodes all met (each with its depth), edges {from, to, kind, via, provenance, confidence, sites,
+-- line, weight, observed_at} by node id. direction: in | out | both. kinds: relationship kinds, all when null. with_members: also start
+-- from what a target contains (the methods of a class, the symbols of a file). No such symbol: targets is []. Needs viewer. Errors: CG000
+-- nothing named.
+create or replace function cogo_api.graph_walk(project_id uuid, symbol text default null, path text default null, repo text default null,
+  node_id bigint default null, direction text default 'both', kinds text[] default null, depth int default 1, lim int default 50,
+  min_confidence real default 0, with_members boolean default false)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  targets cogo.ast_nodes[];
+  answer  jsonb := '{"nodes": [], "edges": [], "truncated": false}';
+  part    jsonb;
+  one     record;
+begin
+  perform cogo.require_role(graph_walk.project_id, 'viewer');
+  if symbol is null and path is null and node_id is null then
+    perform cogo.fail('CG000', 'name a symbol, a path or a node id');
+  end if;
+  if direction not in ('in', 'out', 'both') then
+    perform cogo.fail('CG000', 'direction is in, out or both', jsonb_build_object('direction', direction));
+  end if;
+  targets := array(select n from cogo.find_nodes(graph_walk.project_id, symbol, path, repo, node_id, 5) n);
+  for one in
+    select t.repo_id, array_agg(distinct k.key) as keys
+      from unnest(targets) t
+     cross join lateral (
+       select t.key
+       union
+       select c.to_key from cogo.code_relationships c
+        where with_members and c.repo_id = t.repo_id and c.kind = 'contains' and c.from_key = t.key
+       union
+       select d.to_key from cogo.code_relationships c
+         join cogo.code_relationships d on d.repo_id = c.repo_id and d.kind = 'contains' and d.from_key = c.to_key
+        where with_members and c.repo_id = t.repo_id and c.kind = 'contains' and c.from_key = t.key
+     ) k
+     group by t.repo_id
+  loop
+    part := cogo.walk_graph(one.repo_id, one.keys, direction,
+      coalesce(kinds, array['contains', 'imports', 'extends', 'implements', 'calls', 'references', 'uses_type', 'links']),
+      depth, lim, min_confidence);
+    answer := jsonb_build_object(
+      'nodes', (answer -> 'nodes') || (part -> 'nodes'),
+      'edges', (answer -> 'edges') || (part -> 'edges'),
+      'truncated', (answer -> 'truncated')::boolean or (part -> 'truncated')::boolean);
+  end loop;
+  return jsonb_build_object('targets', coalesce((
+    select jsonb_agg(cogo.node_json(n, r) order by n.key)
+      from cogo.ast_nodes n join cogo.repos r on r.id = n.repo_id where n.id in (select t.id from unnest(targets) t)), '[]')) || answer;
+end
+$$;
+revoke all on function cogo_api.graph_walk(uuid, text, text, text, bigint, text, text[], int, int, real, boolean) from public;
+grant execute on function cogo_api.graph_walk(uuid, text, text, text, bigint, text, text[], int, int, real, boolean)
+  to anon, authenticated, service_role;
+
+-- sql/knowledge/660_fn_graph_symbol.sql 55152a9b16f476e8
+-- cogo_api.graph_symbol: symbols by name, best first: [{id, key, kind, name, path, repo, signature, doc, exported, start_line, end_line,
+-- commit_sha, generation, callers, callees, entry_distance}]. symbol: a plain or qualified name, or a key (path#Name); a name nobody has
+-- matches by its beginning. Nothing found is []. Needs viewer.
+create or replace function cogo_api.graph_symbol(project_id uuid, symbol text, path text default null, repo text default null, lim int default 20)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  room int := least(greatest(coalesce(lim, 20), 1), 200);
+  ids  bigint[];
+begin
+  perform cogo.require_role(graph_symbol.project_id, 'viewer');
+  ids := array(select n.id from cogo.find_nodes(graph_symbol.project_id, symbol, path, repo, null, room) n);
+  if cardinality(ids) = 0 and length(symbol) >= 2 then
+    ids := array(
+      select n.id
+        from cogo.ast_nodes n
+        join cogo.repos r on r.id = n.repo_id and n.generation <= r.generation
+       where n.project_id = graph_symbol.project_id and (graph_symbol.repo is null or r.repo = graph_symbol.repo)
+         and starts_with(lower(n.name), lower(symbol)) and strpos(n.key, '#') > 0
+         and (graph_symbol.path is null or starts_with(n.key, graph_symbol.path || '#'))
+       order by n.exported desc, length(n.name), n.key
+       limit room);
+  end if;
+  return coalesce((
+    select jsonb_agg(cogo.node_json(n, r) || jsonb_build_object(
+             'callers', (select count(distinct e.from_key) from cogo.near_edges(r.id, array[n.key], 'in', array['calls'], 0, 1000) e),
+             'callees', (select count(distinct e.to_key) from cogo.near_edges(r.id, array[n.key], 'out', array['calls'], 0, 1000) e),
+             'entry_distance', (select d.distance from cogo.entry_distances d where d.repo_id = r.id and d.path = split_part(n.key, '#', 1)))
+           order by array_position(ids, n.id))
+      from cogo.ast_nodes n join cogo.repos r on r.id = n.repo_id
+     where n.id = any (ids)), '[]');
+end
+$$;
+revoke all on function cogo_api.graph_symbol(uuid, text, text, text, int) from public;
+grant execute on function cogo_api.graph_symbol(uuid, text, text, text, int) to anon, authenticated, service_role;
+
+-- sql/knowledge/670_fn_graph_callers.sql 5b1677a980fb748e
+-- cogo_api.graph_callers: who calls a symbol, up to depth calls away; as graph_walk. Of a class or a file: who calls what is in it.
+-- Calls that were seen at run time come first. Needs viewer. Errors as graph_walk.
+create or replace function cogo_api.graph_callers(project_id uuid, symbol text default null, path text default null, repo text default null,
+  depth int default 1, lim int default 50, min_confidence real default 0)
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select cogo_api.graph_walk(graph_callers.project_id, symbol, path, repo, null, 'in', array['calls'], depth, lim, min_confidence, true)
+$$;
+revoke all on function cogo_api.graph_callers(uuid, text, text, text, int, int, real) from public;
+grant execute on function cogo_api.graph_callers(uuid, text, text, text, int, int, real) to anon, authenticated, service_role;
+
+-- sql/knowledge/680_fn_graph_callees.sql 795c713b2088e67e
+-- cogo_api.graph_callees: what a symbol calls, up to depth calls away; as graph_walk. Needs viewer. Errors as graph_walk.
+create or replace function cogo_api.graph_callees(project_id uuid, symbol text default null, path text default null, repo text default null,
+  depth int default 1, lim int default 50, min_confidence real default 0)
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select cogo_api.graph_walk(graph_callees.project_id, symbol, path, repo, null, 'out', array['calls'], depth, lim, min_confidence, true)
+$$;
+revoke all on function cogo_api.graph_callees(uuid, text, text, text, int, int, real) from public;
+grant execute on function cogo_api.graph_callees(uuid, text, text, text, int, int, real) to anon, authenticated, service_role;
+
+-- sql/knowledge/690_fn_graph_impact.sql 0198ee0a1a276df2
+-- cogo_api.graph_impact: what may change with a symbol or file: everything that calls it, extends or implements it, uses its type, refers
+-- to it or imports its file, transitively; as graph_walk. Needs viewer. Errors as graph_walk.
+create or replace function cogo_api.graph_impact(project_id uuid, symbol text default null, path text default null, repo text default null,
+  depth int default 3, lim int default 100, min_confidence real default 0)
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select cogo_api.graph_walk(graph_impact.project_id, symbol, path, repo, null, 'in',
+    array['calls', 'extends', 'implements', 'uses_type', 'references', 'imports'], depth, lim, min_confidence, true)
+$$;
+revoke all on function cogo_api.graph_impact(uuid, text, text, text, int, int, real) from public;
+grant execute on function cogo_api.graph_impact(uuid, text, text, text, int, int, real) to anon, authenticated, service_role;
+
+-- sql/knowledge/700_fn_graph_path.sql a98bf12b664c4b3f
+-- cogo_api.graph_path: a shortest way from one symbol or file to another, following relationships from their start to their end:
+-- {found, nodes, edges}, nodes and edges in the order of the way; found false when there is none or an end is unknown. kinds: all but 'contains' when null. depth: at most 12
+-- steps. Needs viewer.
+create or replace function cogo_api.graph_path(project_id uuid, from_symbol text default null, from_path text default null,
+  to_symbol text default null, to_path text default null, repo text default null, kinds text[] default null, depth int default 8,
+  min_confidence real default 0, from_id bigint default null, to_id bigint default null)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  starts   cogo.ast_nodes[];
+  goals    cogo.ast_nodes[];
+  goal     text[];
+  allowed  text[] := coalesce(kinds, array['imports', 'extends', 'implements', 'calls', 'references', 'uses_type', 'links']);
+  home     cogo.repos;
+  frontier text[];
+  seen     text[];
+  -- one step back: parent[i] and its edge lead to seen[i]
+  parent   text[];
+  edges    jsonb[];
+  step     record;
+  reached  text;
+  way      jsonb := '[]';
+  stops    text[];
+  place    int;
+begin
+  perform cogo.require_role(graph_path.project_id, 'viewer');
+  starts := array(select n from cogo.find_nodes(graph_path.project_id, from_symbol, from_path, repo, from_id, 5) n);
+  goals := array(select n from cogo.find_nodes(graph_path.project_id, to_symbol, to_path, repo, to_id, 5) n);
+  for home in select distinct r.* from unnest(starts) t join cogo.repos r on r.id = t.repo_id loop
+    seen := array(select t.key from unnest(starts) t where t.repo_id = home.id);
+    goal := array(select t.key from unnest(goals) t where t.repo_id = home.id);
+    parent := array_fill(null::text, array[cardinality(seen)]);
+    edges := array_fill(null::jsonb, array[cardinality(seen)]);
+    frontier := seen;
+    select k into reached from unnest(seen) k where k = any (goal) limit 1;
+    for hop in 1 .. least(greatest(coalesce(depth, 8), 1), 12) loop
+      exit when reached is not null or cardinality(frontier) = 0 or cardinality(seen) > 20000;
+      place := cardinality(seen);
+      for step in
+        select distinct on (e.to_key) e.* from cogo.near_edges(home.id, frontier, 'out', allowed, min_confidence, 20000) e
+         where e.to_key <> all (seen)
+         order by e.to_key, e.weight desc nulls last, e.confidence desc, e.from_key
+      loop
+        seen := seen || step.to_key;
+        parent := parent || step.from_key;
+        edges := edges || to_jsonb(step);
+        if step.to_key = any (goal) then
+          reached := step.to_key;
+          exit;
+        end if;
+      end loop;
+      frontier := seen[place + 1 :];
+    end loop;
+    if reached is not null then
+      stops := array[reached];
+      place := array_position(seen, reached);
+      while parent[place] is not null loop
+        way := jsonb_build_array(edges[place]) || way;
+        stops := parent[place] || stops;
+        place := array_position(seen, parent[place]);
+      end loop;
+      return (
+        with node as materialized (
+          select distinct on (s.place) s.key, s.place, n.id, cogo.node_json(n, home) as body
+            from unnest(stops) with ordinality as s(key, place)
+            join cogo.ast_nodes n on n.repo_id = home.id and n.key = s.key and n.generation <= home.generation
+           order by s.place, n.generation desc)
+        select jsonb_build_object('found', true,
+          'nodes', (select jsonb_agg(n.body order by n.place) from node n),
+          'edges', coalesce((
+            select jsonb_agg(jsonb_build_object('from', a.id, 'to', b.id, 'kind', e.value ->> 'kind', 'via', e.value ->> 'via',
+                     'provenance', e.value ->> 'provenance', 'confidence', e.value -> 'confidence', 'line', e.value -> 'line',
+                     'weight', e.value -> 'weight', 'observed_at', e.value ->> 'observed_at') order by e.ordinality)
+              from jsonb_array_elements(way) with ordinality e
+              join node a on a.key = e.value ->> 'from_key'
+              join node b on b.key = e.value ->> 'to_key'), '[]')));
+    end if;
+  end loop;
+  return jsonb_build_object('found', false, 'nodes', '[]'::jsonb, 'edges', '[]'::jsonb);
+end
+$$;
+revoke all on function cogo_api.graph_path(uuid, text, text, text, text, text, text[], int, real, bigint, bigint) from public;
+grant execute on function cogo_api.graph_path(uuid, text, text, text, text, text, text[], int, real, bigint, bigint)
+  to anon, authenticated, service_role;
+
+-- sql/knowledge/710_fn_trace_put.sql 2078334c6d020afc
+-- cogo_api.trace_put: adds calls that were seen at run time to a repository. calls: [{from, to, count}] by key; counts seen before are
+-- halved for every 30 days since, then added to. A key the index does not know is taken as it is: it may be indexed later. Needs editor
+-- (or a worker of the project). Returns {calls, new}. Errors: CG003 no such repository, CG000 malformed.
+create or replace function cogo_api.trace_put(project_id uuid, repo text, calls jsonb, observed_at timestamptz default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  home cogo.repos;
+  at   timestamptz := least(coalesce(trace_put.observed_at, clock_timestamp()), clock_timestamp());
+  n    int;
+  made int;
+begin
+  perform cogo.require_role(trace_put.project_id, 'editor', true);
+  select r.* into home from cogo.repos r where r.project_id = trace_put.project_id and r.repo = trace_put.repo;
+  if not found then
+    perform cogo.fail('CG003', 'no such repository in the project', jsonb_build_object('repo', trace_put.repo), 'Index it first');
+  end if;
+  if jsonb_typeof(calls) is distinct from 'array' then
+    perform cogo.fail('CG000', 'calls must be an array');
+  end if;
+  with given as (
+    select c."from" as from_key, c."to" as to_key, sum(c.count) as count
+      from jsonb_to_recordset(calls) as c("from" text, "to" text, count double precision)
+     group by 1, 2
+  ),
+  put as (
+    insert into cogo.runtime_calls as c (repo_id, project_id, from_key, to_key, count, observed_at)
+    select home.id, home.project_id, g.from_key, g.to_key, g.count, at from given g
+    on conflict on constraint runtime_calls_pkey do update
+      set count = case when c.observed_at <= excluded.observed_at
+            then excluded.count + c.count * power(0.5, extract(epoch from excluded.observed_at - c.observed_at) / 2592000.0)
+            else c.count + excluded.count * power(0.5, extract(epoch from c.observed_at - excluded.observed_at) / 2592000.0) end,
+          observed_at = greatest(c.observed_at, excluded.observed_at)
+    returning (c.xmax = 0) as fresh
+  )
+  select count(*), count(*) filter (where fresh) into n, made from put;
+  return jsonb_build_object('calls', n, 'new', made);
+exception
+  when not_null_violation or check_violation or invalid_text_representation or data_exception then
+    perform cogo.fail('CG000', 'calls is malformed', jsonb_build_object('reason', sqlerrm));
+    return null;
+end
+$$;
+revoke all on function cogo_api.trace_put(uuid, text, jsonb, timestamptz) from public;
+grant execute on function cogo_api.trace_put(uuid, text, jsonb, timestamptz) to anon, authenticated, service_role;
 
 -- sql/jobs/010_tables.sql ab2c6a2c502b320a
 -- by hand
@@ -1645,6 +2359,91 @@ end
 $$;
 revoke all on function cogo_api.list_dead(uuid, text, text, int) from public;
 grant execute on function cogo_api.list_dead(uuid, text, text, int) to anon, authenticated, service_role;
+
+-- sql/jobs/417_fn_oldest_worker.sql 2e29c8be4915d682
+-- cogo.oldest_worker: the oldest version of cogo-work that keeps this schema's contracts. Raised with a change it could not follow.
+create or replace function cogo.oldest_worker()
+returns text
+language sql
+immutable
+set search_path = ''
+as $$ select '0.1.0' $$;
+
+-- sql/jobs/420_fn_register_executor.sql 28ad18a765b7ed5d
+-- cogo_api.register_executor: announces an executor, or changes what it says of itself; returns {executor_id, kind, project_id, epoch}.
+-- info: {version?, slots?, capabilities?, draining?, kind?, instance?, beat_s?, epoch?, …}, kept whole. A worker token fixes kind and project;
+-- the server may name a kind (default cogo-plan) and serves every project.
+-- instance: a name of the process. Another instance of the same id begins a new epoch: claims and beats that carry an older one are
+-- refused, and the leases of the old process end with the next sweep. The same instance again keeps its epoch and its leases; without
+-- one, every registration is an epoch and leases are left alone. epoch: the one this process had: it is refused when another process
+-- has taken over since, so that one which was away does not take the executor back.
+-- beat_s: how often it will be heard of (1 to 300 s): after three misses it counts as dead and its leases end at once.
+-- Errors: as executor_scope; CG004 unknown kind, beat_s out of range; CG007 a version this database does not work with; CG025 its
+-- epoch is over.
+create or replace function cogo_api.register_executor(executor_id text, info jsonb default '{}')
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  scope record := cogo.executor_scope(register_executor.executor_id, null, false);
+  kind  text;
+  made  cogo.executors;
+  old   cogo.executors;
+  oldest text := cogo.oldest_worker();
+begin
+  if (info ->> 'version') ~ '^\d{1,9}\.\d{1,9}\.\d{1,9}' and (info ->> 'kind') = 'cogo-work'
+     and string_to_array(substring(info ->> 'version' from '^\d+\.\d+\.\d+'), '.')::int[] < string_to_array(oldest, '.')::int[]
+  then
+    perform cogo.fail('CG007', format('this worker is version %s, this database works with %s and later', info ->> 'version', oldest),
+      jsonb_build_object('version', info ->> 'version', 'oldest', oldest), 'Update cogo-work on this machine and start it again');
+  end if;
+  if (cogo.identity()).kind = 'service' then
+    kind := coalesce(info ->> 'kind', scope.kind, 'cogo-plan');
+    if kind not in ('cogo-plan', 'cogo-work') then
+      perform cogo.fail('CG004', 'kind must be cogo-plan or cogo-work', jsonb_build_object('field', 'kind'));
+    end if;
+  else
+    kind := scope.kind;
+  end if;
+  select e.* into old from cogo.executors e where e.id = register_executor.executor_id for update;
+  if old.epoch > (info ->> 'epoch')::int and old.instance is distinct from left(info ->> 'instance', 200) then
+    perform cogo.fail('CG025', 'a newer process runs as this executor', jsonb_build_object('epoch', (info ->> 'epoch')::int),
+      'Stop this one');
+  end if;
+  insert into cogo.executors as e (id, project_id, kind, info, draining, instance, beat_s)
+  values (register_executor.executor_id, scope.project_id, kind, coalesce(info - 'epoch', '{}'), coalesce((info ->> 'draining')::boolean, false),
+    left(info ->> 'instance', 200), (info ->> 'beat_s')::int)
+  on conflict on constraint executors_pkey do update
+    set kind = excluded.kind, info = excluded.info, draining = excluded.draining, instance = excluded.instance,
+        beat_s = excluded.beat_s, dead_at = null,
+        epoch = e.epoch + case when e.instance = excluded.instance then 0 else 1 end,
+        started_at = case when e.instance = excluded.instance then e.started_at else clock_timestamp() end,
+        last_seen = clock_timestamp()
+    where e.project_id is not distinct from excluded.project_id
+  returning e.* into made;
+  if not found then
+    perform cogo.fail('CG002', 'this executor id is not yours', null, 'Choose another executor id');
+  end if;
+  if old.instance <> made.instance then
+    -- the old process is gone, or will find out: what it held is free. Whose row is locked just now is being reported on.
+    update cogo.jobs j set lease_until = clock_timestamp()
+     where j.id in (select x.id from cogo.jobs x
+                     where x.state = 'running' and x.executor_id = made.id and x.lease_until > clock_timestamp()
+                     order by x.id for update skip locked);
+  end if;
+  perform cogo.broadcast('agents:' || made.id, 'presence',
+    jsonb_build_object('executor_id', made.id, 'kind', made.kind, 'epoch', made.epoch, 'draining', made.draining, 'info', made.info));
+  return jsonb_build_object('executor_id', made.id, 'kind', made.kind, 'project_id', made.project_id, 'epoch', made.epoch);
+exception
+  when check_violation or invalid_text_representation or numeric_value_out_of_range then
+    perform cogo.fail('CG004', 'info is out of range: beat_s is 1 to 300, draining true or false', jsonb_build_object('reason', sqlerrm));
+    return null;
+end
+$$;
+revoke all on function cogo_api.register_executor(text, jsonb) from public;
+grant execute on function cogo_api.register_executor(text, jsonb) to anon, authenticated, service_role;
 
 -- sql/jobs/470_fn_housekeeping.sql 945b505f03862eef
 -- cogo.housekeeping: deletes what nobody needs any more, hourly, in bounded bites: expired idempotency keys, full rate buckets, traces and

@@ -47,17 +47,29 @@ export async function documentRow(path: string, bytes: Uint8Array, text: string)
   const language = languageOf(path);
   const source = sourceText(path, text);
   const { chunks, warning } = await language.chunk(source);
-  const pathTokens = tokenize(path);
-  const tokens = chunks.map(tokensOf);
-  const context = keyTerms(pathTokens, tokens);
-  const pathTerms = termCounts(pathTokens);
-  return {
+  return fileRow({
     path,
     content_hash: contentHash(bytes),
     language: language.id,
     bytes: bytes.byteLength,
     extractor: EXTRACTOR_VERSION,
     ...(warning === undefined ? {} : { warning }),
+    chunks,
+  });
+}
+
+/** Tokenises the chunks of one file. `searchablePath` when it is not found by its own. */
+export function fileRow(
+  file: Omit<FileRow, 'chunks'> & { chunks: RawChunk[]; searchablePath?: string },
+): FileRow {
+  const { searchablePath, chunks, ...rest } = file;
+  const path = searchablePath ?? file.path;
+  const pathTokens = tokenize(path);
+  const tokens = chunks.map(tokensOf);
+  const context = keyTerms(pathTokens, tokens);
+  const pathTerms = termCounts(pathTokens);
+  return {
+    ...rest,
     chunks: chunks.map((chunk, ordinal) => {
       const { name, doc, body } = tokens[ordinal]!;
       const header = [path, chunk.symbol ?? chunk.heading].filter((part) => part !== undefined).join(' > ');

@@ -38,6 +38,20 @@ export async function readIndexConfig(root: string): Promise<{ config: IndexConf
   }
 }
 
+/** `entries` of `cogo.config.json`: files where the program begins, repo-relative. */
+export async function readEntries(root: string): Promise<string[]> {
+  try {
+    const parsed: unknown = JSON.parse(await readFile(join(root, CONFIG_FILE), 'utf8'));
+    const entries = isRecord(parsed) ? parsed['entries'] : undefined;
+    if (!Array.isArray(entries)) return [];
+    return entries
+      .filter((one): one is string => typeof one === 'string')
+      .map((one) => one.replace(/^\.\//, ''));
+  } catch {
+    return []; // readIndexConfig reports what is wrong with the file
+  }
+}
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -10,7 +10,7 @@ import { SANDBOX_MODES } from './sandbox/sandbox.ts';
 
 /**
  * Runs `cogo-work` with the arguments after the program's name and resolves with the exit code: 0 ok, 1 failed, 2 wrong
- * use or nothing there, 130 interrupted. Never rejects.
+ * use or nothing there, 3 replaced by a newer process of the same name, 130 interrupted. Never rejects.
  */
 export async function main(argv: string[], io: Io = processIo()): Promise<number> {
   let exit = 0;
@@ -56,7 +56,10 @@ function program(io: Io, answer: (json: boolean, got: Result<Answer>) => void): 
       writeErr: (text) => io.err(text),
       outputError: () => {},
     })
-    .addHelpText('after', '\nExit codes: 0 ok, 1 failed, 2 wrong use or nothing there, 130 interrupted.');
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 ok, 1 failed, 2 wrong use or nothing there, 3 replaced by a newer process of the same name, 130 interrupted.',
+    );
   const add = (name: string, about: string, action: Action, options: (command: Command) => Command) => {
     const command = options(root.command(name).description(about)).option(
       '--json',
@@ -127,9 +130,10 @@ function work(command: Command): Command {
     .addOption(
       new Option(
         '--sandbox <mode>',
-        'auto: bubblewrap when it works; require: no job without; unsafe-none',
+        'require: no job without one (default); auto: bubblewrap when it works, else none; unsafe-none',
       ).choices([...SANDBOX_MODES]),
     )
+    .option('--unsafe-no-sandbox', 'run jobs with the rights of this user; said in every result')
     .option('--lease <seconds>', 'lease of a job, renewed every third of it (default: 30)')
     .option('--once', 'do what is ready, then exit');
 }

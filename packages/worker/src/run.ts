@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { hostname, platform, release, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Rpc } from '@cogo/client/rpc.ts';
@@ -7,7 +8,8 @@ import { monotonicClock, type Clock } from './clock.ts';
 import { buildTestExecutor } from './executors/build_test.ts';
 import type { Executor } from './executors/executor.ts';
 import type { WorkerLog } from './log.ts';
-import type { RunSummary, Wake } from './loop/core.ts';
+import { DEFAULT_POLICY, type Policies } from './policy.ts';
+import { PRESENCE_MS, type RunSummary, type Wake } from './loop/core.ts';
 import { runLoops } from './loop/worker.ts';
 import { chooseSandbox } from './sandbox/probe.ts';
 import type { SandboxMode } from './sandbox/sandbox.ts';
@@ -28,7 +30,7 @@ export interface RunOptions {
   /** Aborting it ends the worker: work is stopped, leases are handed back within a second. */
   signal: AbortSignal;
   log: WorkerLog;
-  /** Default `auto`. */
+  /** Default `require`. */
   sandbox?: SandboxMode;
   /** Artifacts lie in `<dataDir>/artifacts`, workspaces in `<dataDir>/work`; default a folder of the system's tmp. */
   dataDir?: string;
@@ -39,6 +41,8 @@ export interface RunOptions {
   /** For example `realtimeWake`; without it the worker polls, at most every five seconds. */
   wake?: Wake | null;
   executors?: Executor[];
+  /** What the owner allows jobs of each type; default `DEFAULT_POLICY` for all. */
+  policy?: Policies;
   clock?: Clock;
   random?: () => number;
 }
@@ -49,9 +53,12 @@ export interface RunOptions {
  * Errors: `not_configured` (a sandbox is required and cannot be had), `unauthorized` and `forbidden` of the dispatcher.
  */
 export async function runWorker(o: RunOptions): Promise<Result<RunSummary>> {
-  const chosen = chooseSandbox(o.sandbox ?? 'auto');
+  const chosen = chooseSandbox(o.sandbox ?? 'require');
   if (!chosen.ok) {
-    return failure('not_configured', `No job is taken without a sandbox: ${chosen.reason}.`);
+    return failure(
+      'not_configured',
+      `No job is taken without a sandbox, and there is none: ${chosen.reason}. Install it, or give --unsafe-no-sandbox: jobs then have the rights of this user.`,
+    );
   }
   const { sandbox } = chosen;
   const slots = Math.max(1, Math.trunc(o.slots ?? 1));
@@ -83,10 +90,13 @@ export async function runWorker(o: RunOptions): Promise<Result<RunSummary>> {
       sandbox: sandbox.kind,
       host: hostname(),
       platform: `${platform()} ${release()} node ${process.version}`,
+      instance: randomUUID(),
+      beatS: PRESENCE_MS / 1000,
     },
     slots,
     leaseS: o.leaseS ?? 30,
     includeTypes,
+    policy: o.policy ?? (() => DEFAULT_POLICY),
     executor: (type) => executors.find((executor) => executor.type === type) ?? null,
     signal: o.signal,
     // Said with every line while there is none: nobody should learn it only from the first one.

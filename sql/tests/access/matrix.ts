@@ -65,6 +65,21 @@ export const MATRIX: Record<string, Expectation> = {
   index_finish: { args: async (f) => ({ run_id: await f.run(), stats: {} }), expect: INDEX },
   index_abort: { args: async (f) => ({ run_id: await f.run(), reason: 'x' }), expect: INDEX },
   index_status: { args: project, expect: READ },
+  index_graph: { args: async (f) => ({ run_id: await f.run(), files: [] }), expect: INDEX },
+  index_entries: { args: async (f) => ({ run_id: await f.run(), entries: [] }), expect: INDEX },
+  trace_put: {
+    args: async (f) => {
+      await f.service('index_begin', { project_id: f.project, repo: 'traced' });
+      return { project_id: f.project, repo: 'traced', calls: [] };
+    },
+    expect: INDEX,
+  },
+  graph_symbol: { args: (f) => ({ project_id: f.project, symbol: 'x' }), expect: READ },
+  graph_walk: { args: (f) => ({ project_id: f.project, path: 'x' }), expect: READ },
+  graph_callers: { args: (f) => ({ project_id: f.project, symbol: 'x' }), expect: READ },
+  graph_callees: { args: (f) => ({ project_id: f.project, symbol: 'x' }), expect: READ },
+  graph_impact: { args: (f) => ({ project_id: f.project, symbol: 'x' }), expect: READ },
+  graph_path: { args: (f) => ({ project_id: f.project, from_symbol: 'x', to_symbol: 'y' }), expect: READ },
   lexicon: { args: (f) => ({ project_id: f.project, terms: ['a'] }), expect: READ },
   search: { args: (f) => ({ project_id: f.project, query: { terms: { a: 1 } } }), expect: READ },
   get_chunks: { args: (f) => ({ project_id: f.project, ids: [1] }), expect: READ },

@@ -3,6 +3,8 @@ import type { Host } from '../command.ts';
 import { registerAsk } from './ask.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
+import { registerEval } from './evaluate.ts';
+import { registerGraph } from './graph/graph.ts';
 import { registerIndex } from './index_repo.ts';
 import { registerJobs } from './jobs/register.ts';
 import { registerKeys } from './keys.ts';
@@ -27,8 +29,10 @@ export const COMMANDS: ((host: Host, root: Command) => void)[] = [
   registerPsql,
   registerDoctor,
   registerIndex,
+  registerGraph,
   registerSearch,
   registerAsk,
+  registerEval,
   registerJobs,
   registerProjects,
   registerToken,

@@ -1,4 +1,5 @@
 import { tokenize } from '@cogo/spec/tokenize.ts';
+import { isTestPath } from './path_role.ts';
 import type { Question } from './question.ts';
 import type { ScoredSpan } from './span.ts';
 
@@ -63,7 +64,7 @@ export function rerank(question: Question, candidates: ScoredSpan[], limit: numb
     };
     let score = 0;
     for (const value of Object.values(features)) score += value;
-    if (!wantsTests && isTest(one.path)) score *= WEIGHTS.test;
+    if (!wantsTests && isTestPath(one.path)) score *= WEIGHTS.test;
     if (/(?:^|\/)migrations\//.test(one.path)) score *= WEIGHTS.migration;
     if (one.language === 'json' && !terms.has('json')) score *= WEIGHTS.data;
     if (isBarrel(one)) score *= WEIGHTS.barrel;
@@ -138,13 +139,6 @@ function overview(question: Question, span: ScoredSpan, terms: ReadonlySet<strin
 
 function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1).replace(/\.[^.]*$/, '');
-}
-
-function isTest(path: string): boolean {
-  return (
-    /(?:^|\/)(?:tests?|__tests__|__mocks__|fixtures?|examples?|benchmarks?|bench)\//i.test(path) ||
-    /(?:[._](?:test|spec|bench)|(?:^|[/_])testing)\.[cm]?[jt]sx?$/.test(path)
-  );
 }
 
 /** A file that only passes names on. */

@@ -1,5 +1,6 @@
 import { cogoError, type CogoError } from '@cogo/spec/errors.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
+import { isReplaced } from '../client/worker_link.ts';
 import { textLog } from '../log.ts';
 import { runWorker } from '../run.ts';
 import { realtimeWake } from '../wake.ts';
@@ -45,7 +46,7 @@ export async function run(flags: Flags, io: Io): Promise<Result<Answer>> {
   try {
     const wake = realtimeWake(config.value);
     const got = await runWorker({ ...config.value, rpc, signal: stop.signal, log, wake });
-    if (!got.ok) return got;
+    if (!got.ok) return isReplaced(got.error) ? replaced(executorId, got.error) : got;
     const sum = got.value;
     return ok({
       json: { ok: true, executor_id: executorId, ...sum },
@@ -56,6 +57,11 @@ export async function run(flags: Flags, io: Io): Promise<Result<Answer>> {
     quiet();
     await rpc.close();
   }
+}
+
+function replaced(executorId: string, error: CogoError): Result<never> {
+  const message = `Another process runs as ${executorId} since, and the newer one wins: this one stops. On two machines give each a name of its own (EXECUTOR_ID or --executor).`;
+  return { ok: false, error: { ...error, message } };
 }
 
 /** `cogo-work status`: who this worker is to its gateway, and which executors serve its project. */
@@ -131,8 +137,12 @@ export async function enroll(flags: Flags, io: Io): Promise<Result<Answer>> {
   });
 }
 
-/** Exit code 2 is for wrong use and for what is not there; everything else that fails is 1. */
-export function exitOf(error: CogoError): 1 | 2 {
+/**
+ * Exit code 2 is for wrong use and for what is not there, 3 for a worker that another process of its name replaced (a
+ * supervisor must not start it again); everything else that fails is 1.
+ */
+export function exitOf(error: CogoError): 1 | 2 | 3 {
+  if (isReplaced(error)) return 3;
   return ['validation_failed', 'not_configured', 'not_found'].includes(error.code) ? 2 : 1;
 }
 

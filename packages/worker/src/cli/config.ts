@@ -15,6 +15,7 @@ export interface Flags {
   workspace?: string;
   allowRepo?: string[];
   sandbox?: string;
+  unsafeNoSandbox?: boolean;
   data?: string;
   lease?: string;
   once?: boolean;
@@ -103,7 +104,9 @@ export function resolveConfig(flags: Flags, around: Surroundings): Result<Worker
   if (!slots.ok) return slots;
   const lease = whole(flags.lease ?? '30', '--lease', 5, 3600);
   if (!lease.ok) return lease;
-  const sandbox = (flags.sandbox ?? env['COGO_WORKER_SANDBOX'] ?? 'auto') as SandboxMode;
+  const sandbox = (
+    flags.unsafeNoSandbox ? 'unsafe-none' : (flags.sandbox ?? env['COGO_WORKER_SANDBOX'] ?? 'require')
+  ) as SandboxMode;
   if (!SANDBOX_MODES.includes(sandbox)) {
     return failure(
       'validation_failed',

@@ -2,7 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { ok, type Result } from '@cogo/spec/result.ts';
 import { freeBytes } from '../sandbox/disk.ts';
-import { probeBubblewrap, which } from '../sandbox/probe.ts';
+import { probeBubblewrap } from '../sandbox/probe.ts';
+import { probeWatcher } from '../sandbox/watch.ts';
+import { which } from '../sandbox/which.ts';
 import type { Answer } from './commands.ts';
 import { resolveConfig, type Flags } from './config.ts';
 import type { Io } from './io.ts';
@@ -19,7 +21,10 @@ const GiB = 1024 ** 3;
 
 /** `cogo-work doctor`: whether this machine can do jobs, and how well they are confined. */
 export async function doctor(flags: Flags, io: Io): Promise<Result<Answer>> {
-  const checks: Check[] = [...machineChecks(), ...sandboxChecks(flags.sandbox === 'require')];
+  const checks: Check[] = [
+    ...machineChecks(),
+    ...sandboxChecks(!flags.unsafeNoSandbox && flags.sandbox !== 'auto' && flags.sandbox !== 'unsafe-none'),
+  ];
   const around = lookAround(flags, io);
   const config = around.ok ? resolveConfig(flags, around.value) : around;
   if (config.ok) {
@@ -72,13 +77,25 @@ function machineChecks(): Check[] {
 
 function sandboxChecks(required: boolean): Check[] {
   const probe = probeBubblewrap();
+  const watcher = probeWatcher();
   return [
     probe.ok
       ? { name: 'sandbox', state: 'ok', detail: `bubblewrap ${probe.bwrap.version} works` }
       : {
           name: 'sandbox',
           state: required ? 'fail' : 'warn',
-          detail: `${probe.reason}: jobs would run without a sandbox`,
+          detail: `${probe.reason}: ${required ? 'no job is taken' : 'jobs would run without a sandbox'}`,
+        },
+    watcher
+      ? {
+          name: 'watch',
+          state: 'ok',
+          detail: `strace ${watcher.version} tells what a job tried and was refused`,
+        }
+      : {
+          name: 'watch',
+          state: 'warn',
+          detail: 'strace is missing or may not trace: what a job tries is blocked, and not told',
         },
     which('prlimit')
       ? { name: 'limits', state: 'ok', detail: 'prlimit is there' }

@@ -4,11 +4,14 @@ import type { ClaimedJob } from '../client/worker_link.ts';
 import { refused, type Outcome } from '../executors/executor.ts';
 import { beatLoop, watchFence } from './beating.ts';
 import { CALL_MS, Core, isFatal, PRESENCE_MS, type RunSummary, type WorkerSetup } from './core.ts';
+import { contextOf } from './context.ts';
 import { settle } from './settle.ts';
 import { Slot } from './slots.ts';
 
 /** After the leases were handed back: clearing workspaces may take this long. */
 const CLEANUP_MS = 5_000;
+/** The longest pause after a claim that got no answer. */
+const CLAIM_PAUSE_MS = 5_000;
 
 /**
  * The loops of one worker: claim to refill, one beat for all slots, and a task for each slot. Returns when told to
@@ -69,7 +72,8 @@ async function claimLoop(core: Core): Promise<void> {
       if (isFatal(got.error)) return core.end(got.error);
       if (stopped.aborted) return;
       if (errors === 0) log('warn', `could not claim: ${got.error.message}`, { code: got.error.code });
-      await clock.sleep(backoffMs(errors++, random), stopped);
+      // A ring ends it: a beat was answered again.
+      await core.work.wait(clock, backoffMs(errors++, random, 500, CLAIM_PAUSE_MS), stopped);
       continue;
     }
     if (errors > 0) log('info', 'the dispatcher answers again');
@@ -108,21 +112,8 @@ async function work(core: Core, slot: Slot): Promise<void> {
   const found = executor(job.type);
   let outcome: Outcome = noExecutor(job.type);
   if (found && !slot.stopped) {
-    const context = {
-      signal: slot.signal,
-      clock,
-      log,
-      progress: (progress: Record<string, unknown>) => {
-        slot.report(progress);
-        core.news.ring();
-      },
-      say: (text: string) => {
-        slot.say(text);
-        core.news.ring();
-      },
-    };
     try {
-      outcome = await found.run(job, context);
+      outcome = await found.run(job, contextOf(core, slot));
     } catch (error) {
       const message = `The executor of ${job.type} broke: ${(error as Error)?.message ?? String(error)}`;
       outcome = {

@@ -10,6 +10,7 @@ import type { Clock } from '../clock.ts';
 import type { WorkerLog } from '../log.ts';
 import type { RunSummary } from '../loop/core.ts';
 import { runLoops } from '../loop/worker.ts';
+import { DEFAULT_POLICY } from '../policy.ts';
 import { busyMeter } from './busy_meter.ts';
 import { planExecutor } from './executor.ts';
 import type { PlanHandler } from './handler.ts';
@@ -70,13 +71,14 @@ export async function consume(o: EdgeConsumer): Promise<Result<RunSummary & { en
     includeTypes: o.handlers.map((handler) => handler.type),
     executor: (type) => {
       const handler = o.handlers.find((item) => item.type === type);
-      return handler ? planExecutor(handler, { link, rpc: o.rpc }) : null;
+      return handler ? planExecutor(handler, o.rpc) : null;
     },
     signal: stop.signal,
     log,
     clock: o.clock,
     random: Math.random,
     once: true,
+    policy: () => DEFAULT_POLICY,
     wake: (bells) => {
       const timer = setInterval(() => {
         if (meter && meter.ms() >= limits.cpuMs! * LIMIT_SHARE) stopFor('cpu');

@@ -1,12 +1,9 @@
 import { z } from 'zod';
 import { answerEmbedded, EMBEDDED } from '@cogo/knowledge/answer/embedded_answer.ts';
 import { findEvidence, publicSpan } from '@cogo/knowledge/answer/find_evidence.ts';
-import type { SearchAnswer } from '@cogo/knowledge/answer/search.ts';
-import type { CogoError } from '@cogo/spec/errors.ts';
-import { ok } from '@cogo/spec/result.ts';
 import { searchFilter, strategy } from '@cogo/spec/schemas/evidence.ts';
-import { refused, type Outcome } from '../executors/executor.ts';
-import type { PlanHandler } from './handler.ts';
+import { refused } from '../executors/executor.ts';
+import { type PlanHandler, valueOf } from './handler.ts';
 
 const input = z.object({
   question: z.string().trim().min(1).max(4000),
@@ -34,25 +31,21 @@ export const researchRun: PlanHandler = {
     }
     const { question, limit, filter } = asked.data;
     context.progress({ step: 'search', question });
-    const found = await context.step<SearchAnswer>('search', () =>
-      findEvidence({
-        rpc: context.rpc,
-        projectId: job.projectId,
-        q: question,
-        limit,
-        strategy: asked.data.strategy,
-        filter,
-        signal: context.signal,
-      }),
+    const found = await context.step('search', async () =>
+      valueOf(
+        await findEvidence({
+          rpc: context.rpc,
+          projectId: job.projectId,
+          q: question,
+          limit,
+          strategy: asked.data.strategy,
+          filter,
+          signal: context.signal,
+        }),
+      ),
     );
-    if (!found.ok) return failed(found.error);
-    const answered = await context.step('answer', async () => {
-      const made = answerEmbedded(question, found.value);
-      return made.ok ? ok(made.value) : made;
-    });
-    if (!answered.ok) return failed(answered.error);
-    const { answer, usage } = answered.value;
-    const { items, route, strategy: used, generation } = found.value;
+    const { answer, usage } = await context.step('answer', () => valueOf(answerEmbedded(question, found)));
+    const { items, route, strategy: used, generation } = found;
     return {
       kind: 'finished',
       result: {
@@ -70,9 +63,3 @@ export const researchRun: PlanHandler = {
     };
   },
 };
-
-function failed(error: CogoError): Outcome {
-  const { code, message, retryable } = error;
-  const reason = retryable ? 'dependency_unavailable' : 'validation_failed';
-  return { kind: 'failed', error: { code, message, reason }, retryable };
-}

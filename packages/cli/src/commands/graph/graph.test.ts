@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { tempRepo } from '@cogo/knowledge/testing.ts';
+import { runCli } from '../../testing_io.ts';
+
+const FILES = {
+  'src/index.ts': "import { a } from './a';\nimport './gone';\nimport('./x/' + a);\n",
+  'src/a.ts': "import type { I } from './index';\nexport const a = 1;\n",
+  'src/x/one.ts': '',
+};
+
+test('graph modules tells edges, reasons, entries and distances without a running stack', async (t) => {
+  const repo = tempRepo(FILES);
+  t.after(repo.remove);
+  const ran = await runCli(['graph', 'modules', repo.root, '--json']);
+  assert.equal(ran.code, 0);
+  const told = JSON.parse(ran.stdout);
+  assert.deepEqual(told.files, [
+    { path: 'src/a.ts', distance: 1 },
+    { path: 'src/index.ts', distance: 0 },
+    { path: 'src/x/one.ts', distance: 2 },
+  ]);
+  assert.deepEqual(told.entries, { entries: ['src/index.ts'], by: 'default' });
+  assert.deepEqual(told.unresolved[0].reason, 'no_such_file');
+  assert.deepEqual(told.counts, { files: 3, edges: 3, type: 1, static: 1, maybe: 1 });
+  const text = await runCli(['graph', 'modules', repo.root]);
+  assert.match(text.stdout, /src\/index\.ts {2}\[entry\]\n {2}static {3}src\/a\.ts/);
+});
+
+test('graph modules --cycles fails on a circle that exists at run time only', async (t) => {
+  const repo = tempRepo(FILES);
+  t.after(repo.remove);
+  const types = await runCli(['graph', 'modules', repo.root, '--cycles']);
+  assert.deepEqual([types.code, types.stdout], [0, '(types only) src/a.ts -> src/index.ts -> src/a.ts\n']);
+  repo.write('src/a.ts', "import './index';\nexport const a = 1;\n");
+  const runtime = await runCli(['graph', 'modules', repo.root, '--cycles', '--json']);
+  assert.equal(runtime.code, 1);
+  assert.equal(JSON.parse(runtime.stdout).cycles[0].runtime, true);
+});
+
+test('graph export lists every edge with kind, provenance, confidence and position', async (t) => {
+  const repo = tempRepo(FILES);
+  t.after(repo.remove);
+  const ran = await runCli(['graph', 'export', repo.root, '--json']);
+  assert.deepEqual(JSON.parse(ran.stdout).edges[1], {
+    from: 'src/index.ts',
+    to: 'src/a.ts',
+    kind: 'static',
+    provenance: 'syntax',
+    confidence: 1,
+    specifier: './a',
+    position: { line: 1, column: 19 },
+  });
+  const empty = tempRepo({ 'README.md': '# x' });
+  t.after(empty.remove);
+  assert.equal((await runCli(['graph', 'export', empty.root])).code, 2);
+});
