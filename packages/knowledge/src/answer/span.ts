@@ -1,3 +1,5 @@
+import type { ModelRef } from '../embed/question_vectors.ts';
+
 export type { CallRpc } from '@cogo/spec/rpc.ts';
 
 /** A chunk as `cogo_api.search` and `get_chunks` return it: what an answer may quote. */
@@ -28,5 +30,7 @@ export interface ScoredSpan extends Span {
 export interface Lexicon {
   n: number;
   avg_length?: number;
+  /** When the project's vectors are of another model than hash-1024-v1. */
+  model?: ModelRef;
   df: Record<string, number>;
 }
