@@ -29,7 +29,7 @@ export class StepFailure extends Error {
 }
 
 /** The value, or a StepFailure. */
-export function valueOf<T>(got: Result<T>): T {
+export function valueOrFail<T>(got: Result<T>): T {
   if (!got.ok) throw new StepFailure(got.error);
   return got.value;
 }

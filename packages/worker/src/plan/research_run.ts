@@ -3,7 +3,7 @@ import { answerEmbedded, EMBEDDED } from '@cogo/knowledge/answer/embedded_answer
 import { findEvidence, publicSpan } from '@cogo/knowledge/answer/find_evidence.ts';
 import { searchFilter, strategy } from '@cogo/spec/schemas/evidence.ts';
 import { refused } from '../executors/executor.ts';
-import { type PlanHandler, valueOf } from './handler.ts';
+import { type PlanHandler, valueOrFail } from './handler.ts';
 
 const input = z.object({
   question: z.string().trim().min(1).max(4000),
@@ -32,7 +32,7 @@ export const researchRun: PlanHandler = {
     const { question, limit, filter } = asked.data;
     context.progress({ step: 'search', question });
     const found = await context.step('search', async () =>
-      valueOf(
+      valueOrFail(
         await findEvidence({
           rpc: context.rpc,
           projectId: job.projectId,
@@ -44,7 +44,9 @@ export const researchRun: PlanHandler = {
         }),
       ),
     );
-    const { answer, usage } = await context.step('answer', () => valueOf(answerEmbedded(question, found)));
+    const { answer, usage } = await context.step('answer', () =>
+      valueOrFail(answerEmbedded(question, found)),
+    );
     const { items, route, strategy: used, generation } = found;
     return {
       kind: 'finished',
