@@ -9,6 +9,7 @@ const takeoverMs = (leaseS: number) => leaseS * 1000 + SWEEP_MS + 1000;
 /** An executor that promised to be heard of each so many seconds is seen to be dead after three misses and a sweep. */
 const BEAT_S = 3;
 const SEEN_DEAD_MS = 15_000;
+export const SEEN_LEASE_S = 30;
 
 /** A worker that was cut off is to work again within this time. */
 const BACK_MS = 45_000;
@@ -17,7 +18,8 @@ const BACK_MS = 45_000;
 export const sigkill: Phase = (context) => killed(context, {});
 
 /** The same with workers that promised to be heard of: nobody waits for the lease. */
-export const sigkillSeen: Phase = (context) => killed({ ...context, leaseS: 30 }, { beatS: BEAT_S });
+export const sigkillSeen: Phase = (context) =>
+  killed({ ...context, leaseS: SEEN_LEASE_S }, { beatS: BEAT_S });
 
 async function killed(
   { quick, leaseS, database }: PhaseContext,
