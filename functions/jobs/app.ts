@@ -76,7 +76,10 @@ export function makeApp(deps: GivenDeps = {}): CogoApp {
       const after = resumePoint(ctx.lastEventId, ctx.query.after);
       const job = await ctx.db.call<Job>('job_status', { job_id }, { signal: ctx.signal });
       if (!job.ok) return ctx.failWith(job.error);
-      if (ctx.wantsStream) return ctx.sse((stream) => followJob(ctx, stream, job_id, after));
+      if (ctx.wantsStream) {
+        const { body, options } = followJob(ctx, job_id, after);
+        return ctx.sse(body, options);
+      }
       const events = await ctx.db.call<JobEvent[]>(
         'job_events',
         { job_id, after_id: after, lim: ctx.query.limit },
