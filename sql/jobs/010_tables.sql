@@ -154,9 +154,10 @@ create table cogo.job_steps (
   constraint job_steps_name_form check (length(name) between 1 and 200)
 );
 
--- What happened to a job, a partition a day: cogo.keep_partitions makes and drops them.
+-- What happened to a job, a partition a day: cogo.keep_partitions makes and drops them. id: microseconds since 1970, so that the
+-- events that cogo.job_turns reads off a job's row fall in between.
 create table cogo.job_events (
-  id          bigint generated always as identity,
+  id          bigint not null default (extract(epoch from clock_timestamp()) * 1000000)::bigint,
   job_id      uuid not null,
   project_id  uuid not null,
   kind        text not null,

@@ -69,6 +69,7 @@ export function denoArguments(plan: DenoPlan, main: string): string[] {
     join(plan.root, 'packages/spec/src'),
     join(plan.root, 'packages/knowledge/src/answer'),
     join(plan.root, 'packages/knowledge/src/embed'),
+    join(plan.root, 'packages/worker/src'),
     join(plan.root, 'node_modules'),
     join(main, '..'),
   ];
