@@ -3192,8 +3192,8 @@ $$;
 revoke all on function cogo_api.release(jsonb) from public;
 grant execute on function cogo_api.release(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/353_fn_family.sql 933bb29ba5c23f71
--- cogo.family: a job and all below it that are not over, the job first.
+-- sql/jobs/353_fn_family.sql fdbdf57da47ffa7e
+-- cogo.family: a job and all below it, the job first. Also those that are over: what a child began may go on when the child has ended.
 create or replace function cogo.family(job_id uuid)
 returns uuid[]
 language sql
@@ -3205,13 +3205,12 @@ as $$
     union all
     select j.id, b.depth + 1
       from below b join cogo.jobs j on j.parent_id = b.id
-     where j.state not in ('succeeded', 'cancelled', 'dead')
   )
   select array(select b.id from below b order by b.depth, b.id)
 $$;
 
--- sql/jobs/355_fn_lock_family.sql 894102ab045b5bf6
--- cogo.lock_family: locks a job as lock_jobs does, with all below it that are not over where below is said; returns their ids, the job's
+-- sql/jobs/355_fn_lock_family.sql d3beef079a410574
+-- cogo.lock_family: locks a job as lock_jobs does, with all below it where below is said; returns their ids, the job's
 -- first. A child that was made while this waited for a lock would be locked out of order, so then all is let go and begun anew: once
 -- a job is locked, no more children of it can be made.
 create or replace function cogo.lock_family(job_id uuid, below boolean)
@@ -3721,6 +3720,9 @@ $$;
 revoke all on function cogo_api.ring_doorbell(text) from public;
 grant execute on function cogo_api.ring_doorbell(text) to service_role;
 
+-- sql/jobs/900_schedules.sql f37a092aa42b1886
+-- by hand
+
 -- sql/jobs/910_grants.sql 5f6407c67647e365
 -- Nothing in cogo is for the API roles but the two functions that policies on realtime.messages call.
 revoke all on all tables in schema cogo from public, anon, authenticated, service_role;
@@ -3735,5 +3737,14 @@ do $$
 begin
   perform cogo.create_lane_functions(l.name, l.queue_name) from cogo.lanes l;
   perform cogo.create_dispatch();
+end
+$$;
+
+-- proof: the sweep comes every second instead of every 5, so that with a lease of 30 s a lost job is handed on within 32
+do $$
+begin
+  if to_regprocedure('cron.schedule(text,text,text)') is not null then
+    perform cron.schedule('cogo-sweep', '1 seconds', 'select cogo_api.sweep()');
+  end if;
 end
 $$;
