@@ -136,6 +136,10 @@ export const MATRIX: Record<string, Expectation> = {
   claim: { args: (_f, who) => ({ executor_id: `e-${who}` }), expect: WORKER },
   beat: { args: (_f, who) => ({ executor_id: `e-${who}`, beats: [] }), expect: WORKER },
   finish: { args: async (f) => ({ results: [await f.held()] }), expect: WORKER },
+  turn: {
+    args: async (f, who) => ({ executor_id: `e-${who}`, results: [await f.held()] }),
+    expect: WORKER,
+  },
   fail: { args: async (f) => ({ failures: [await f.held()] }), expect: WORKER },
   release: { args: async (f) => ({ releases: [await f.held()] }), expect: WORKER },
   register_executor: { args: (_f, who) => ({ executor_id: `r-${who}`, info: {} }), expect: WORKER },
