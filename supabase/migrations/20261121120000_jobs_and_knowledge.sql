@@ -166,7 +166,115 @@ begin
 end
 $$;
 
+-- Worker: a token knows which one it follows.
+alter table cogo.tokens add column replaces uuid references cogo.tokens (id) on delete set null;
+
 -- built from sql/ by scripts/migrations/build.ts: change the files there
+
+-- sql/core/010_tables.sql 95a76dc19708088d
+-- by hand
+
+-- sql/core/115_fn_oldest_worker.sql 2e29c8be4915d682
+-- cogo.oldest_worker: the oldest version of cogo-work that keeps this schema's contracts. Raised with a change it could not follow.
+create or replace function cogo.oldest_worker()
+returns text
+language sql
+immutable
+set search_path = ''
+as $$ select '0.1.0' $$;
+
+-- sql/core/285_fn_rotate_token.sql 1af97d09bddc4f98
+-- cogo_api.rotate_token: makes the token that follows the one the call came with: same project, kind, name, executor and life time.
+-- Returns what create_token does. The old token goes on until drop_token(previous => true) comes with the new one, so a caller that
+-- ends before it has stored the new one has lost nothing; a follower nobody came back with is revoked by the next rotation.
+-- Errors: CG001 anonymous, unknown or expired; CG002 a user or the server, who have no token.
+create or replace function cogo_api.rotate_token()
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  who    record := cogo.identity();
+  old    cogo.tokens;
+  made   cogo.tokens;
+  secret text;
+begin
+  if who.kind = 'anon' then
+    perform cogo.fail('CG001', 'a token is needed', null, 'Send it in x-cogo-token');
+  elsif who.token_id is null then
+    perform cogo.fail('CG002', 'only a token can be rotated', null, 'Send it in x-cogo-token');
+  end if;
+  select t.* into old from cogo.tokens t where t.id = who.token_id for update;
+  update cogo.tokens t set revoked_at = clock_timestamp() where t.replaces = old.id and t.revoked_at is null;
+  secret := case old.kind when 'worker' then 'cogo_wt_' else 'cogo_pt_' end || cogo.new_secret();
+  insert into cogo.tokens as t (project_id, kind, name, executor, token_hash, prefix, created_by, expires_at, replaces)
+  values (old.project_id, old.kind, old.name, old.executor, sha256(convert_to(secret, 'UTF8')), left(secret, 12), old.created_by,
+    clock_timestamp() + (old.expires_at - old.created_at), old.id)
+  returning t.* into made;
+  return jsonb_build_object('id', made.id, 'token', secret, 'prefix', made.prefix, 'kind', made.kind,
+    'executor', made.executor, 'expires_at', made.expires_at);
+end
+$$;
+revoke all on function cogo_api.rotate_token() from public;
+grant execute on function cogo_api.rotate_token() to anon, authenticated, service_role;
+
+-- sql/core/287_fn_drop_token.sql a9cacda41fc5ee98
+-- cogo_api.drop_token: revokes the token the call came with, or with previous the one it followed (see rotate_token). Returns
+-- {id, revoked_at}; id is null where there was no previous one. Errors: CG001/CG002 as rotate_token.
+create or replace function cogo_api.drop_token(previous boolean default false)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  who   record := cogo.identity();
+  ended cogo.tokens;
+begin
+  if who.kind = 'anon' then
+    perform cogo.fail('CG001', 'a token is needed', null, 'Send it in x-cogo-token');
+  elsif who.token_id is null then
+    perform cogo.fail('CG002', 'only a token can be dropped', null, 'Send it in x-cogo-token');
+  end if;
+  update cogo.tokens t
+     set revoked_at = coalesce(t.revoked_at, clock_timestamp())
+   where t.id = case when previous then (select s.replaces from cogo.tokens s where s.id = who.token_id) else who.token_id end
+  returning t.* into ended;
+  return jsonb_build_object('id', ended.id, 'revoked_at', ended.revoked_at);
+end
+$$;
+revoke all on function cogo_api.drop_token(boolean) from public;
+grant execute on function cogo_api.drop_token(boolean) to anon, authenticated, service_role;
+
+-- sql/core/300_fn_version.sql 3efeae076cfb32c3
+-- cogo_api.version: {schema_version, oldest_worker, now, postgres, embedded, extensions:{name: version}, capabilities:{cron, net, realtime, vault}}.
+-- A capability is true where its SQL names exist, whoever supplies them.
+create or replace function cogo_api.version()
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'schema_version', cogo.schema_version(),
+    'oldest_worker', cogo.oldest_worker(),
+    'now', clock_timestamp(),
+    'postgres', current_setting('server_version'),
+    'embedded', version() ~* 'emscripten|wasm',
+    'extensions', (
+      select coalesce(jsonb_object_agg(e.extname, e.extversion), '{}')
+        from pg_catalog.pg_extension e
+       where e.extname in ('vector', 'pgmq', 'pg_cron', 'pg_net', 'pg_trgm', 'pgcrypto')),
+    'capabilities', jsonb_build_object(
+      'cron', to_regnamespace('cron') is not null,
+      'net', to_regnamespace('net') is not null,
+      'realtime', to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null,
+      'vault', to_regnamespace('vault') is not null))
+$$;
+revoke all on function cogo_api.version() from public;
+grant execute on function cogo_api.version() to anon, authenticated, service_role;
 
 -- sql/knowledge/010_tables.sql 7a27a9e564b18a5e
 -- by hand
@@ -2084,9 +2192,9 @@ begin
 end
 $$;
 
--- sql/jobs/144_fn_ring_doorbell.sql b17abde483bf825d
+-- sql/jobs/144_fn_ring_doorbell.sql 5fec3309dee26a1f
 -- cogo.ring_doorbell: wakes one edge consumer of an executor kind over pg_net, where jobs wait for it (needs_ring) and a seat is free;
--- returns whether it rang. At most one ring a second; while a ring is unanswered, one in five. Called by pg_cron every second, by
+-- returns whether it rang. At most one ring in 100 ms; while one is unanswered, in five seconds. Called by pg_cron every second, by
 -- whatever makes jobs ready, and by a consumer that leaves work behind. The request goes out when the caller's transaction commits.
 -- Two at once: one rings, the other returns at once.
 create or replace function cogo.ring_doorbell(executor text default 'cogo-plan')
@@ -2100,7 +2208,7 @@ declare
 begin
   select d.* into bell from cogo.doorbells d
    where d.executor = ring_doorbell.executor and d.url is not null
-     and (d.rung_at is null or d.rung_at < clock_timestamp() - make_interval(secs => case when d.ticket_hash is null then 1 else 5 end));
+     and (d.rung_at is null or d.rung_at < clock_timestamp() - make_interval(secs => case when d.ticket_hash is null then 0.1 else 5 end));
   if not found or to_regprocedure('net.http_post(text,jsonb,jsonb,jsonb,integer)') is null then
     return false;
   end if;
@@ -3255,8 +3363,8 @@ $$;
 revoke all on function cogo_api.release(jsonb) from public;
 grant execute on function cogo_api.release(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/353_fn_family.sql 933bb29ba5c23f71
--- cogo.family: a job and all below it that are not over, the job first.
+-- sql/jobs/353_fn_family.sql fdbdf57da47ffa7e
+-- cogo.family: a job and all below it, the job first. Also those that are over: what a child began may go on when the child has ended.
 create or replace function cogo.family(job_id uuid)
 returns uuid[]
 language sql
@@ -3268,13 +3376,12 @@ as $$
     union all
     select j.id, b.depth + 1
       from below b join cogo.jobs j on j.parent_id = b.id
-     where j.state not in ('succeeded', 'cancelled', 'dead')
   )
   select array(select b.id from below b order by b.depth, b.id)
 $$;
 
--- sql/jobs/355_fn_lock_family.sql 894102ab045b5bf6
--- cogo.lock_family: locks a job as lock_jobs does, with all below it that are not over where below is said; returns their ids, the job's
+-- sql/jobs/355_fn_lock_family.sql d3beef079a410574
+-- cogo.lock_family: locks a job as lock_jobs does, with all below it where below is said; returns their ids, the job's
 -- first. A child that was made while this waited for a lock would be locked out of order, so then all is let go and begun anew: once
 -- a job is locked, no more children of it can be made.
 create or replace function cogo.lock_family(job_id uuid, below boolean)
@@ -3511,15 +3618,6 @@ end
 $$;
 revoke all on function cogo_api.list_dead(uuid, text, text, int) from public;
 grant execute on function cogo_api.list_dead(uuid, text, text, int) to anon, authenticated, service_role;
-
--- sql/jobs/417_fn_oldest_worker.sql 2e29c8be4915d682
--- cogo.oldest_worker: the oldest version of cogo-work that keeps this schema's contracts. Raised with a change it could not follow.
-create or replace function cogo.oldest_worker()
-returns text
-language sql
-immutable
-set search_path = ''
-as $$ select '0.1.0' $$;
 
 -- sql/jobs/420_fn_register_executor.sql 28ad18a765b7ed5d
 -- cogo_api.register_executor: announces an executor, or changes what it says of itself; returns {executor_id, kind, project_id, epoch}.
@@ -3784,12 +3882,83 @@ $$;
 revoke all on function cogo_api.ring_doorbell(text) from public;
 grant execute on function cogo_api.ring_doorbell(text) to service_role;
 
+-- sql/jobs/480_fn_can_use_artifact.sql 5ab6c1a6ab45f07e
+-- cogo.can_read_artifact, cogo.can_write_artifact: whether the caller may read or make an object of the bucket cogo-artifacts. Used by
+-- the policies on storage.objects; they disclose nothing but that answer. An existing object is never written again.
+--   jobs/{job_id}/{attempt}/{set}/{file}   read: the project's members, tokens and workers; write: a worker of the project and the
+--                                          executor kind that runs this attempt, while it runs
+--   payloads/{project_id}/{name}           read: the same; write: editors of the project
+create or replace function cogo.can_read_artifact(name text)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  part text[] := string_to_array(name, '/');
+  home uuid;
+begin
+  if part[1] = 'payloads' then
+    home := part[2]::uuid;
+  elsif part[1] = 'jobs' then
+    select j.project_id into home from cogo.jobs j where j.id = part[2]::uuid;
+    if not found then
+      select h.project_id into home from cogo.jobs_history h where h.id = part[2]::uuid limit 1;
+    end if;
+  end if;
+  if home is null then
+    return false;
+  end if;
+  -- readers of a public project see its jobs, not what they left behind
+  return coalesce(cogo.role_in(home) in ('service', 'worker', 'editor', 'admin', 'owner'), false) or exists (
+    select from cogo.project_members m where m.project_id = home and m.user_id = (cogo.identity()).user_id);
+exception
+  when invalid_text_representation or sqlstate 'CG001' then
+    return false;
+end
+$$;
+
+create or replace function cogo.can_write_artifact(name text)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  part text[] := string_to_array(name, '/');
+  who  record := cogo.identity();
+begin
+  if name !~ '^[A-Za-z0-9_-]+(/[A-Za-z0-9_][A-Za-z0-9._-]*){2,5}$' then
+    return false;
+  elsif part[1] = 'payloads' and cardinality(part) = 3 then
+    return coalesce(cogo.role_in(part[2]::uuid) in ('service', 'editor', 'admin', 'owner'), false);
+  elsif part[1] = 'jobs' and cardinality(part) >= 4 and part[3] ~ '^\d{1,9}$' then
+    return who.kind = 'service' or who.kind = 'worker' and exists (
+      select from cogo.jobs j join cogo.executors e on e.id = j.executor_id
+       where j.id = part[2]::uuid and j.project_id = who.project_id and j.state = 'running' and j.attempt = part[3]::int
+         and e.kind = who.executor);
+  end if;
+  return false;
+exception
+  when invalid_text_representation or sqlstate 'CG001' then
+    return false;
+end
+$$;
+
+-- sql/jobs/900_schedules.sql f37a092aa42b1886
+-- by hand
+
 -- sql/jobs/910_grants.sql 5f6407c67647e365
 -- Nothing in cogo is for the API roles but the two functions that policies on realtime.messages call.
 revoke all on all tables in schema cogo from public, anon, authenticated, service_role;
 revoke all on all sequences in schema cogo from public, anon, authenticated, service_role;
 revoke all on all functions in schema cogo from public, anon, authenticated, service_role;
 grant execute on function cogo.can_read_topic(text), cogo.can_write_topic(text) to anon, authenticated, service_role;
+
+-- sql/jobs/920_artifacts.sql 74677a4f3c795797
+-- by hand
 
 -- end of what is built
 
@@ -3798,5 +3967,32 @@ do $$
 begin
   perform cogo.create_lane_functions(l.name, l.queue_name) from cogo.lanes l;
   perform cogo.create_dispatch();
+end
+$$;
+
+-- proof: the sweep comes every second instead of every 5, so that with a lease of 30 s a lost job is handed on within 32
+do $$
+begin
+  if to_regprocedure('cron.schedule(text,text,text)') is not null then
+    perform cron.schedule('cogo-sweep', '1 seconds', 'select cogo_api.sweep()');
+  end if;
+end
+$$;
+
+-- Worker: the bucket of artifacts and its policies.
+grant execute on function cogo.can_read_artifact(text), cogo.can_write_artifact(text) to anon, authenticated, service_role;
+
+do $$
+begin
+  if to_regclass('storage.objects') is null or to_regclass('storage.buckets') is null then
+    return;
+  end if;
+  insert into storage.buckets (id, name, public) values ('cogo-artifacts', 'cogo-artifacts', false) on conflict do nothing;
+  execute 'drop policy if exists cogo_artifacts_read on storage.objects';
+  execute 'drop policy if exists cogo_artifacts_write on storage.objects';
+  execute 'create policy cogo_artifacts_read on storage.objects for select to anon, authenticated
+             using (bucket_id = ''cogo-artifacts'' and cogo.can_read_artifact(name))';
+  execute 'create policy cogo_artifacts_write on storage.objects for insert to anon, authenticated
+             with check (bucket_id = ''cogo-artifacts'' and cogo.can_write_artifact(name))';
 end
 $$;
