@@ -5,8 +5,8 @@ import type { Rpc } from '@cogo/client/rpc.ts';
 import { failure, type Result } from '@cogo/spec/result.ts';
 import { rpcWorkerLink } from './client/worker_link.ts';
 import { monotonicClock, type Clock } from './clock.ts';
-import { buildTestExecutor } from './executors/build_test.ts';
-import type { Executor } from './executors/executor.ts';
+import { allExecutors } from './executors/all.ts';
+import { executorOf, type Executor } from './executors/executor.ts';
 import type { WorkerLog } from './log.ts';
 import { DEFAULT_POLICY, type Policies } from './policy.ts';
 import { PRESENCE_MS, type RunSummary, type Wake } from './loop/core.ts';
@@ -64,15 +64,16 @@ export async function runWorker(o: RunOptions): Promise<Result<RunSummary>> {
   const slots = Math.max(1, Math.trunc(o.slots ?? 1));
   const includeTypes = o.includeTypes && o.includeTypes.length > 0 ? o.includeTypes : null;
   const dataDir = resolve(o.dataDir ?? join(tmpdir(), `cogo-work-${process.getuid?.() ?? 'user'}`));
-  const executors = o.executors ?? [
-    buildTestExecutor({
+  const executors =
+    o.executors ??
+    allExecutors({
+      rpc: o.rpc,
       sandbox,
       allowRepos: [o.workspaceRoot, ...(o.allowRepos ?? [])],
       defaultRepo: resolve(o.workspaceRoot),
       scratchDir: join(dataDir, 'work'),
       artifactsDir: join(dataDir, 'artifacts'),
-    }),
-  ];
+    });
   o.log('info', `worker ${o.executorId} starts`, {
     version: WORKER_VERSION,
     slots,
@@ -97,7 +98,7 @@ export async function runWorker(o: RunOptions): Promise<Result<RunSummary>> {
     leaseS: o.leaseS ?? 30,
     includeTypes,
     policy: o.policy ?? (() => DEFAULT_POLICY),
-    executor: (type) => executors.find((executor) => executor.type === type) ?? null,
+    executor: (type) => executorOf(executors, type),
     signal: o.signal,
     // Said with every line while there is none: nobody should learn it only from the first one.
     log:
