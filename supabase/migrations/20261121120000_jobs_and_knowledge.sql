@@ -59,6 +59,11 @@ drop function cogo_api.cancel(uuid);
 -- The type of the jobs that fill an embedding model.
 insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) values ('embed.fill', 'cogo-plan', 20, 600, true) on conflict do nothing;
 
+-- Checks that run the tools of a repository need a machine: the exact type comes before quality.*.
+insert into cogo.job_types (pattern, executor, max_attempts, run_s) values
+  ('quality.lint', 'cogo-work', 3, 1800), ('quality.types', 'cogo-work', 3, 1800), ('quality.test', 'cogo-work', 3, 1800),
+  ('quality.secrets', 'cogo-work', 3, 600) on conflict do nothing;
+
 -- Code graph: symbols, relationships, calls seen at run time, distances from the entry points.
 create table cogo.ast_nodes (
   id            bigint generated always as identity primary key,
