@@ -82,10 +82,13 @@ test('every mistake of a payload is named', () => {
 });
 
 test('a payload may name a repository, a recipe or commands, and may be empty', () => {
-  assert.deepEqual(readPayload({}), { ok: true, value: { repoPath: null, recipe: null, commands: null } });
-  assert.deepEqual(readPayload({ repo_path: '/r', recipe: 'ci' }), {
+  assert.deepEqual(readPayload({}), {
     ok: true,
-    value: { repoPath: '/r', recipe: 'ci', commands: null },
+    value: { repoPath: null, ref: null, recipe: null, commands: null },
+  });
+  assert.deepEqual(readPayload({ repo_path: '/r', ref: 'v1', recipe: 'ci' }), {
+    ok: true,
+    value: { repoPath: '/r', ref: 'v1', recipe: 'ci', commands: null },
   });
   const got = readPayload({ commands: [{ name: 'a', argv: ['x'] }] });
   assert.deepEqual(got.ok && got.value.commands, [{ name: 'a', argv: ['x'], cwd: '', timeoutS: 300 }]);

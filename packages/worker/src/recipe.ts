@@ -12,6 +12,8 @@ export interface Step {
 /** Payload of `code.build.test`. */
 export interface BuildTestPayload {
   repoPath: string | null;
+  /** A commit, branch or tag instead of the working tree. */
+  ref: string | null;
   recipe: string | null;
   commands: Step[] | null;
 }
@@ -28,11 +30,11 @@ const isFields = (value: unknown): value is Fields =>
 /** Reads a payload; every mistake is named with its place. */
 export function readPayload(payload: unknown): Result<BuildTestPayload> {
   if (!isFields(payload)) return wrong('the payload must be an object');
-  const { repo_path, repo_url, recipe, commands } = payload;
+  const { repo_path, repo_url, ref, recipe, commands } = payload;
   if (repo_url !== undefined && repo_url !== null) {
     return wrong('repo_url is not supported by this worker: give repo_path, a folder on its machine');
   }
-  for (const [name, value] of Object.entries({ repo_path, recipe })) {
+  for (const [name, value] of Object.entries({ repo_path, ref, recipe })) {
     if (value !== undefined && value !== null && (typeof value !== 'string' || value === '')) {
       return wrong(`${name} must be a non-empty text`);
     }
@@ -43,6 +45,7 @@ export function readPayload(payload: unknown): Result<BuildTestPayload> {
   if (!steps.ok) return steps;
   return ok({
     repoPath: (repo_path as string | null | undefined) ?? null,
+    ref: (ref as string | null | undefined) ?? null,
     recipe: (recipe as string | null | undefined) ?? null,
     commands: steps.value,
   });

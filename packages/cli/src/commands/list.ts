@@ -3,6 +3,7 @@ import type { Host } from '../command.ts';
 import { registerAsk } from './ask.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
+import { registerEmbed } from './embed.ts';
 import { registerEval } from './evaluate.ts';
 import { registerGraph } from './graph/graph.ts';
 import { registerIndex } from './index_repo.ts';
@@ -32,6 +33,7 @@ export const COMMANDS: ((host: Host, root: Command) => void)[] = [
   registerGraph,
   registerSearch,
   registerAsk,
+  registerEmbed,
   registerEval,
   registerJobs,
   registerProjects,

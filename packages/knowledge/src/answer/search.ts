@@ -1,5 +1,7 @@
 import { HASH_MODEL_ID, idfOfLexicon, queryVector, toHalfvecText } from '@cogo/spec/hash_embedding.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
+import { processQuestionVector } from '../embed/environment.ts';
+import type { QuestionVector } from '../embed/question_vectors.ts';
 import { type Question, type Route, readQuestion } from './question.ts';
 import { rerank } from './rerank.ts';
 import type { CallRpc, Lexicon, ScoredSpan } from './span.ts';
@@ -25,6 +27,8 @@ export interface SearchOptions {
   filter?: SearchFilter;
   /** Each item says how its score came about. */
   explain?: boolean;
+  /** Makes the question's vector where the project's vectors are not hash-1024-v1; by the process' environment unless given. */
+  questionVector?: QuestionVector | undefined;
   signal?: AbortSignal;
 }
 
@@ -39,6 +43,8 @@ export interface SearchAnswer {
   /** Document frequencies of the question's terms, when they had to be asked for: hand them to the answerer. */
   lexicon?: Lexicon;
   terms: Record<string, number>;
+  /** Why the search went without vectors although its strategy has them. */
+  degraded?: { code: string; message: string };
 }
 
 /**
@@ -87,7 +93,7 @@ export async function search(options: SearchOptions): Promise<Result<SearchAnswe
 
   const lexicon = strategy === 'lexical' ? undefined : await askLexicon(options, question);
   if (lexicon && !lexicon.ok) return lexicon;
-  const vector = lexicon ? toHalfvecText(queryVector(expanded(question), idfOfLexicon(lexicon.value))) : null;
+  const vector = lexicon ? await vectorOf(options, question, lexicon.value) : {};
   const call = options.signal ? { signal: options.signal } : {};
   const found = await options.rpc.call<{ items: ScoredSpan[]; generation: number | null; took_ms: number }>(
     'search',
@@ -100,7 +106,7 @@ export async function search(options: SearchOptions): Promise<Result<SearchAnswe
         strategy,
         route: question.route,
         weights: { ...FIELD_WEIGHTS[question.route], lexical: 1, vector: Math.max(weight, 0.1) },
-        ...(vector === null ? {} : { vector, embedder: HASH_MODEL_ID }),
+        ...vector.query,
         ...(options.filter ? { filter: options.filter } : {}),
         ...(options.explain ? { explain: true } : {}),
       },
@@ -115,7 +121,28 @@ export async function search(options: SearchOptions): Promise<Result<SearchAnswe
     generation,
     took_ms,
     ...(lexicon ? { lexicon: lexicon.value } : {}),
+    ...(vector.degraded ? { degraded: vector.degraded } : {}),
   });
+}
+
+/** The vector part of the query. A provider that cannot be used costs the search its vectors, not its answer. */
+async function vectorOf(
+  options: SearchOptions,
+  question: Question,
+  lexicon: Lexicon,
+): Promise<{ query?: Record<string, unknown>; degraded?: { code: string; message: string } }> {
+  const { model } = lexicon;
+  if (!model) {
+    const vector = toHalfvecText(queryVector(expanded(question), idfOfLexicon(lexicon)));
+    return vector === null ? {} : { query: { vector, embedder: HASH_MODEL_ID } };
+  }
+  const made = await (options.questionVector ?? processQuestionVector())(
+    model,
+    question.text,
+    options.signal,
+  );
+  if (!made.ok) return { degraded: { code: made.error.code, message: made.error.message } };
+  return { query: { vector: made.value, embedder: model.name, fingerprint: model.fingerprint } };
 }
 
 async function askLexicon(options: SearchOptions, question: Question): Promise<Result<Lexicon>> {

@@ -1,6 +1,6 @@
-import type { Rpc } from '@cogo/client/rpc.ts';
 import type { CogoError } from '@cogo/spec/errors.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
+import type { CallRpc } from '@cogo/spec/rpc.ts';
 import { storable } from './storable.ts';
 
 /** A lease on one attempt of a job. `token` fences every later call: it is unique per attempt and never reused. */
@@ -98,6 +98,8 @@ export interface ExecutorInfo {
   instance: string;
   /** How often it will be heard of, seconds: three misses and it counts as dead. */
   beatS: number;
+  /** It takes no more jobs. */
+  draining?: boolean;
 }
 
 export interface CallOptions {
@@ -135,7 +137,7 @@ export function isReplaced(error: CogoError): boolean {
 }
 
 /** WorkerLink over `cogo_api`, embedded, on an own Postgres or hosted: whatever the Rpc reaches. */
-export function rpcWorkerLink(rpc: Rpc, executorId: string): WorkerLink {
+export function rpcWorkerLink(rpc: CallRpc, executorId: string): WorkerLink {
   const settle = async (
     fn: string,
     args: Record<string, unknown>,

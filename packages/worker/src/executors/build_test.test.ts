@@ -84,7 +84,7 @@ for (const kind of ['none', 'bubblewrap'] as const) {
     );
     assert.equal(result.sandbox.kind, kind);
     assert.equal(result.sandbox.reason, kind === 'none' ? 'a test without a sandbox' : null);
-    assert.deepEqual(progress.at(-1), { step: 'test', done: 1, steps: 2 });
+    assert.deepEqual(progress.at(-1), { phase: 'run', step: 'test', done: 1, steps: 2 });
     // The repository itself was not touched.
     assert.deepEqual(readdirSync(repo), ['cogo.config.json']);
 

@@ -13,6 +13,7 @@ export function unconfined(reason: string, prlimit: string | null, inherited = p
     kind: 'none',
     reason,
     version: null,
+    watch: null,
     root: (workspace) => workspace.dir,
     launch: (command, workspace, mark): Launch => {
       const home = join(workspace.privateDir, 'home');
@@ -35,6 +36,7 @@ export function unconfined(reason: string, prlimit: string | null, inherited = p
         }),
         cwd: join(workspace.dir, command.cwd),
         status: false,
+        inside: null,
         overhead: 0,
       };
     },

@@ -1,9 +1,8 @@
-import { answerExtractive, type ExtractiveAnswer } from '@cogo/knowledge/answer/extractive.ts';
-import type { SearchAnswer } from '@cogo/knowledge/answer/search.ts';
+import { answerExtractive, type ExtractiveAnswer } from './extractive.ts';
+import type { SearchAnswer } from './search.ts';
 import type { Usage } from '@cogo/spec/schemas/evidence.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import { groundingFault, verified } from './grounded.ts';
-import { countWords } from './pieces.ts';
 
 export const EMBEDDED = {
   provider: 'cogo-embedded',
@@ -41,4 +40,12 @@ export function answerEmbedded(question: string, found: SearchAnswer): Result<Em
       cost_usd: 0,
     },
   });
+}
+
+/**
+ * The embedded answerer runs no model and so has no model's tokens. It is metered in words (runs of non-space),
+ * of what it read and of what it wrote.
+ */
+export function countWords(...texts: string[]): number {
+  return texts.reduce((sum, text) => sum + (text.match(/\S+/g)?.length ?? 0), 0);
 }

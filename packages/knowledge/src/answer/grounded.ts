@@ -1,8 +1,8 @@
 // The last look before an answer leaves: whatever wrote it, it may cite only spans of this request, verbatim, and a
 // sentence that says what its spans do not say is dropped.
-import type { ExtractiveAnswer } from '@cogo/knowledge/answer/extractive.ts';
-import type { Lexicon, Span } from '@cogo/knowledge/answer/span.ts';
-import { verifyClaim } from '@cogo/knowledge/answer/verify.ts';
+import type { ExtractiveAnswer } from './extractive.ts';
+import type { Lexicon, Span } from './span.ts';
+import { verifyClaim } from './verify.ts';
 
 /** Why an answer must not be shown at all, or nothing. Such an answer is a defect of the answerer. */
 export function groundingFault(answer: ExtractiveAnswer, spans: readonly Span[]): string | undefined {

@@ -1,6 +1,6 @@
-// Evidence for a question; rag serves it, chat answers from it: one code, so both see the same spans.
-import { search, type SearchAnswer } from '@cogo/knowledge/answer/search.ts';
-import type { CallRpc, ScoredSpan } from '@cogo/knowledge/answer/span.ts';
+// Evidence for a question; rag serves it, chat and research.run answer from it: one code, so all see the same spans.
+import { search, type SearchAnswer } from './search.ts';
+import type { CallRpc, ScoredSpan } from './span.ts';
 import type { SearchFilter, Span, Strategy } from '@cogo/spec/schemas/evidence.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 

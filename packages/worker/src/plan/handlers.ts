@@ -1,0 +1,5 @@
+import type { PlanHandler } from './handler.ts';
+import { researchRun } from './research_run.ts';
+
+/** What `cogo-plan` can do, in Edge Functions and on servers alike. */
+export const PLAN_HANDLERS: readonly PlanHandler[] = [researchRun];
