@@ -1858,7 +1858,7 @@ $$;
 -- sql/jobs/016_doorbells.sql 2e5211338a4d0333
 -- by hand
 
--- sql/jobs/018_fn_create_lane_functions.sql 3892677845ccebb1
+-- sql/jobs/018_fn_create_lane_functions.sql 1b028b3574de01e0
 -- cogo.create_lane_functions: makes the functions that touch the table of a lane's queue, or makes them again.
 -- They are generated so that their SQL is static: pgmq's own functions build SQL on each call and are planned on each call.
 -- Only columns of pgmq 1.5.1 are used: msg_id, vt, message. vt is never in the future: delays live in cogo.jobs.run_at.
@@ -1904,7 +1904,7 @@ begin
     set search_path = ''
     as $fn$
     declare
-      low      bigint := (select s.last_value from cogo.low_%1$s s);
+      low      bigint;
       places   tid[];
       messages bigint[];
       wanted   uuid[];
@@ -1914,7 +1914,7 @@ begin
       select array_agg(p.ctid), array_agg(p.msg_id), array_agg(p.job_id) into places, messages, wanted
         from (select q.ctid, q.msg_id, (q.message ->> 'j')::uuid as job_id
                 from pgmq.q_%1$s q
-               where q.msg_id >= low
+               where q.msg_id >= (select s.last_value from cogo.low_%1$s s)
                order by q.msg_id
                limit qty
                  for update skip locked) p;
@@ -1935,6 +1935,7 @@ begin
                 or not exists (select from cogo.jobs j
                                 where j.id = (q.message ->> 'j')::uuid and j.state = 'queued' and j.msg_id = q.msg_id));
       end if;
+      low := (select s.last_value from cogo.low_%1$s s);
       if messages[1] - 500 > low + 100 then
         perform setval('cogo.low_%1$s', messages[1] - 500);
       end if;
@@ -2238,6 +2239,50 @@ as $$
 begin
   update cogo.lanes l set backlog = true
    where l.name in (select x.name from cogo.lanes x where x.name = any (names) and not x.backlog order by x.name for update);
+end
+$$;
+
+-- sql/jobs/200_fn_executor_scope.sql aaa222313d08a944
+-- cogo.executor_scope: who works here: (kind, project_id) the caller may serve as executor_id. A worker token: its executor kind in
+-- its project. The server: the kind the executor registered with, or every kind (null), in every project (null).
+-- current: epoch is none, or that of its newest process; draining as it registered. Takes note of its presence.
+-- Errors: CG001 anonymous, CG002 not a worker or the id is another project's, CG004 malformed id.
+create or replace function cogo.executor_scope(
+  executor_id text, epoch int, insist boolean, out kind text, out project_id uuid, out current boolean, out draining boolean)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  who  record := cogo.identity();
+  home record;
+begin
+  if who.kind = 'anon' then
+    perform cogo.fail('CG001', 'a worker token is needed', null, 'Send it in x-cogo-token');
+  elsif who.kind not in ('worker', 'service') then
+    perform cogo.fail('CG002', 'only workers take jobs', null, 'Use a worker token');
+  end if;
+  if coalesce(executor_id, '') !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' then
+    perform cogo.fail('CG004', 'executor_id must be 1 to 100 letters, digits, dots, dashes or underscores',
+      jsonb_build_object('field', 'executor_id'));
+  end if;
+  select e.* into home from cogo.executors e where e.id = executor_scope.executor_id;
+  executor_scope.current := coalesce(executor_scope.epoch >= home.epoch, true);
+  executor_scope.draining := coalesce(home.draining, false);
+  if who.kind = 'service' then
+    executor_scope.kind := home.kind;
+    executor_scope.project_id := home.project_id;
+  elsif home.kind is not null and (home.project_id is distinct from who.project_id or home.kind <> who.executor) then
+    perform cogo.fail('CG002', 'this executor id is not yours', null, 'Choose another executor id');
+  else
+    executor_scope.kind := who.executor;
+    executor_scope.project_id := who.project_id;
+  end if;
+  if executor_scope.current and (insist or home.dead_at is not null
+       or home.last_seen < clock_timestamp() - make_interval(secs => least(10, coalesce(home.beat_s, 10) / 2.0))) then
+    -- who holds the row notes it as well; waiting for them with jobs locked (turn) could go round in a circle with a beat
+    update cogo.executors e set last_seen = clock_timestamp(), dead_at = null
+     where e.id in (select x.id from cogo.executors x where x.id = executor_scope.executor_id for update skip locked);
+  end if;
 end
 $$;
 
@@ -2671,6 +2716,34 @@ begin
 end
 $$;
 
+-- sql/jobs/246_fn_take_turn.sql dab1c23b964b1b29
+-- cogo.take_turn: take_turns for one job of any type, which most claims want: the oldest of a random project's first type, in one
+-- statement, or two. Returns it locked, or nothing. Waits for nothing.
+create or replace function cogo.take_turn(lane text, project_id uuid)
+returns uuid[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  low   timestamptz := to_timestamp(cogo.turn(lane) / 1000000.0);
+  start uuid := coalesce(take_turn.project_id, gen_random_uuid());
+  one   uuid;
+begin
+  select j.id into one from cogo.jobs j
+   where j.lane = take_turn.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low
+     and j.project_id >= start and (take_turn.project_id is null or j.project_id = take_turn.project_id)
+   order by j.project_id, j.type, j.run_at, j.id
+   limit 1 for update skip locked;
+  if not found and take_turn.project_id is null then
+    select j.id into one from cogo.jobs j
+     where j.lane = take_turn.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low and j.project_id < start
+     order by j.project_id, j.type, j.run_at, j.id
+     limit 1 for update skip locked;
+  end if;
+  return case when one is null then '{}' else array[one] end;
+end
+$$;
+
 -- sql/jobs/247_fn_earlier_work.sql 7e941cd5268a29d9
 -- cogo.earlier_work: what earlier attempts of a job left: {steps?: {name: output}, children?: [{job_id, type, state, result, error}]}.
 create or replace function cogo.earlier_work(job_id uuid)
@@ -2848,7 +2921,7 @@ $$;
 revoke all on function cogo_api.enqueue(uuid, jsonb, jsonb) from public;
 grant execute on function cogo_api.enqueue(uuid, jsonb, jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/310_fn_claim.sql dec07036f22eb73a
+-- sql/jobs/310_fn_claim.sql f199813dc9caf19b
 -- cogo_api.claim: leases up to qty ready jobs to an executor; returns [{job_id, token, attempt, type, payload, checkpoint, project_id,
 -- trace_id, lease_s, cancel_requested, steps?, children?}]. token (a string: it is a bigint) goes with every later call for the
 -- attempt. steps: outputs earlier attempts stored; children: the jobs it awaited, with their results.
@@ -2910,7 +2983,9 @@ begin
     else
       chosen := chosen || cogo.pick_jobs(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
     end if;
-    if lane.backlog and cardinality(chosen) < qty then
+    if lane.backlog and qty = 1 and include_types is null and cardinality(chosen) = 0 then
+      chosen := cogo.take_turn(lane.name, scope.project_id);
+    elsif lane.backlog and cardinality(chosen) < qty then
       chosen := chosen
         || cogo.take_turns(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
     end if;
@@ -3080,7 +3155,36 @@ begin
 end
 $$;
 
--- sql/jobs/330_fn_finish.sql 8f201397e2e4db11
+-- sql/jobs/329_fn_finish_one.sql 3ad3405b7c17deaf
+-- cogo.finish_one: finish_plain for a single job, in one statement: whether it ended it well. False: nothing was changed, and the long
+-- way says why. results: as finish.
+create or replace function cogo.finish_one(results jsonb, every boolean, project_id uuid)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  item  jsonb := results -> 0;
+  done  record;
+begin
+  if item ?| array['children', 'events', 'await'] or (item ->> 'job_id') !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+     or (item ->> 'token') !~ '^[0-9]{1,18}$' then
+    return false;
+  end if;
+  update cogo.jobs j
+     set state = 'succeeded', finished_at = clock_timestamp(), lease_token = null, lease_until = null, result = item -> 'result'
+   where j.id = (item ->> 'job_id')::uuid and j.state = 'running' and j.lease_token = (item ->> 'token')::bigint
+     and j.cancel_requested_at is null and j.concurrency_key is null and j.parent_id is null
+     and (every or j.project_id = finish_one.project_id)
+  returning j.id, not j.quiet or j.trace_id is not null as heard into done;
+  if done.heard then
+    perform cogo.tell(array[done.id], 'job.done', '{"state":"succeeded"}');
+  end if;
+  return done.id is not null;
+end
+$$;
+
+-- sql/jobs/330_fn_finish.sql 06bd16c058214e29
 -- cogo_api.finish: records results; returns [{job_id, verdict, state}] by job id.
 -- results: [{job_id, token, result, children?, events?, await?, checkpoint?}]. ok: the job succeeded. cancelled: somebody had asked for
 -- that; the result is kept all the same. lost: the token is stale and nothing was changed.
@@ -3107,6 +3211,9 @@ declare
   cancelled uuid[] := '{}';
   ended     uuid[];
 begin
+  if jsonb_typeof(results) = 'array' and jsonb_array_length(results) = 1 and cogo.finish_one(results, who.every, who.project_id) then
+    return jsonb_build_array(jsonb_build_object('job_id', lower(results -> 0 ->> 'job_id'), 'verdict', 'ok', 'state', 'succeeded'));
+  end if;
   select r.ids, r.tokens, r.bodies into ids, tokens, bodies from cogo.read_items(results) r;
   if ids is null then
     return '[]';
@@ -3171,7 +3278,7 @@ $$;
 revoke all on function cogo_api.finish(jsonb) from public;
 grant execute on function cogo_api.finish(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/335_fn_turn.sql ae6380bf43ad6748
+-- sql/jobs/335_fn_turn.sql 6e55dd142e130e16
 -- cogo_api.turn: finish and claim in one call and one transaction, which is what a busy worker does all day: half the calls and half
 -- the commits. Returns {verdicts: as finish, jobs: as claim}; results are recorded when the answer is there, both or neither.
 -- results: as finish, may be empty; the rest as claim. Errors: as finish and claim; then nothing was recorded, nor leased.
@@ -3184,7 +3291,7 @@ set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
-  verdicts jsonb := cogo_api.finish(turn.results);
+  verdicts jsonb := case when turn.results = '[]' then '[]' else cogo_api.finish(turn.results) end;
 begin
   return jsonb_build_object('verdicts', verdicts,
     'jobs', cogo_api.claim(turn.executor_id, turn.qty, turn.lease_s, turn.include_types, turn.epoch));
