@@ -3,7 +3,7 @@
 // Each phase tells jobs lost, outcomes recorded twice and the time to recover; exits 1 when a phase loses or doubles a job, takes
 // longer than its target or ends in an error. Server: COGO_TEST_DB, else that of scripts/postgres17 (which can be restarted).
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +14,7 @@ import { SWEEP_MS } from './field.ts';
 import { gatewayRestart } from './gateway_phase.ts';
 import { type Phase, type PhaseResult, Skipped } from './phase.ts';
 import { backendKill, heldSnapshot, poolExhaustion, postgresRestart, queuePurge } from './server_phases.ts';
-import { clockJump, halfOpenSocket, sigkill, sigkillSeen, sigstop } from './worker_phases.ts';
+import { clockJump, halfOpenSocket, SEEN_LEASE_S, sigkill, sigkillSeen, sigstop } from './worker_phases.ts';
 import { zombies } from './zombies.ts';
 
 const PHASES: Record<string, Phase> = {
@@ -41,6 +41,10 @@ interface Line extends Partial<PhaseResult> {
   ok: boolean;
   skipped?: string;
   seconds: number;
+  quick: boolean;
+  lease_s: number;
+  load: number;
+  commit: string;
 }
 
 const args = chaosArgs();
@@ -72,33 +76,33 @@ process.exit(bad.length > 0 ? 1 : 0);
 async function one(phase: string): Promise<void> {
   const from = performance.now();
   const line = await run(phase);
-  lines.push({ ...line, seconds: Math.round((performance.now() - from) / 100) / 10 });
+  const seconds = Math.round((performance.now() - from) / 100) / 10;
+  const lease_s = phase === 'sigkill-seen' ? SEEN_LEASE_S : leaseS;
+  lines.push({ ...line, seconds, quick: args.quick, lease_s, load: loads()[0]!, commit });
   console.log(render(lines.at(-1)!));
   write();
 }
 
-/** After each phase: what was measured stays when a later one takes the machine down. */
+/** After each phase: what was measured stays when a later one takes the machine down. So do phases of an earlier run. */
 function write(): void {
   if (!args.json) return;
-  const report = {
-    commit,
-    postgres: server.version,
-    node: process.version,
-    quick: args.quick,
-    lease_s: leaseS,
-    sweep_ms: SWEEP_MS,
-    load_average: loads(),
-    phases: lines,
-  };
-  mkdirSync(dirname(resolve(args.json)), { recursive: true });
-  writeFileSync(args.json, `${JSON.stringify(report, null, 2)}\n`);
+  const file = resolve(args.json);
+  const before = existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'utf8')) as { phases: Line[] }).phases
+    : [];
+  const kept = before.filter((line) => !lines.some(({ phase }) => phase === line.phase));
+  const order = Object.keys(PHASES);
+  const phases = [...kept, ...lines].sort((a, b) => order.indexOf(a.phase) - order.indexOf(b.phase));
+  const report = { postgres: server.version, node: process.version, sweep_ms: SWEEP_MS, phases };
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
 }
 
 function loads(): number[] {
   return loadavg().map((load) => Math.round(load * 10) / 10);
 }
 
-async function run(phase: string): Promise<Omit<Line, 'seconds'>> {
+async function run(phase: string): Promise<Pick<Line, 'phase' | 'ok'> & Partial<Line>> {
   try {
     const result = await PHASES[phase]!({
       quick: args.quick,

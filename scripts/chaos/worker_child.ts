@@ -14,8 +14,8 @@ export interface ChildConfig {
   slots: number;
   leaseS: number;
   postgres?: string;
-  /** Promises to be heard of this often and keeps it, busy or not: after three misses it counts as dead. Seconds. */
-  beatS?: number;
+  /** Does not promise how often it will be heard of, as a caller of cogo_api need not: only its leases tell when it is gone. */
+  silent?: boolean;
   gateway?: { url: string; apikey: string };
   /** Milliseconds the worker's clock jumps by, at each of these moments after the start. */
   jumps?: { afterMs: number; byMs: number }[];
@@ -41,14 +41,8 @@ process.stdin.on('end', () => stop.abort()).resume();
 const rpc = config.postgres
   ? postgresRpc({ url: config.postgres, max: 4 })
   : dataApiRpc({ url: config.gateway!.url, apikey: config.gateway!.apikey });
-const { beatS } = config;
-if (beatS !== undefined) {
-  setInterval(() => {
-    void rpc.call('beat', { executor_id: config.executorId, beats: [] });
-  }, beatS * 1000).unref();
-}
 const ended = await runWorker({
-  rpc: beatS === undefined ? rpc : promising(rpc, beatS),
+  rpc: config.silent ? unpromising(rpc) : rpc,
   executorId: config.executorId,
   slots: config.slots,
   leaseS: config.leaseS,
@@ -65,14 +59,16 @@ say({ event: 'ended', ...(ended.ok ? { sum: ended.value } : { error: ended.error
 await rpc.close();
 process.exit(0);
 
-/** Registers with a promise of how often it beats. */
-function promising(rpc: Rpc, beat_s: number): Rpc {
+/** Registers without a promise of how often it beats. */
+function unpromising(rpc: Rpc): Rpc {
   return {
     ...rpc,
     call: (fn, args, o) =>
       rpc.call(
         fn,
-        fn === 'register_executor' ? { ...args, info: { ...(args?.['info'] as object), beat_s } } : args,
+        fn === 'register_executor'
+          ? { ...args, info: { ...(args?.['info'] as object), beat_s: null } }
+          : args,
         o,
       ),
   };

@@ -6,22 +6,22 @@ import { TcpProxy } from './tcp_proxy.ts';
 /** A lease, the second a sweep may take to come, the second a claim may: 32 s with a lease of 30 s. */
 const takeoverMs = (leaseS: number) => leaseS * 1000 + SWEEP_MS + 1000;
 
-/** An executor that promised to be heard of each so many seconds is seen to be dead after three misses and a sweep. */
-const BEAT_S = 3;
+/** An executor that promised to be heard of is seen to be dead after three misses and a sweep, whatever its leases say. */
 const SEEN_DEAD_MS = 15_000;
+export const SEEN_LEASE_S = 30;
 
 /** A worker that was cut off is to work again within this time. */
 const BACK_MS = 45_000;
 
-/** Killed while it holds jobs: the other worker gets them when the lease ends. */
-export const sigkill: Phase = (context) => killed(context, {});
+/** Killed while it holds jobs: the other worker gets them when the lease ends, where nothing else tells that it is gone. */
+export const sigkill: Phase = (context) => killed(context, { silent: true });
 
-/** The same with workers that promised to be heard of: nobody waits for the lease. */
-export const sigkillSeen: Phase = (context) => killed({ ...context, leaseS: 30 }, { beatS: BEAT_S });
+/** The same with workers as they are, which promise to be heard of: nobody waits for the lease. */
+export const sigkillSeen: Phase = (context) => killed({ ...context, leaseS: SEEN_LEASE_S }, {});
 
 async function killed(
   { quick, leaseS, database }: PhaseContext,
-  config: { beatS?: number },
+  config: { silent?: boolean },
 ): Promise<PhaseResult> {
   const field = new Field(await database(), leaseS);
   try {
@@ -37,7 +37,7 @@ async function killed(
       ...(await field.count(60_000)),
       recoverMs,
       recovered: 'from the kill until its jobs were given to another',
-      targetMs: config.beatS === undefined ? takeoverMs(leaseS) : SEEN_DEAD_MS,
+      targetMs: config.silent ? takeoverMs(leaseS) : SEEN_DEAD_MS,
     };
   } finally {
     await field.close();

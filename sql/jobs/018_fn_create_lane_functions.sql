@@ -43,7 +43,7 @@ begin
     set search_path = ''
     as $fn$
     declare
-      low      bigint := (select s.last_value from cogo.low_%1$s s);
+      low      bigint;
       places   tid[];
       messages bigint[];
       wanted   uuid[];
@@ -53,7 +53,7 @@ begin
       select array_agg(p.ctid), array_agg(p.msg_id), array_agg(p.job_id) into places, messages, wanted
         from (select q.ctid, q.msg_id, (q.message ->> 'j')::uuid as job_id
                 from pgmq.q_%1$s q
-               where q.msg_id >= low
+               where q.msg_id >= (select s.last_value from cogo.low_%1$s s)
                order by q.msg_id
                limit qty
                  for update skip locked) p;
@@ -74,6 +74,7 @@ begin
                 or not exists (select from cogo.jobs j
                                 where j.id = (q.message ->> 'j')::uuid and j.state = 'queued' and j.msg_id = q.msg_id));
       end if;
+      low := (select s.last_value from cogo.low_%1$s s);
       if messages[1] - 500 > low + 100 then
         perform setval('cogo.low_%1$s', messages[1] - 500);
       end if;

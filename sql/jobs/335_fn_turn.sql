@@ -10,7 +10,7 @@ set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
-  verdicts jsonb := cogo_api.finish(turn.results);
+  verdicts jsonb := case when turn.results = '[]' then '[]' else cogo_api.finish(turn.results) end;
 begin
   return jsonb_build_object('verdicts', verdicts,
     'jobs', cogo_api.claim(turn.executor_id, turn.qty, turn.lease_s, turn.include_types, turn.epoch));

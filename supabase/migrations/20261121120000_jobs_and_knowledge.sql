@@ -166,7 +166,115 @@ begin
 end
 $$;
 
+-- Worker: a token knows which one it follows.
+alter table cogo.tokens add column replaces uuid references cogo.tokens (id) on delete set null;
+
 -- built from sql/ by scripts/migrations/build.ts: change the files there
+
+-- sql/core/010_tables.sql 95a76dc19708088d
+-- by hand
+
+-- sql/core/115_fn_oldest_worker.sql 2e29c8be4915d682
+-- cogo.oldest_worker: the oldest version of cogo-work that keeps this schema's contracts. Raised with a change it could not follow.
+create or replace function cogo.oldest_worker()
+returns text
+language sql
+immutable
+set search_path = ''
+as $$ select '0.1.0' $$;
+
+-- sql/core/285_fn_rotate_token.sql 1af97d09bddc4f98
+-- cogo_api.rotate_token: makes the token that follows the one the call came with: same project, kind, name, executor and life time.
+-- Returns what create_token does. The old token goes on until drop_token(previous => true) comes with the new one, so a caller that
+-- ends before it has stored the new one has lost nothing; a follower nobody came back with is revoked by the next rotation.
+-- Errors: CG001 anonymous, unknown or expired; CG002 a user or the server, who have no token.
+create or replace function cogo_api.rotate_token()
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  who    record := cogo.identity();
+  old    cogo.tokens;
+  made   cogo.tokens;
+  secret text;
+begin
+  if who.kind = 'anon' then
+    perform cogo.fail('CG001', 'a token is needed', null, 'Send it in x-cogo-token');
+  elsif who.token_id is null then
+    perform cogo.fail('CG002', 'only a token can be rotated', null, 'Send it in x-cogo-token');
+  end if;
+  select t.* into old from cogo.tokens t where t.id = who.token_id for update;
+  update cogo.tokens t set revoked_at = clock_timestamp() where t.replaces = old.id and t.revoked_at is null;
+  secret := case old.kind when 'worker' then 'cogo_wt_' else 'cogo_pt_' end || cogo.new_secret();
+  insert into cogo.tokens as t (project_id, kind, name, executor, token_hash, prefix, created_by, expires_at, replaces)
+  values (old.project_id, old.kind, old.name, old.executor, sha256(convert_to(secret, 'UTF8')), left(secret, 12), old.created_by,
+    clock_timestamp() + (old.expires_at - old.created_at), old.id)
+  returning t.* into made;
+  return jsonb_build_object('id', made.id, 'token', secret, 'prefix', made.prefix, 'kind', made.kind,
+    'executor', made.executor, 'expires_at', made.expires_at);
+end
+$$;
+revoke all on function cogo_api.rotate_token() from public;
+grant execute on function cogo_api.rotate_token() to anon, authenticated, service_role;
+
+-- sql/core/287_fn_drop_token.sql a9cacda41fc5ee98
+-- cogo_api.drop_token: revokes the token the call came with, or with previous the one it followed (see rotate_token). Returns
+-- {id, revoked_at}; id is null where there was no previous one. Errors: CG001/CG002 as rotate_token.
+create or replace function cogo_api.drop_token(previous boolean default false)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  who   record := cogo.identity();
+  ended cogo.tokens;
+begin
+  if who.kind = 'anon' then
+    perform cogo.fail('CG001', 'a token is needed', null, 'Send it in x-cogo-token');
+  elsif who.token_id is null then
+    perform cogo.fail('CG002', 'only a token can be dropped', null, 'Send it in x-cogo-token');
+  end if;
+  update cogo.tokens t
+     set revoked_at = coalesce(t.revoked_at, clock_timestamp())
+   where t.id = case when previous then (select s.replaces from cogo.tokens s where s.id = who.token_id) else who.token_id end
+  returning t.* into ended;
+  return jsonb_build_object('id', ended.id, 'revoked_at', ended.revoked_at);
+end
+$$;
+revoke all on function cogo_api.drop_token(boolean) from public;
+grant execute on function cogo_api.drop_token(boolean) to anon, authenticated, service_role;
+
+-- sql/core/300_fn_version.sql 3efeae076cfb32c3
+-- cogo_api.version: {schema_version, oldest_worker, now, postgres, embedded, extensions:{name: version}, capabilities:{cron, net, realtime, vault}}.
+-- A capability is true where its SQL names exist, whoever supplies them.
+create or replace function cogo_api.version()
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'schema_version', cogo.schema_version(),
+    'oldest_worker', cogo.oldest_worker(),
+    'now', clock_timestamp(),
+    'postgres', current_setting('server_version'),
+    'embedded', version() ~* 'emscripten|wasm',
+    'extensions', (
+      select coalesce(jsonb_object_agg(e.extname, e.extversion), '{}')
+        from pg_catalog.pg_extension e
+       where e.extname in ('vector', 'pgmq', 'pg_cron', 'pg_net', 'pg_trgm', 'pgcrypto')),
+    'capabilities', jsonb_build_object(
+      'cron', to_regnamespace('cron') is not null,
+      'net', to_regnamespace('net') is not null,
+      'realtime', to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null,
+      'vault', to_regnamespace('vault') is not null))
+$$;
+revoke all on function cogo_api.version() from public;
+grant execute on function cogo_api.version() to anon, authenticated, service_role;
 
 -- sql/knowledge/010_tables.sql 7a27a9e564b18a5e
 -- by hand
@@ -1781,7 +1889,7 @@ $$;
 -- sql/jobs/016_doorbells.sql 2e5211338a4d0333
 -- by hand
 
--- sql/jobs/018_fn_create_lane_functions.sql 3892677845ccebb1
+-- sql/jobs/018_fn_create_lane_functions.sql 1b028b3574de01e0
 -- cogo.create_lane_functions: makes the functions that touch the table of a lane's queue, or makes them again.
 -- They are generated so that their SQL is static: pgmq's own functions build SQL on each call and are planned on each call.
 -- Only columns of pgmq 1.5.1 are used: msg_id, vt, message. vt is never in the future: delays live in cogo.jobs.run_at.
@@ -1827,7 +1935,7 @@ begin
     set search_path = ''
     as $fn$
     declare
-      low      bigint := (select s.last_value from cogo.low_%1$s s);
+      low      bigint;
       places   tid[];
       messages bigint[];
       wanted   uuid[];
@@ -1837,7 +1945,7 @@ begin
       select array_agg(p.ctid), array_agg(p.msg_id), array_agg(p.job_id) into places, messages, wanted
         from (select q.ctid, q.msg_id, (q.message ->> 'j')::uuid as job_id
                 from pgmq.q_%1$s q
-               where q.msg_id >= low
+               where q.msg_id >= (select s.last_value from cogo.low_%1$s s)
                order by q.msg_id
                limit qty
                  for update skip locked) p;
@@ -1858,6 +1966,7 @@ begin
                 or not exists (select from cogo.jobs j
                                 where j.id = (q.message ->> 'j')::uuid and j.state = 'queued' and j.msg_id = q.msg_id));
       end if;
+      low := (select s.last_value from cogo.low_%1$s s);
       if messages[1] - 500 > low + 100 then
         perform setval('cogo.low_%1$s', messages[1] - 500);
       end if;
@@ -2594,6 +2703,34 @@ begin
 end
 $$;
 
+-- sql/jobs/246_fn_take_turn.sql dab1c23b964b1b29
+-- cogo.take_turn: take_turns for one job of any type, which most claims want: the oldest of a random project's first type, in one
+-- statement, or two. Returns it locked, or nothing. Waits for nothing.
+create or replace function cogo.take_turn(lane text, project_id uuid)
+returns uuid[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  low   timestamptz := to_timestamp(cogo.turn(lane) / 1000000.0);
+  start uuid := coalesce(take_turn.project_id, gen_random_uuid());
+  one   uuid;
+begin
+  select j.id into one from cogo.jobs j
+   where j.lane = take_turn.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low
+     and j.project_id >= start and (take_turn.project_id is null or j.project_id = take_turn.project_id)
+   order by j.project_id, j.type, j.run_at, j.id
+   limit 1 for update skip locked;
+  if not found and take_turn.project_id is null then
+    select j.id into one from cogo.jobs j
+     where j.lane = take_turn.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low and j.project_id < start
+     order by j.project_id, j.type, j.run_at, j.id
+     limit 1 for update skip locked;
+  end if;
+  return case when one is null then '{}' else array[one] end;
+end
+$$;
+
 -- sql/jobs/247_fn_earlier_work.sql 7e941cd5268a29d9
 -- cogo.earlier_work: what earlier attempts of a job left: {steps?: {name: output}, children?: [{job_id, type, state, result, error}]}.
 create or replace function cogo.earlier_work(job_id uuid)
@@ -2771,7 +2908,7 @@ $$;
 revoke all on function cogo_api.enqueue(uuid, jsonb, jsonb) from public;
 grant execute on function cogo_api.enqueue(uuid, jsonb, jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/310_fn_claim.sql dec07036f22eb73a
+-- sql/jobs/310_fn_claim.sql f199813dc9caf19b
 -- cogo_api.claim: leases up to qty ready jobs to an executor; returns [{job_id, token, attempt, type, payload, checkpoint, project_id,
 -- trace_id, lease_s, cancel_requested, steps?, children?}]. token (a string: it is a bigint) goes with every later call for the
 -- attempt. steps: outputs earlier attempts stored; children: the jobs it awaited, with their results.
@@ -2833,7 +2970,9 @@ begin
     else
       chosen := chosen || cogo.pick_jobs(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
     end if;
-    if lane.backlog and cardinality(chosen) < qty then
+    if lane.backlog and qty = 1 and include_types is null and cardinality(chosen) = 0 then
+      chosen := cogo.take_turn(lane.name, scope.project_id);
+    elsif lane.backlog and cardinality(chosen) < qty then
       chosen := chosen
         || cogo.take_turns(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
     end if;
@@ -3003,7 +3142,36 @@ begin
 end
 $$;
 
--- sql/jobs/330_fn_finish.sql 8f201397e2e4db11
+-- sql/jobs/329_fn_finish_one.sql 3ad3405b7c17deaf
+-- cogo.finish_one: finish_plain for a single job, in one statement: whether it ended it well. False: nothing was changed, and the long
+-- way says why. results: as finish.
+create or replace function cogo.finish_one(results jsonb, every boolean, project_id uuid)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  item  jsonb := results -> 0;
+  done  record;
+begin
+  if item ?| array['children', 'events', 'await'] or (item ->> 'job_id') !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+     or (item ->> 'token') !~ '^[0-9]{1,18}$' then
+    return false;
+  end if;
+  update cogo.jobs j
+     set state = 'succeeded', finished_at = clock_timestamp(), lease_token = null, lease_until = null, result = item -> 'result'
+   where j.id = (item ->> 'job_id')::uuid and j.state = 'running' and j.lease_token = (item ->> 'token')::bigint
+     and j.cancel_requested_at is null and j.concurrency_key is null and j.parent_id is null
+     and (every or j.project_id = finish_one.project_id)
+  returning j.id, not j.quiet or j.trace_id is not null as heard into done;
+  if done.heard then
+    perform cogo.tell(array[done.id], 'job.done', '{"state":"succeeded"}');
+  end if;
+  return done.id is not null;
+end
+$$;
+
+-- sql/jobs/330_fn_finish.sql 06bd16c058214e29
 -- cogo_api.finish: records results; returns [{job_id, verdict, state}] by job id.
 -- results: [{job_id, token, result, children?, events?, await?, checkpoint?}]. ok: the job succeeded. cancelled: somebody had asked for
 -- that; the result is kept all the same. lost: the token is stale and nothing was changed.
@@ -3030,6 +3198,9 @@ declare
   cancelled uuid[] := '{}';
   ended     uuid[];
 begin
+  if jsonb_typeof(results) = 'array' and jsonb_array_length(results) = 1 and cogo.finish_one(results, who.every, who.project_id) then
+    return jsonb_build_array(jsonb_build_object('job_id', lower(results -> 0 ->> 'job_id'), 'verdict', 'ok', 'state', 'succeeded'));
+  end if;
   select r.ids, r.tokens, r.bodies into ids, tokens, bodies from cogo.read_items(results) r;
   if ids is null then
     return '[]';
@@ -3094,7 +3265,7 @@ $$;
 revoke all on function cogo_api.finish(jsonb) from public;
 grant execute on function cogo_api.finish(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/335_fn_turn.sql ae6380bf43ad6748
+-- sql/jobs/335_fn_turn.sql 6e55dd142e130e16
 -- cogo_api.turn: finish and claim in one call and one transaction, which is what a busy worker does all day: half the calls and half
 -- the commits. Returns {verdicts: as finish, jobs: as claim}; results are recorded when the answer is there, both or neither.
 -- results: as finish, may be empty; the rest as claim. Errors: as finish and claim; then nothing was recorded, nor leased.
@@ -3107,7 +3278,7 @@ set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
-  verdicts jsonb := cogo_api.finish(turn.results);
+  verdicts jsonb := case when turn.results = '[]' then '[]' else cogo_api.finish(turn.results) end;
 begin
   return jsonb_build_object('verdicts', verdicts,
     'jobs', cogo_api.claim(turn.executor_id, turn.qty, turn.lease_s, turn.include_types, turn.epoch));
@@ -3479,15 +3650,6 @@ $$;
 revoke all on function cogo_api.list_dead(uuid, text, text, int) from public;
 grant execute on function cogo_api.list_dead(uuid, text, text, int) to anon, authenticated, service_role;
 
--- sql/jobs/417_fn_oldest_worker.sql 2e29c8be4915d682
--- cogo.oldest_worker: the oldest version of cogo-work that keeps this schema's contracts. Raised with a change it could not follow.
-create or replace function cogo.oldest_worker()
-returns text
-language sql
-immutable
-set search_path = ''
-as $$ select '0.1.0' $$;
-
 -- sql/jobs/420_fn_register_executor.sql 28ad18a765b7ed5d
 -- cogo_api.register_executor: announces an executor, or changes what it says of itself; returns {executor_id, kind, project_id, epoch}.
 -- info: {version?, slots?, capabilities?, draining?, kind?, instance?, beat_s?, epoch?, …}, kept whole. A worker token fixes kind and project;
@@ -3751,6 +3913,71 @@ $$;
 revoke all on function cogo_api.ring_doorbell(text) from public;
 grant execute on function cogo_api.ring_doorbell(text) to service_role;
 
+-- sql/jobs/480_fn_can_use_artifact.sql 5ab6c1a6ab45f07e
+-- cogo.can_read_artifact, cogo.can_write_artifact: whether the caller may read or make an object of the bucket cogo-artifacts. Used by
+-- the policies on storage.objects; they disclose nothing but that answer. An existing object is never written again.
+--   jobs/{job_id}/{attempt}/{set}/{file}   read: the project's members, tokens and workers; write: a worker of the project and the
+--                                          executor kind that runs this attempt, while it runs
+--   payloads/{project_id}/{name}           read: the same; write: editors of the project
+create or replace function cogo.can_read_artifact(name text)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  part text[] := string_to_array(name, '/');
+  home uuid;
+begin
+  if part[1] = 'payloads' then
+    home := part[2]::uuid;
+  elsif part[1] = 'jobs' then
+    select j.project_id into home from cogo.jobs j where j.id = part[2]::uuid;
+    if not found then
+      select h.project_id into home from cogo.jobs_history h where h.id = part[2]::uuid limit 1;
+    end if;
+  end if;
+  if home is null then
+    return false;
+  end if;
+  -- readers of a public project see its jobs, not what they left behind
+  return coalesce(cogo.role_in(home) in ('service', 'worker', 'editor', 'admin', 'owner'), false) or exists (
+    select from cogo.project_members m where m.project_id = home and m.user_id = (cogo.identity()).user_id);
+exception
+  when invalid_text_representation or sqlstate 'CG001' then
+    return false;
+end
+$$;
+
+create or replace function cogo.can_write_artifact(name text)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  part text[] := string_to_array(name, '/');
+  who  record := cogo.identity();
+begin
+  if name !~ '^[A-Za-z0-9_-]+(/[A-Za-z0-9_][A-Za-z0-9._-]*){2,5}$' then
+    return false;
+  elsif part[1] = 'payloads' and cardinality(part) = 3 then
+    return coalesce(cogo.role_in(part[2]::uuid) in ('service', 'editor', 'admin', 'owner'), false);
+  elsif part[1] = 'jobs' and cardinality(part) >= 4 and part[3] ~ '^\d{1,9}$' then
+    return who.kind = 'service' or who.kind = 'worker' and exists (
+      select from cogo.jobs j join cogo.executors e on e.id = j.executor_id
+       where j.id = part[2]::uuid and j.project_id = who.project_id and j.state = 'running' and j.attempt = part[3]::int
+         and e.kind = who.executor);
+  end if;
+  return false;
+exception
+  when invalid_text_representation or sqlstate 'CG001' then
+    return false;
+end
+$$;
+
 -- sql/jobs/900_schedules.sql f37a092aa42b1886
 -- by hand
 
@@ -3760,6 +3987,9 @@ revoke all on all tables in schema cogo from public, anon, authenticated, servic
 revoke all on all sequences in schema cogo from public, anon, authenticated, service_role;
 revoke all on all functions in schema cogo from public, anon, authenticated, service_role;
 grant execute on function cogo.can_read_topic(text), cogo.can_write_topic(text) to anon, authenticated, service_role;
+
+-- sql/jobs/920_artifacts.sql 74677a4f3c795797
+-- by hand
 
 -- end of what is built
 
@@ -3777,5 +4007,23 @@ begin
   if to_regprocedure('cron.schedule(text,text,text)') is not null then
     perform cron.schedule('cogo-sweep', '1 seconds', 'select cogo_api.sweep()');
   end if;
+end
+$$;
+
+-- Worker: the bucket of artifacts and its policies.
+grant execute on function cogo.can_read_artifact(text), cogo.can_write_artifact(text) to anon, authenticated, service_role;
+
+do $$
+begin
+  if to_regclass('storage.objects') is null or to_regclass('storage.buckets') is null then
+    return;
+  end if;
+  insert into storage.buckets (id, name, public) values ('cogo-artifacts', 'cogo-artifacts', false) on conflict do nothing;
+  execute 'drop policy if exists cogo_artifacts_read on storage.objects';
+  execute 'drop policy if exists cogo_artifacts_write on storage.objects';
+  execute 'create policy cogo_artifacts_read on storage.objects for select to anon, authenticated
+             using (bucket_id = ''cogo-artifacts'' and cogo.can_read_artifact(name))';
+  execute 'create policy cogo_artifacts_write on storage.objects for insert to anon, authenticated
+             with check (bucket_id = ''cogo-artifacts'' and cogo.can_write_artifact(name))';
 end
 $$;

@@ -10,8 +10,8 @@ export interface Artifact {
   size: number;
   sha256: string;
   mime: string;
-  /** Where it lies: a folder of the worker's machine (`local`). */
-  store: 'local';
+  /** `local`: only in the data folder of the worker's machine. `storage`: also in the bucket `cogo-artifacts`. */
+  store: 'local' | 'storage';
 }
 
 const MIME: Record<string, string> = {

@@ -1,12 +1,18 @@
 import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { hostname, platform, release, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { ArtifactStore } from '@cogo/client/artifact_store.ts';
 import type { Rpc } from '@cogo/client/rpc.ts';
+import { loadPayload } from '@cogo/client/stored_payload.ts';
 import { failure, type Result } from '@cogo/spec/result.ts';
+import { folderApprovals } from './approvals.ts';
+import { withUpload } from './artifact_upload.ts';
 import { rpcWorkerLink } from './client/worker_link.ts';
 import { monotonicClock, type Clock } from './clock.ts';
 import { buildTestExecutor } from './executors/build_test.ts';
 import type { Executor } from './executors/executor.ts';
+import { ownScratch, removeLeftovers } from './leftovers.ts';
 import type { WorkerLog } from './log.ts';
 import { DEFAULT_POLICY, type Policies } from './policy.ts';
 import { PRESENCE_MS, type RunSummary, type Wake } from './loop/core.ts';
@@ -43,6 +49,10 @@ export interface RunOptions {
   executors?: Executor[];
   /** What the owner allows jobs of each type; default `DEFAULT_POLICY` for all. */
   policy?: Policies;
+  /** The lane; default by the executor's name (`cogo-plan…`, else `cogo-work`). A worker token fixes it. */
+  lane?: 'cogo-work' | 'cogo-plan';
+  /** Where artifacts are uploaded to and large payloads come from; without it artifacts stay here. */
+  store?: ArtifactStore;
   clock?: Clock;
   random?: () => number;
 }
@@ -64,15 +74,25 @@ export async function runWorker(o: RunOptions): Promise<Result<RunSummary>> {
   const slots = Math.max(1, Math.trunc(o.slots ?? 1));
   const includeTypes = o.includeTypes && o.includeTypes.length > 0 ? o.includeTypes : null;
   const dataDir = resolve(o.dataDir ?? join(tmpdir(), `cogo-work-${process.getuid?.() ?? 'user'}`));
-  const executors = o.executors ?? [
+  const instance = randomUUID();
+  const work = join(dataDir, 'work');
+  const artifactsDir = join(dataDir, 'artifacts');
+  const left = removeLeftovers(work);
+  if (left.folders + left.processes + left.groups > 0) {
+    o.log('info', 'removed what a worker that was killed had left', { ...left });
+  }
+  const scratchDir = ownScratch(work, instance);
+  const own = o.executors ?? [
     buildTestExecutor({
       sandbox,
       allowRepos: [o.workspaceRoot, ...(o.allowRepos ?? [])],
       defaultRepo: resolve(o.workspaceRoot),
-      scratchDir: join(dataDir, 'work'),
-      artifactsDir: join(dataDir, 'artifacts'),
+      scratchDir,
+      artifactsDir,
     }),
   ];
+  const { store } = o;
+  const executors = store ? own.map((executor) => withUpload(executor, { store, artifactsDir })) : own;
   o.log('info', `worker ${o.executorId} starts`, {
     version: WORKER_VERSION,
     slots,
@@ -80,23 +100,28 @@ export async function runWorker(o: RunOptions): Promise<Result<RunSummary>> {
     sandbox: sandbox.kind === 'none' ? undefined : `bubblewrap ${sandbox.version}`,
   });
   if (sandbox.kind === 'none') o.log('warn', `jobs run WITHOUT A SANDBOX: ${sandbox.reason}`);
-  return runLoops({
+  const ended = await runLoops({
     link: rpcWorkerLink(o.rpc, o.executorId),
     info: {
-      kind: o.executorId.startsWith('cogo-plan') ? 'cogo-plan' : 'cogo-work',
+      kind: o.lane ?? (o.executorId.startsWith('cogo-plan') ? 'cogo-plan' : 'cogo-work'),
       version: WORKER_VERSION,
       slots,
       types: includeTypes,
       sandbox: sandbox.kind,
       host: hostname(),
       platform: `${platform()} ${release()} node ${process.version}`,
-      instance: randomUUID(),
+      instance,
       beatS: PRESENCE_MS / 1000,
     },
     slots,
     leaseS: o.leaseS ?? 30,
     includeTypes,
     policy: o.policy ?? (() => DEFAULT_POLICY),
+    approvals: folderApprovals(join(dataDir, 'approvals')),
+    loadPayload: store
+      ? (job, signal) =>
+          loadPayload(store, job.projectId, job.payload as { payload_ref: unknown }, { signal })
+      : null,
     executor: (type) => executors.find((executor) => executor.type === type) ?? null,
     signal: o.signal,
     // Said with every line while there is none: nobody should learn it only from the first one.
@@ -109,4 +134,6 @@ export async function runWorker(o: RunOptions): Promise<Result<RunSummary>> {
     once: o.once ?? false,
     wake: o.wake ?? null,
   });
+  rmSync(scratchDir, { recursive: true, force: true });
+  return ended;
 }

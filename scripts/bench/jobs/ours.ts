@@ -75,6 +75,16 @@ export function cogoCalls(url: string, max: number) {
       one<{ verdict: string }[]>('select cogo_api.finish($1::text::jsonb)::text as v', [
         JSON.stringify(leases.map(({ job_id, token }) => ({ job_id, token, result: {} }))),
       ]),
+    turn: (executor: string, leases: readonly Lease[], qty: number, leaseS = 60) =>
+      one<{ verdicts: { verdict: string }[]; jobs: Lease[] }>(
+        'select cogo_api.turn($1::text, $2::text::jsonb, $3::int, $4::int)::text as v',
+        [
+          executor,
+          JSON.stringify(leases.map(({ job_id, token }) => ({ job_id, token, result: {} }))),
+          qty,
+          leaseS,
+        ],
+      ),
     sweep: () => one<unknown>('select cogo_api.sweep()::text as v', []),
   };
 }
@@ -94,26 +104,26 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
   }, 5000);
   let keys = 0;
 
-  const finish = async (leases: readonly Lease[]) => {
-    const verdicts = await calls.finish(leases);
+  const accepted = (verdicts: { verdict: string }[]) => {
     const refused = verdicts.filter((v) => v.verdict !== 'ok').length;
-    if (refused > 0) throw new Error(`${refused} of ${leases.length} finishes were refused`);
+    if (refused > 0) throw new Error(`${refused} of ${verdicts.length} finishes were refused`);
   };
+  const finish = async (leases: readonly Lease[]) => accepted(await calls.finish(leases));
+  /** A busy worker's loop: each call reports what it did and takes the next. */
   const takeAll = async (count: number, workers: number, qty: number) => {
     for (let nth = 0; nth < workers; nth++) await calls.register(`${EXECUTOR}.${nth}`);
     return timed(async () => {
       let left = count;
       await Promise.all(
         Array.from({ length: workers }, async (_, nth) => {
-          while (left > 0) {
-            const leases = await calls.claim(`${EXECUTOR}.${nth}`, qty);
-            if (leases.length === 0) {
-              // The rest is in the hands of the others.
-              await new Promise((resolve) => setTimeout(resolve, 1));
-              continue;
-            }
-            left -= leases.length;
-            await finish(leases);
+          let held: Lease[] = [];
+          while (left > 0 || held.length > 0) {
+            const { verdicts, jobs } = await calls.turn(`${EXECUTOR}.${nth}`, held, qty);
+            accepted(verdicts);
+            held = jobs;
+            left -= jobs.length;
+            // The rest is in the hands of the others.
+            if (jobs.length === 0 && left > 0) await new Promise((resolve) => setTimeout(resolve, 1));
           }
         }),
       );

@@ -44,6 +44,15 @@ export const MATRIX: Record<string, Expectation> = {
   create_token: { args: (f) => ({ project_id: f.project, kind: 'project', name: 'x' }), expect: ADMIN },
   list_tokens: { args: project, expect: ADMIN },
   revoke_token: { args: async (f) => ({ id: await f.token() }), expect: ADMIN },
+  rotate_token: {
+    args: () => ({}),
+    expect: 'unauthorized forbidden ok ok ok forbidden forbidden ok forbidden',
+  },
+  // Of the token before: none here, so nobody of the table loses its own.
+  drop_token: {
+    args: () => ({ previous: true }),
+    expect: 'unauthorized forbidden ok ok ok forbidden forbidden ok forbidden',
+  },
   // http
   request_begin: {
     args: (_f, who) => ({ request: { trace_id: `m-${who}`, function: 'x', principal: who } }),

@@ -1,6 +1,7 @@
 import { cogoError, type CogoError } from '@cogo/spec/errors.ts';
 import type { Result } from '@cogo/spec/result.ts';
-import { isReplaced, type ExecutorInfo, type WorkerLink } from '../client/worker_link.ts';
+import type { Approvals } from '../approvals.ts';
+import { isReplaced, type ClaimedJob, type ExecutorInfo, type WorkerLink } from '../client/worker_link.ts';
 import { deadline, type Clock } from '../clock.ts';
 import type { Executor } from '../executors/executor.ts';
 import type { WorkerLog } from '../log.ts';
@@ -16,6 +17,10 @@ export interface WorkerSetup {
   includeTypes: string[] | null;
   executor: (type: string) => Executor | null;
   policy: Policies;
+  /** Who is asked about a job whose policy says `ask`; without one it is refused. */
+  approvals: Approvals | null;
+  /** Fetches a payload that lies in Storage; null: this worker has no Storage. */
+  loadPayload: ((job: ClaimedJob, signal: AbortSignal) => Promise<Result<unknown>>) | null;
   /** Ends the worker: it stops its work, hands its leases back and returns. */
   signal: AbortSignal;
   log: WorkerLog;

@@ -196,7 +196,7 @@ test('a second process of the same executor takes over, and the first ends with 
   });
 });
 
-test('a worker of a version the database does not work with is told to update', async (t) => {
+test('a worker of a version the database does not work with is told to update', async () => {
   const world = await sqlWorld(db);
   const info = { kind: 'cogo-work', version: '0.0.9', instance: 'old' };
   const got = await world.worker.call('register_executor', { executor_id: `old.${world.project}`, info });

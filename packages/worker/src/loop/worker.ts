@@ -1,4 +1,5 @@
-import type { Result } from '@cogo/spec/result.ts';
+import { isPayloadRef } from '@cogo/client/stored_payload.ts';
+import { failure, type Result } from '@cogo/spec/result.ts';
 import { backoffMs, idlePollMs } from '../backoff.ts';
 import type { ClaimedJob } from '../client/worker_link.ts';
 import { refused, type Outcome } from '../executors/executor.ts';
@@ -113,7 +114,10 @@ async function work(core: Core, slot: Slot): Promise<void> {
   let outcome: Outcome = noExecutor(job.type);
   if (found && !slot.stopped) {
     try {
-      outcome = await found.run(job, contextOf(core, slot));
+      const loaded = await withPayload(core, slot);
+      const denied = 'kind' in loaded ? loaded : await refusedByOwner(core, slot, loaded);
+      if (denied) outcome = denied;
+      else if (!slot.stopped) outcome = await found.run(loaded as ClaimedJob, contextOf(core, slot));
     } catch (error) {
       const message = `The executor of ${job.type} broke: ${(error as Error)?.message ?? String(error)}`;
       outcome = {
@@ -126,6 +130,39 @@ async function work(core: Core, slot: Slot): Promise<void> {
   slot.phase = 'settling';
   await settle(core, slot, outcome, Math.round(clock.now() - started));
 }
+
+/** The job with the payload it refers to, or why there is none. */
+async function withPayload(core: Core, slot: Slot): Promise<ClaimedJob | Outcome> {
+  const { job } = slot;
+  if (!isPayloadRef(job.payload)) return job;
+  const { loadPayload } = core.setup;
+  const got = loadPayload
+    ? await loadPayload(job, slot.signal)
+    : failure('not_configured', 'the payload lies in Storage, and this worker has none');
+  if (got.ok) return { ...job, payload: got.value };
+  const { code, retryable } = got.error;
+  const reason = code === 'validation_failed' ? 'validation_failed' : 'dependency_unavailable';
+  const message = `The payload could not be had: ${got.error.message}`;
+  return { kind: 'failed', error: { code, message, reason }, retryable };
+}
+
+/** Waits for the owner where the policy says so; beats keep the lease meanwhile. Null: go on. */
+async function refusedByOwner(core: Core, slot: Slot, job: ClaimedJob): Promise<Outcome | null> {
+  const { approvals, clock, log, policy } = core.setup;
+  if (policy(job.type).approve !== 'ask') return null;
+  const command = `cogo-work approve ${job.jobId}`;
+  log('warn', `job waits for its owner: ${command}`, { job_id: job.jobId, type: job.type });
+  slot.report({ state: 'waiting_for_approval' });
+  slot.say(`The owner of the machine is asked: ${command}\n`);
+  core.news.ring();
+  const said = approvals === null ? NOBODY : await approvals.ask(job, clock, slot.signal);
+  // A slot that was stopped reports why by itself.
+  if (said?.approved || said === null) return null;
+  const why = said.reason ? `: ${said.reason}` : '.';
+  return refused('forbidden', 'policy_violation', `The owner of this machine denied the job${why}`);
+}
+
+const NOBODY = { approved: false, reason: 'its jobs need an approval, and this worker has nobody to ask' };
 
 /** Within a second of the stop: the work is killed and every lease handed back in one call. */
 async function handBack(core: Core): Promise<void> {
