@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import type { Rpc } from '@cogo/client/rpc.ts';
 import { indexRepository } from '@cogo/knowledge/indexer.ts';
 import { tempRepo } from '@cogo/knowledge/testing.ts';
 import { openTestDatabase, type TestDatabase } from '@cogo/stack/testing.ts';
@@ -14,6 +15,68 @@ const FILES = {
     "import { withTax } from './price.ts';\n\nexport function total(prices: number[]): number {\n  return prices.map((one) => withTax(one)).length;\n}\n",
   'docs/guide.md': '# Refunds\n\nA refund is paid within three days.\n',
 };
+
+const at = (line: number) => ({ start_line: line, start_column: 1, end_line: line + 2, end_column: 2 });
+/** The code graph of these files, as the indexer writes it. */
+const GRAPH = [
+  {
+    path: 'src/price.ts',
+    nodes: [
+      { key: 'src/price.ts', kind: 'file', name: 'src/price.ts', ...at(1) },
+      { key: 'src/price.ts#withTax', kind: 'function', name: 'withTax', exported: true, ...at(2) },
+    ],
+    edges: [
+      {
+        from: 'src/price.ts',
+        to: 'src/price.ts#withTax',
+        kind: 'contains',
+        provenance: 'syntax',
+        line: 2,
+        column: 1,
+      },
+    ],
+  },
+  {
+    path: 'src/cart.ts',
+    nodes: [
+      { key: 'src/cart.ts', kind: 'file', name: 'src/cart.ts', ...at(1) },
+      { key: 'src/cart.ts#total', kind: 'function', name: 'total', exported: true, ...at(3) },
+    ],
+    edges: [
+      {
+        from: 'src/cart.ts',
+        to: 'src/price.ts',
+        kind: 'imports',
+        via: 'static',
+        provenance: 'resolver',
+        line: 1,
+        column: 1,
+      },
+      {
+        from: 'src/cart.ts#total',
+        to: 'src/price.ts#withTax',
+        kind: 'calls',
+        provenance: 'scope',
+        line: 4,
+        column: 30,
+      },
+    ],
+  },
+];
+
+/** Writes the graph into a run before it is published. */
+function withGraph(rpc: Rpc): Rpc {
+  return {
+    async call<T>(fn: string, args: Record<string, unknown> = {}, opts: { signal?: AbortSignal } = {}) {
+      if (fn === 'index_finish') {
+        const put = await rpc.call('index_graph', { run_id: args['run_id'], files: GRAPH });
+        assert.ok(put.ok, JSON.stringify(put));
+      }
+      return await rpc.call<T>(fn, args, opts);
+    },
+    close: () => rpc.close(),
+  };
+}
 
 interface Answer {
   isError?: boolean;
@@ -46,7 +109,12 @@ describe('cogo over MCP', () => {
     const [own, other] = [await project('own'), await project('other')];
     tokens = { own: own.token, other: other.token };
     const repo = tempRepo(FILES);
-    const indexed = await indexRepository({ root: repo.root, repo: 'shop', projectId: own.id, rpc });
+    const indexed = await indexRepository({
+      root: repo.root,
+      repo: 'shop',
+      projectId: own.id,
+      rpc: withGraph(rpc),
+    });
     repo.remove();
     assert.ok(indexed.ok, JSON.stringify(indexed));
     server = await serveHttp({
