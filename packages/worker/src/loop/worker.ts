@@ -1,4 +1,4 @@
-import { isPayloadRef } from '@cogo/client/stored_payload.ts';
+import { isPayloadRef } from '@cogo/spec/payload_ref.ts';
 import { failure, type Result } from '@cogo/spec/result.ts';
 import { backoffMs, idlePollMs } from '../backoff.ts';
 import type { ClaimedJob } from '../client/worker_link.ts';
