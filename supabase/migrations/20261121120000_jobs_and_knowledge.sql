@@ -1869,7 +1869,7 @@ $$;
 revoke all on function cogo_api.trace_put(uuid, text, jsonb, timestamptz) from public;
 grant execute on function cogo_api.trace_put(uuid, text, jsonb, timestamptz) to anon, authenticated, service_role;
 
--- sql/jobs/010_tables.sql d4bfa842608f7699
+-- sql/jobs/010_tables.sql 639cd9c70487e4b6
 -- by hand
 
 -- sql/jobs/015_fn_ensure_queue.sql 5bf1def3839fb7e0
