@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import type { PayloadRef } from '@cogo/spec/payload_ref.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import type { ArtifactStore, StoreCall } from './artifact_store.ts';
 
@@ -6,11 +7,6 @@ import type { ArtifactStore, StoreCall } from './artifact_store.ts';
 export const INLINE_BYTES = 131_072;
 /** What a worker reads of a payload in Storage. */
 export const STORED_BYTES = 32 * 1024 * 1024;
-
-/** Stands in a job's payload for one that lies in Storage. */
-export interface PayloadRef {
-  payload_ref: { path: string; sha256: string; bytes: number };
-}
 
 /**
  * The payload to enqueue: itself when it fits a row, else a reference, after it was uploaded. What was uploaded and never
@@ -36,16 +32,6 @@ export async function storePayload(
   if (!put.ok) return put;
   const ref: PayloadRef = { payload_ref: { path, sha256: sha256(bytes), bytes: bytes.length } };
   return ok(ref);
-}
-
-/** Whether a payload is a reference; a malformed one counts as one, and is refused when it is loaded. */
-export function isPayloadRef(payload: unknown): payload is { payload_ref: unknown } {
-  return (
-    typeof payload === 'object' &&
-    payload !== null &&
-    Object.keys(payload).length === 1 &&
-    Object.hasOwn(payload, 'payload_ref')
-  );
 }
 
 /**

@@ -20,6 +20,11 @@ export interface IndexOptions {
   signal?: AbortSignal;
   /** Reads and compares, writes nothing. */
   dryRun?: boolean;
+  /**
+   * Only these files, as stored (relative, `/`, NFC); all others stay as they are in the index. One that is no longer
+   * there, or no longer one to index, leaves it.
+   */
+  paths?: string[];
   /** Untracked files that are not ignored count too. Default: tracked files only. */
   untracked?: boolean;
 }
@@ -68,17 +73,21 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     if (!root.ok) return root;
     const { config, warning } = await readIndexConfig(root.value);
     progress('walk', 0, 0);
-    const walk = await walkRepository({
+    const walked = await walkRepository({
       root: root.value,
       ...config,
       untracked: options.untracked ?? false,
       signal,
     });
+    const only = options.paths && new Set(options.paths);
+    const walk = only ? restricted(walked, only) : walked;
     const call = signal ? { signal } : {};
     const files = await rpc.call<KnownFile[]>('index_files', { project_id: projectId, repo }, call);
     if (!files.ok) return files;
     const report = emptyReport(walk, warning);
-    const known = new Map(files.value.map((file) => [file.path, file]));
+    const known = new Map(
+      files.value.filter((file) => only?.has(file.path) ?? true).map((file) => [file.path, file]),
+    );
     const written = await run(walk, known, report);
     if (!written.ok) return written;
     return ok({ ...report, ms: Math.round(performance.now() - started) });
@@ -190,6 +199,14 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     report.chunks = finished.value.chunks;
     return ok(undefined);
   }
+}
+
+function restricted(walk: Walk, only: ReadonlySet<string>): Walk {
+  return {
+    ...walk,
+    candidates: walk.candidates.filter(({ path }) => only.has(path)),
+    skipped: walk.skipped.filter(({ path }) => only.has(path)),
+  };
 }
 
 async function folder(path: string): Promise<Result<string>> {

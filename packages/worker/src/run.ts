@@ -10,8 +10,8 @@ import { folderApprovals } from './approvals.ts';
 import { withUpload } from './artifact_upload.ts';
 import { rpcWorkerLink } from './client/worker_link.ts';
 import { monotonicClock, type Clock } from './clock.ts';
-import { buildTestExecutor } from './executors/build_test.ts';
-import type { Executor } from './executors/executor.ts';
+import { allExecutors } from './executors/all.ts';
+import { executorOf, type Executor } from './executors/executor.ts';
 import { ownScratch, removeLeftovers } from './leftovers.ts';
 import type { WorkerLog } from './log.ts';
 import { DEFAULT_POLICY, type Policies } from './policy.ts';
@@ -82,15 +82,16 @@ export async function runWorker(o: RunOptions): Promise<Result<RunSummary>> {
     o.log('info', 'removed what a worker that was killed had left', { ...left });
   }
   const scratchDir = ownScratch(work, instance);
-  const own = o.executors ?? [
-    buildTestExecutor({
+  const own =
+    o.executors ??
+    allExecutors({
+      rpc: o.rpc,
       sandbox,
       allowRepos: [o.workspaceRoot, ...(o.allowRepos ?? [])],
       defaultRepo: resolve(o.workspaceRoot),
       scratchDir,
       artifactsDir,
-    }),
-  ];
+    });
   const { store } = o;
   const executors = store ? own.map((executor) => withUpload(executor, { store, artifactsDir })) : own;
   o.log('info', `worker ${o.executorId} starts`, {
@@ -118,11 +119,11 @@ export async function runWorker(o: RunOptions): Promise<Result<RunSummary>> {
     includeTypes,
     policy: o.policy ?? (() => DEFAULT_POLICY),
     approvals: folderApprovals(join(dataDir, 'approvals')),
-    loadPayload: store
-      ? (job, signal) =>
-          loadPayload(store, job.projectId, job.payload as { payload_ref: unknown }, { signal })
-      : null,
-    executor: (type) => executors.find((executor) => executor.type === type) ?? null,
+    loadPayload:
+      store &&
+      ((job, signal) =>
+        loadPayload(store, job.projectId, job.payload as { payload_ref: unknown }, { signal })),
+    executor: (type) => executorOf(executors, type),
     signal: o.signal,
     // Said with every line while there is none: nobody should learn it only from the first one.
     log:

@@ -7,11 +7,21 @@ import { holds } from './invariants.ts';
 import type { Model } from './model.ts';
 import type { RealQueue } from './queue.ts';
 import { history, lapse, purge, rebuild, silence, sweep } from './server_commands.ts';
-import { beat, claim, fail, finish, finishMany, granted, register, release } from './worker_commands.ts';
+import {
+  beat,
+  claim,
+  fail,
+  finish,
+  finishMany,
+  granted,
+  register,
+  release,
+  turn,
+} from './worker_commands.ts';
 
 /** Each verb once. */
 export const VERBS: Record<string, fc.Arbitrary<Command>> = {
-  ...{ enqueue, enqueueMany, claim, beat, finish, finishMany, fail, release, register },
+  ...{ enqueue, enqueueMany, claim, beat, finish, finishMany, turn, fail, release, register },
   ...{ cancel, redrive, pin, limit, lapse, silence, sweep, purge, rebuild, history },
 };
 

@@ -135,6 +135,20 @@ export class RealQueue {
     return this.call('finish($1::text::jsonb)', [JSON.stringify([lease])]);
   }
 
+  turn(
+    executor: string,
+    lease: object,
+    qty: number,
+    epoch: number | null,
+  ): Promise<{ verdicts: Verdict[]; jobs: Claimed[] }> {
+    return this.call('turn($1::text, $2::text::jsonb, $3::int, 60, null, $4::int)', [
+      executor,
+      JSON.stringify([lease]),
+      qty,
+      epoch,
+    ]);
+  }
+
   fail(lease: object): Promise<Verdict[]> {
     return this.call('fail($1::text::jsonb)', [JSON.stringify([lease])]);
   }

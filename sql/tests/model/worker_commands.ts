@@ -179,6 +179,41 @@ export const finish = fc.tuple(nat, which, after).map(([nth, token, o]) =>
   ),
 );
 
+/** A finish and a claim in one call: both or neither. */
+export const turn = fc
+  .record({ nth: nat, token: which, who: server, qty: fc.integer({ min: 1, max: 2 }), epoch })
+  .map((o) =>
+    command('turn', JSON.stringify(o), has(o.token), async (model, real) => {
+      const { who, qty } = o;
+      const said = epochOf(model, who, o.epoch);
+      const old = said !== null && said < model.executors.get(who)!.epoch;
+      let jobs: Claimed[] = [];
+      await speak(
+        model,
+        { nth: o.nth, which: o.token },
+        async (lease, job) => {
+          const sent = real.turn(who, { ...lease, result: { by: lease.token } }, qty, said);
+          if (old) {
+            assert.equal(await real.refusal(sent), 'CG025');
+            return [{ job_id: job.id, verdict: 'lost' }];
+          }
+          const answer = await sent;
+          ({ jobs } = answer);
+          return answer.verdicts;
+        },
+        (job, answer) => {
+          if (old) return;
+          assert.equal(answer.verdict, job.cancelRequested ? 'cancelled' : 'ok');
+          model.end(job, job.cancelRequested ? 'cancelled' : 'succeeded');
+        },
+      );
+      if (old) return;
+      model.heard(who);
+      assert.ok(jobs.length <= qty);
+      granted(model, who, jobs);
+    }),
+  );
+
 export const release = fc.tuple(nat, which, after, news).map(([nth, token, o, step]) =>
   command('release', `${nth}, ${token}, ${JSON.stringify(o)}`, has(token), (model, real) =>
     speak(

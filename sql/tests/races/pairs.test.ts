@@ -27,6 +27,7 @@ const RUNNING: Verbs = {
   beat: `select cogo_api.beat('holder', ${LEASE})`,
   'old beat': `select cogo_api.beat('holder', ${LEASE}, 0)`,
   finish: `select cogo_api.finish(${LEASE})`,
+  turn: `select cogo_api.turn('other', ${LEASE}, 5)`,
   'finish with children': `select cogo_api.finish(${saying({ children: CHILDREN })})`,
   'finish awaiting children': `select cogo_api.finish(${saying({ children: CHILDREN, await: true })})`,
   fail: `select cogo_api.fail(${LEASE})`,

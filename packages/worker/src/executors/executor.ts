@@ -65,8 +65,15 @@ export interface JobContext {
 
 /** Does the jobs of one type. May throw: that counts as an infrastructure failure, retryable. */
 export interface Executor {
+  /** Exact, or a prefix ending in `.*`. */
   readonly type: string;
   run(job: ClaimedJob, context: JobContext): Promise<Outcome>;
+}
+
+/** The executor of a type: an exact one before one by prefix. */
+export function executorOf(executors: readonly Executor[], type: string): Executor | null {
+  const byPrefix = (each: Executor) => each.type.endsWith('.*') && type.startsWith(each.type.slice(0, -1));
+  return executors.find((each) => each.type === type) ?? executors.find(byPrefix) ?? null;
 }
 
 export function refused(

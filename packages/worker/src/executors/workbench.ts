@@ -147,6 +147,7 @@ export async function runStep(
   step: Step,
   bench: Pick<Bench, 'workspace'>,
   context: JobContext,
+  env: Record<string, string> = {},
 ): Promise<{ report: StepReport; output: Buffer; got: CommandResult | null }> {
   const { workspace } = bench;
   const folder = join(workspace.dir, step.cwd);
@@ -164,6 +165,7 @@ export async function runStep(
       cwd: step.cwd,
       limits: { ...DEFAULT_LIMITS, ...o.limits, ...limits, wallMs: step.timeoutS * 1000 },
       network: network === 'none' ? [] : network,
+      env,
       signal: context.signal,
       onOutput: (stream, chunk) => context.say(decoders[stream].write(chunk)),
     },

@@ -94,7 +94,7 @@ export async function runCommand(
   const { file, args } = group?.wrap(launch.file, launch.args) ?? launch;
   const child = spawn(file, args, {
     cwd: launch.cwd,
-    env: launch.env,
+    env: { ...command.env, ...launch.env },
     detached: true,
     stdio: [
       'ignore',

@@ -18,6 +18,8 @@ export interface CommandSpec {
   limits: Limits;
   /** Hosts it may reach (entries as of `listed`), through a proxy; none without it. Needs a sandbox to mean anything. */
   network?: readonly string[];
+  /** Further variables; those of the sandbox win. */
+  env?: Record<string, string>;
   signal?: AbortSignal;
   onOutput?: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
 }
