@@ -100,9 +100,16 @@ function provider(answer?: () => Response) {
       limits: { lingerMs: 0 },
       wait: async () => {},
       fetch: async (input, init) => {
-        seen.push({ url: String(input), authorization: new Headers(init?.headers).get('authorization') });
+        seen.push({
+          url: String(input),
+          authorization: new Headers((init as { headers?: HeadersInit } | undefined)?.headers).get(
+            'authorization',
+          ),
+        });
         if (answer && seen.length > 1) return answer();
-        const { input: given } = JSON.parse(String(init?.body)) as { input: string[] };
+        const { input: given } = JSON.parse(String((init as { body?: unknown } | undefined)?.body)) as {
+          input: string[];
+        };
         return Response.json({
           data: given.map((text, index) => ({
             index,
