@@ -99,19 +99,13 @@ function provider(answer?: () => Response) {
     deps: {
       limits: { lingerMs: 0 },
       wait: async () => {},
-      fetch: async (input, init) => {
-        seen.push({
-          url: String(input),
-          authorization: new Headers((init as { headers?: HeadersInit } | undefined)?.headers).get(
-            'authorization',
-          ),
-        });
+      fetch: async (input, given) => {
+        const init = given as { headers: Record<string, string>; body: string };
+        seen.push({ url: String(input), authorization: new Headers(init.headers).get('authorization') });
         if (answer && seen.length > 1) return answer();
-        const { input: given } = JSON.parse(String((init as { body?: unknown } | undefined)?.body)) as {
-          input: string[];
-        };
+        const { input: sent } = JSON.parse(init.body) as { input: string[] };
         return Response.json({
-          data: given.map((text, index) => ({
+          data: sent.map((text, index) => ({
             index,
             embedding: text === 'four' ? [4, 3] : [(text.length % 7) - 3, 1],
           })),

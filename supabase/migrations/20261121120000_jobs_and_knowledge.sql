@@ -59,6 +59,11 @@ drop function cogo_api.cancel(uuid);
 -- The type of the jobs that fill an embedding model.
 insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) values ('embed.fill', 'cogo-plan', 20, 600, true) on conflict do nothing;
 
+-- Checks that run the tools of a repository need a machine: the exact type comes before quality.*.
+insert into cogo.job_types (pattern, executor, max_attempts, run_s) values
+  ('quality.lint', 'cogo-work', 3, 1800), ('quality.types', 'cogo-work', 3, 1800), ('quality.test', 'cogo-work', 3, 1800),
+  ('quality.secrets', 'cogo-work', 3, 600) on conflict do nothing;
+
 -- Code graph: symbols, relationships, calls seen at run time, distances from the entry points.
 create table cogo.ast_nodes (
   id            bigint generated always as identity primary key,
@@ -1028,6 +1033,37 @@ $$;
 revoke all on function cogo_api.search(uuid, jsonb) from public;
 grant execute on function cogo_api.search(uuid, jsonb) to anon, authenticated, service_role;
 
+-- sql/knowledge/315_fn_span_chunks.sql 14d49fae71fc20c7
+-- cogo_api.span_chunks: the published chunks of a file that hold any of the given lines, in order: chunk_json, at most 100. repo: the
+-- repository, where several have the path (else the first by name). A path nobody indexed answers []. Needs viewer.
+create or replace function cogo_api.span_chunks(project_id uuid, path text, first_line int default 1, last_line int default 2147483647, repo text default null)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  file bigint;
+begin
+  perform cogo.require_role(span_chunks.project_id, 'viewer');
+  select f.id into file
+    from cogo.repos r
+    join cogo.source_files f on f.repo_id = r.id and f.generation <= r.generation and f.path = span_chunks.path
+   where r.project_id = span_chunks.project_id and (span_chunks.repo is null or r.repo = span_chunks.repo)
+   order by r.repo limit 1;
+  return coalesce((
+    select jsonb_agg(cogo.chunk_json(c, f, r) order by c.start_line, c.ordinal)
+      from (select x.* from cogo.chunks x
+             where x.file_id = file and x.start_line <= span_chunks.last_line and x.end_line >= span_chunks.first_line
+             order by x.start_line, x.ordinal limit 100) c
+      join cogo.source_files f on f.id = c.file_id
+      join cogo.repos r on r.id = c.repo_id), '[]');
+end
+$$;
+revoke all on function cogo_api.span_chunks(uuid, text, int, int, text) from public;
+grant execute on function cogo_api.span_chunks(uuid, text, int, int, text) to anon, authenticated, service_role;
+
 -- sql/knowledge/410_fn_embed_start.sql d7dc2f4fcbabadff
 -- cogo_api.embed_start: begins to embed a project under another model, beside the one its searches use; also resumes one that was
 -- retired. Every published chunk gets a place in the model's queue, and a job embed.fill is made. Returns embed_status' row of it.
@@ -1833,7 +1869,7 @@ $$;
 revoke all on function cogo_api.trace_put(uuid, text, jsonb, timestamptz) from public;
 grant execute on function cogo_api.trace_put(uuid, text, jsonb, timestamptz) to anon, authenticated, service_role;
 
--- sql/jobs/010_tables.sql d4bfa842608f7699
+-- sql/jobs/010_tables.sql 639cd9c70487e4b6
 -- by hand
 
 -- sql/jobs/015_fn_ensure_queue.sql 5bf1def3839fb7e0

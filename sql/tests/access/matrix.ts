@@ -91,6 +91,7 @@ export const MATRIX: Record<string, Expectation> = {
   graph_path: { args: (f) => ({ project_id: f.project, from_symbol: 'x', to_symbol: 'y' }), expect: READ },
   lexicon: { args: (f) => ({ project_id: f.project, terms: ['a'] }), expect: READ },
   search: { args: (f) => ({ project_id: f.project, query: { terms: { a: 1 } } }), expect: READ },
+  span_chunks: { args: (f) => ({ project_id: f.project, path: 'a' }), expect: READ },
   get_chunks: { args: (f) => ({ project_id: f.project, ids: [1] }), expect: READ },
   embed_status: { args: project, expect: READ },
   embed_start: {

@@ -10,6 +10,7 @@ import { registerIndex } from './index_repo.ts';
 import { registerJobs } from './jobs/register.ts';
 import { registerKeys } from './keys.ts';
 import { registerLogs } from './logs.ts';
+import { registerMcp } from './mcp.ts';
 import { registerProjects } from './projects.ts';
 import { registerPsql } from './psql.ts';
 import { registerReset } from './reset.ts';
@@ -35,6 +36,7 @@ export const COMMANDS: ((host: Host, root: Command) => void)[] = [
   registerAsk,
   registerEmbed,
   registerEval,
+  registerMcp,
   registerJobs,
   registerProjects,
   registerToken,

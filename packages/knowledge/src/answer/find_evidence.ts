@@ -1,4 +1,5 @@
 // Evidence for a question; rag serves it, chat and research.run answer from it: one code, so all see the same spans.
+import type { QuestionVector } from '../embed/question_vectors.ts';
 import { search, type SearchAnswer } from './search.ts';
 import type { CallRpc, ScoredSpan } from './span.ts';
 import type { SearchFilter, Span, Strategy } from '@cogo/spec/schemas/evidence.ts';
@@ -13,6 +14,8 @@ export interface EvidenceQuestion {
   strategy: Strategy;
   filter?: SearchFilter | undefined;
   explain?: boolean;
+  /** As in search. */
+  questionVector?: QuestionVector | undefined;
   signal?: AbortSignal;
 }
 
@@ -47,6 +50,7 @@ export async function findHits(question: EvidenceQuestion): Promise<Result<Searc
     strategy,
     ...(filter ? { filter: definedFields(filter) } : {}),
     ...(explain ? { explain } : {}),
+    ...(question.questionVector ? { questionVector: question.questionVector } : {}),
     ...(signal ? { signal } : {}),
   });
 }

@@ -39,15 +39,22 @@ export function embedderNamed(embedders: ReadonlyMap<string, Embedder>, name: st
   );
 }
 
-let ofProcess: QuestionVector | undefined;
+let ofProcess: Result<Map<string, Embedder>> | undefined;
+let questions: QuestionVector | undefined;
 
-/** Question vectors by what the process' environment configures; read once. */
+/** The embedders that the process' environment configures; read once. */
+export function processEmbedders(): Result<Map<string, Embedder>> {
+  ofProcess ??= embeddersOf({ env: processEnv });
+  return ofProcess;
+}
+
+/** Question vectors by those. */
 export function processQuestionVector(): QuestionVector {
-  ofProcess ??= (() => {
-    const embedders = embeddersOf({ env: processEnv });
+  questions ??= (() => {
+    const embedders = processEmbedders();
     return embedders.ok ? questionVectors(embedders.value) : async () => embedders;
   })();
-  return ofProcess;
+  return questions;
 }
 
 interface Runtime {
