@@ -124,12 +124,20 @@ test('a job of a repository the owner does not allow is dead with the reason pol
   assert.deepEqual([job['state'], job['reason']], ['dead', 'policy_violation']);
 });
 
-test('a job of a type this worker has no executor for stays for others', async (t) => {
+test('every type of the lane has its executor, and a payload that is wrong is refused by it', async (t) => {
   const p = await place(t, []);
-  const jobId = await p.world.enqueue({ type: 'embed.fill' });
-  assert.equal((await p.start('run', '--once').ended).code, 0);
-  const job = await status(p, jobId);
-  assert.deepEqual([job['state'], job['attempt']], ['queued', 0]);
+  const types = ['code.debug', 'index.file', 'quality.lint', 'quality.secrets'];
+  const jobs = await Promise.all(types.map((type) => p.world.enqueue({ type, payload: { surprise: 1 } })));
+  await p.start('run', '--once', '--slots', '4').ended;
+  for (const jobId of jobs) {
+    const job = await status(p, jobId);
+    assert.deepEqual(
+      [job['state'], job['reason']],
+      ['dead', 'validation_failed'],
+      JSON.stringify(job['error']),
+    );
+    assert.match(JSON.stringify(job['error']), /surprise/);
+  }
 });
 
 test('SIGTERM kills the work, hands the lease back and exits 0', async (t) => {
