@@ -309,4 +309,8 @@ insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) value
   ('index.file', 'cogo-work', 5, 60, false),
   ('embed.fill', 'cogo-plan', 20, 600, true),
   ('quality.*', 'cogo-plan', 5, 60, false),
+  ('quality.lint', 'cogo-work', 3, 1800, false),
+  ('quality.types', 'cogo-work', 3, 1800, false),
+  ('quality.test', 'cogo-work', 3, 1800, false),
+  ('quality.secrets', 'cogo-work', 3, 600, false),
   ('research.run', 'cogo-plan', 5, 600, true);

@@ -59,6 +59,11 @@ drop function cogo_api.cancel(uuid);
 -- The type of the jobs that fill an embedding model.
 insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) values ('embed.fill', 'cogo-plan', 20, 600, true) on conflict do nothing;
 
+-- Checks that run the tools of a repository need a machine: the exact type comes before quality.*.
+insert into cogo.job_types (pattern, executor, max_attempts, run_s) values
+  ('quality.lint', 'cogo-work', 3, 1800), ('quality.types', 'cogo-work', 3, 1800), ('quality.test', 'cogo-work', 3, 1800),
+  ('quality.secrets', 'cogo-work', 3, 600) on conflict do nothing;
+
 -- Code graph: symbols, relationships, calls seen at run time, distances from the entry points.
 create table cogo.ast_nodes (
   id            bigint generated always as identity primary key,
@@ -2042,7 +2047,7 @@ $$;
 revoke all on function cogo_api.mirror_done(uuid, bigint[]) from public;
 grant execute on function cogo_api.mirror_done(uuid, bigint[]) to anon, authenticated, service_role;
 
--- sql/jobs/010_tables.sql d4bfa842608f7699
+-- sql/jobs/010_tables.sql 639cd9c70487e4b6
 -- by hand
 
 -- sql/jobs/015_fn_ensure_queue.sql 5bf1def3839fb7e0

@@ -124,13 +124,20 @@ test('a job of a repository the owner does not allow is dead with the reason pol
   assert.deepEqual([job['state'], job['reason']], ['dead', 'policy_violation']);
 });
 
-test('code.debug is refused with a reason that says what to do', async (t) => {
+test('every type of the lane has its executor, and a payload that is wrong is refused by it', async (t) => {
   const p = await place(t, []);
-  const jobId = await p.world.enqueue({ type: 'code.debug' });
-  await p.start('run', '--once').ended;
-  const job = await status(p, jobId);
-  assert.deepEqual([job['state'], job['reason']], ['dead', 'dependency_unavailable']);
-  assert.match(JSON.stringify(job['error']), /code\.debug/);
+  const types = ['code.debug', 'index.file', 'quality.lint', 'quality.secrets'];
+  const jobs = await Promise.all(types.map((type) => p.world.enqueue({ type, payload: { surprise: 1 } })));
+  await p.start('run', '--once', '--slots', '4').ended;
+  for (const jobId of jobs) {
+    const job = await status(p, jobId);
+    assert.deepEqual(
+      [job['state'], job['reason']],
+      ['dead', 'validation_failed'],
+      JSON.stringify(job['error']),
+    );
+    assert.match(JSON.stringify(job['error']), /surprise/);
+  }
 });
 
 test('SIGTERM kills the work, hands the lease back and exits 0', async (t) => {

@@ -132,38 +132,3 @@ function readStep(value: unknown, place: string): Result<Step> {
 function wrong(message: string): Result<never> {
   return failure('validation_failed', `The job is not valid: ${message}.`.replace(/\.\.$/, '.'));
 }
-
-/** Without a recipe: the package's own `build` and `test`, when there are such scripts. */
-export function packageSteps(packageJson: string | null): Result<Step[]> {
-  if (packageJson === null) return ok([]);
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(packageJson);
-  } catch (error) {
-    return wrong(`package.json is not JSON: ${(error as Error).message}`);
-  }
-  const scripts = isFields(parsed) && isFields(parsed['scripts']) ? parsed['scripts'] : {};
-  const steps: Step[] = [];
-  for (const name of ['build', 'test']) {
-    const script = scripts[name];
-    // What `npm init` writes is a reminder, not a test.
-    if (typeof script !== 'string' || script === '' || script.includes('no test specified')) continue;
-    steps.push({ name, argv: ['npm', 'run', '--silent', name], cwd: '', timeoutS: 900 });
-  }
-  return ok(steps);
-}
-
-/** Whether a package needs anything installed before its scripts can run. */
-export function needsDependencies(packageJson: string | null): boolean {
-  if (packageJson === null) return false;
-  try {
-    const parsed: unknown = JSON.parse(packageJson);
-    if (!isFields(parsed)) return false;
-    return ['dependencies', 'devDependencies', 'workspaces'].some((key) => {
-      const value = parsed[key];
-      return Array.isArray(value) ? value.length > 0 : isFields(value) && Object.keys(value).length > 0;
-    });
-  } catch {
-    return false;
-  }
-}

@@ -119,10 +119,10 @@ export async function runWorker(o: RunOptions): Promise<Result<RunSummary>> {
     includeTypes,
     policy: o.policy ?? (() => DEFAULT_POLICY),
     approvals: folderApprovals(join(dataDir, 'approvals')),
-    loadPayload: store
-      ? (job, signal) =>
-          loadPayload(store, job.projectId, job.payload as { payload_ref: unknown }, { signal })
-      : null,
+    loadPayload:
+      store &&
+      ((job, signal) =>
+        loadPayload(store, job.projectId, job.payload as { payload_ref: unknown }, { signal })),
     executor: (type) => executorOf(executors, type),
     signal: o.signal,
     // Said with every line while there is none: nobody should learn it only from the first one.

@@ -1,11 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ok, type Result } from '@cogo/spec/result.ts';
 import { writeArtifacts } from '../artifacts.ts';
 import type { ClaimedJob } from '../client/worker_link.ts';
-import { needsDependencies, packageSteps, readPayload, readRecipe, type Step } from '../recipe.ts';
+import { readPayload, readRecipe, type Step } from '../recipe.ts';
 import type { Sandbox, Workspace } from '../sandbox/sandbox.ts';
 import { syntaxCommand } from '../syntax/syntax_step.ts';
+import { detectToolchains, topFolder } from '../toolchain.ts';
+import { readPlainText } from '../workspace/read_text.ts';
 import {
   exitCode,
   fit,
@@ -55,7 +56,7 @@ async function run(o: WorkbenchOptions, job: ClaimedJob, context: JobContext): P
   const { repoPath, ref } = payload.value;
   return withWorkspace(o, { repoPath, ref }, context, async (bench) => {
     const { workspace, dependencies } = bench;
-    const plan = await makePlan(workspace, o.sandbox, payload.value, dependencies);
+    const plan = makePlan(workspace, o.sandbox, payload.value, dependencies);
     if (!plan.ok) return failed(plan.error);
     const asked = plan.value.steps.filter((step) => !plan.value.own.has(step.name));
     const refusal = checkCommands(
@@ -97,16 +98,16 @@ async function run(o: WorkbenchOptions, job: ClaimedJob, context: JobContext): P
   });
 }
 
-async function makePlan(
+function makePlan(
   workspace: Workspace,
   sandbox: Sandbox,
   payload: { recipe: string | null; commands: Step[] | null },
   dependencies: string[],
-): Promise<Result<Plan>> {
+): Result<Plan> {
   if (payload.commands)
     return ok({ recipe: 'commands', steps: payload.commands, missing: new Set(), own: new Set() });
   // Read from the copy: what is tested and what says how are the same state of the repository.
-  const config = await text(join(workspace.dir, 'cogo.config.json'));
+  const config = readPlainText(join(workspace.dir, 'cogo.config.json'));
   const recipe = readRecipe(config ?? '{}', payload.recipe);
   if (!recipe.ok) return recipe;
   if (recipe.value)
@@ -116,16 +117,15 @@ async function makePlan(
       missing: new Set(),
       own: new Set(),
     });
-  const packageJson = await text(join(workspace.dir, 'package.json'));
-  const scripts = packageSteps(packageJson);
-  if (!scripts.ok) return scripts;
+  const chains = detectToolchains(topFolder(workspace.dir));
+  const found = [...chains.flatMap((each) => each.build), ...chains.flatMap((each) => each.test)];
   const syntax = { name: 'syntax', argv: syntaxCommand(workspace, sandbox), cwd: '', timeoutS: 300 };
-  const lacking = needsDependencies(packageJson) && !dependencies.includes('');
+  const lacking = !dependencies.includes('');
   return ok({
     recipe: 'none',
-    steps: [syntax, ...scripts.value],
+    steps: [syntax, ...found],
     own: new Set([syntax.name]),
-    missing: new Set(lacking ? scripts.value.map((step) => step.name) : []),
+    missing: new Set(found.filter((each) => each.needs && lacking).map((each) => each.name)),
   });
 }
 
@@ -165,8 +165,4 @@ async function runOne(
     return { report: unrun(step, 'skipped', 'dependencies_missing', detail), output: NOTHING };
   }
   return runStep(o, step, bench, context);
-}
-
-async function text(path: string): Promise<string | null> {
-  return readFile(path, 'utf8').catch(() => null);
 }

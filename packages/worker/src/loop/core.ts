@@ -18,9 +18,9 @@ export interface WorkerSetup {
   executor: (type: string) => Executor | null;
   policy: Policies;
   /** Who is asked about a job whose policy says `ask`; without one it is refused. */
-  approvals: Approvals | null;
-  /** Fetches a payload that lies in Storage; null: this worker has no Storage. */
-  loadPayload: ((job: ClaimedJob, signal: AbortSignal) => Promise<Result<unknown>>) | null;
+  approvals?: Approvals;
+  /** Fetches a payload that lies in Storage; absent: this worker has no Storage. */
+  loadPayload?: ((job: ClaimedJob, signal: AbortSignal) => Promise<Result<unknown>>) | undefined;
   /** Ends the worker: it stops its work, hands its leases back and returns. */
   signal: AbortSignal;
   log: WorkerLog;

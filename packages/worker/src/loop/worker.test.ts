@@ -59,8 +59,6 @@ function world(o: Partial<WorkerSetup> = {}, wrap: (link: WorkerLink) => WorkerL
       leaseS: 30,
       includeTypes: null,
       policy: () => DEFAULT_POLICY,
-      approvals: null,
-      loadPayload: null,
       executor: (type) => (type === manual.type ? manual : null),
       signal: stop.signal,
       log: (level, message) => void lines.push(`${level} ${message}`),

@@ -155,7 +155,7 @@ async function refusedByOwner(core: Core, slot: Slot, job: ClaimedJob): Promise<
   slot.report({ state: 'waiting_for_approval' });
   slot.say(`The owner of the machine is asked: ${command}\n`);
   core.news.ring();
-  const said = approvals === null ? NOBODY : await approvals.ask(job, clock, slot.signal);
+  const said = approvals === undefined ? NOBODY : await approvals.ask(job, clock, slot.signal);
   // A slot that was stopped reports why by itself.
   if (said?.approved || said === null) return null;
   const why = said.reason ? `: ${said.reason}` : '.';

@@ -111,7 +111,14 @@ export function bubblewrapSandbox(
         // bwrap hands its own environment on: nothing of it stands on a command line that others can read.
         env: {
           ...jobEnvironment({
-            path: [`${WORKSPACE}/node_modules/.bin`, nodeBinDir(), '/usr/local/bin', '/usr/bin', '/bin'],
+            path: [
+              `${WORKSPACE}/node_modules/.bin`,
+              nodeBinDir(),
+              '/usr/local/bin',
+              '/usr/local/go/bin',
+              '/usr/bin',
+              '/bin',
+            ],
             home: HOME,
             tmp: '/tmp',
             mark,

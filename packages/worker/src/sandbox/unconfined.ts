@@ -28,7 +28,7 @@ export function unconfined(reason: string, prlimit: string | null, inherited = p
         file: file!,
         args: rest,
         env: jobEnvironment({
-          path: [bin, dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'],
+          path: [bin, dirname(process.execPath), '/usr/local/bin', '/usr/local/go/bin', '/usr/bin', '/bin'],
           home,
           tmp,
           mark,
