@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { postgresRpc } from './postgres_rpc.ts';
+import { inline, postgresRpc } from './postgres_rpc.ts';
 
 test('a call that the server never answers ends with its signal, and the next call comes over a new connection', async (t) => {
   const sockets: Socket[] = [];
@@ -35,5 +35,18 @@ test('a call that the server never answers ends with its signal, and the next ca
   await again;
   later.abort();
   await second;
+  await once(sockets[1]!, 'close');
   assert.equal(sockets.length, 2);
+});
+
+test('parameters become literals that nothing in them can end', () => {
+  const nasty = `'; drop table x; -- $$ $1 \\ $q0$ "`;
+  const [tag, ...rest] = inline('select f($1::text, $2::text, $1::text)', [nasty, null]).match(
+    /\$q[0-9a-f]{16}\$/g,
+  )!;
+  assert.equal(rest.length, 3);
+  assert.ok(!nasty.includes(tag!));
+  assert.match(inline('select $1::text', [null]), /^select null::text$/);
+  const text = inline('$1', [nasty]);
+  assert.equal(text.slice(19, -19), nasty);
 });
