@@ -136,7 +136,7 @@ test('every type of the lane has its executor, and a payload that is wrong is re
       ['dead', 'validation_failed'],
       JSON.stringify(job['error']),
     );
-    assert.match(JSON.stringify(job['error']), /surprise/);
+    assert.match(JSON.stringify(job['error']), /The job is not valid/);
   }
 });
 
