@@ -4,6 +4,8 @@ import { COGO_VERSION } from '@cogo/spec/version.ts';
 import { postgresDatabase } from '@cogo/stack/database/database.ts';
 import { applyMigrations, readMigrations } from '@cogo/stack/database/migrations.ts';
 import { applyShims, readShims } from '@cogo/stack/database/shims.ts';
+import { openHeld } from './held.ts';
+import { openLimits } from './limits.ts';
 import {
   DRAIN_BATCH,
   DRAIN_CONNECTIONS,
@@ -174,10 +176,8 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
         wake();
       };
       // The doorbell of an executor is a broadcast, which on an own Postgres is a row and a notification.
-      const stops = await Promise.all([
-        calls.sql.listen('cogo_realtime', ring),
-        calls.sql.listen('cogo_jobs', ring),
-      ]);
+      const ear = postgres(url, { max: 1, onnotice: () => {} });
+      await ear.listen('cogo_realtime', ring);
       const finishing: Promise<void>[] = [];
       const worker = (async () => {
         while (!over) {
@@ -204,7 +204,7 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
       ring();
       await worker;
       await Promise.all(finishing);
-      await Promise.all(stops.map((stop) => stop.unlisten()));
+      await ear.end({ timeout: 2 });
       return starts.since(sent);
     },
     async backlog(rows) {
@@ -222,6 +222,8 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
       });
       await put({ delay_s: 86_400 });
     },
+    ...openHeld(url, calls),
+    ...openLimits(calls, admin, takeAll),
     async emptyClaim(times) {
       return timesOf(times, async () => {
         if ((await calls.claim(EXECUTOR, 1)).length > 0) throw new Error('the backlog holds a ready job');
