@@ -10,6 +10,7 @@ import {
   redriveJob,
   type Job,
 } from '@cogo/spec/schemas/jobs.ts';
+import { rpcDispatcher } from '@cogo/worker/dispatch/dispatcher.ts';
 import { createApp, type CogoApp, type GivenDeps } from '../_shared/plane.ts';
 import { followJob, type JobEvent, resumePoint } from './follow_job.ts';
 
@@ -22,11 +23,7 @@ export function makeApp(deps: GivenDeps = {}): CogoApp {
       const { project_id, batch } = ctx.body;
       // A job without a trace of its own goes on in the trace of the request that made it.
       const jobs = ctx.body.jobs.map((job) => ({ ...job, trace_id: job.trace_id ?? ctx.traceId }));
-      const made = await ctx.db.call<{ job_id: string; state: string; duplicate: boolean }[]>(
-        'enqueue',
-        { project_id, jobs, ...(batch ? { batch } : {}) },
-        { signal: ctx.signal },
-      );
+      const made = await rpcDispatcher(ctx.db).enqueue(project_id, jobs, { batch, signal: ctx.signal });
       if (!made.ok) {
         const full = made.error.code === 'quota_exceeded';
         return ctx.failWith(made.error, full ? { headers: { 'retry-after': QUOTA_RETRY_S } } : {});
@@ -89,16 +86,13 @@ export function makeApp(deps: GivenDeps = {}): CogoApp {
     })
     .route(cancelJob, async (ctx) => {
       const { job_id } = ctx.params;
-      const done = await ctx.db.call<Record<string, unknown>>(
-        'cancel',
-        { job_id, children: ctx.query.children === 'true' },
-        { signal: ctx.signal },
-      );
+      const children = ctx.query.children === 'true';
+      const done = await rpcDispatcher(ctx.db).cancel(job_id, { children, signal: ctx.signal });
       return done.ok ? ctx.ok({ job: done.value }) : ctx.failWith(done.error);
     })
     .route(redriveJob, async (ctx) => {
       const { job_id } = ctx.params;
-      const done = await ctx.db.call<Record<string, unknown>>('redrive', { job_id }, { signal: ctx.signal });
+      const done = await rpcDispatcher(ctx.db).redrive(job_id, { signal: ctx.signal });
       return done.ok ? ctx.ok({ job: done.value }) : ctx.failWith(done.error);
     });
 }

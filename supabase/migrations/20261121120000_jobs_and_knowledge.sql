@@ -333,6 +333,9 @@ grant execute on function cogo_api.version() to anon, authenticated, service_rol
 -- sql/knowledge/020_graph_tables.sql c9339af38757867a
 -- by hand
 
+-- sql/knowledge/030_mirror_tables.sql 72c264ae7b5619ab
+-- by hand
+
 -- sql/knowledge/140_fn_current_model.sql 7b4f09c2b84aa016
 -- cogo.current_model: the model a project's questions are answered with: its own active one, else hash-1024-v1.
 create or replace function cogo.current_model(project_id uuid)
@@ -545,6 +548,27 @@ as $$
      select count(*) filter (where x.attempts < 3) as waiting, count(*) filter (where x.attempts >= 3) as failed
        from cogo.embed_queue x where x.model_id = m.id) q
    where m.id = model_status.model_id
+$$;
+
+-- sql/knowledge/160_fn_mirror_published.sql 9d6927631c1f5ce4
+-- cogo.mirror_published: notes in the outbox the files that a run publishes or removes, where the project has a mirror. Called by
+-- index_finish before it drops the obsolete files.
+create or replace function cogo.mirror_published(run cogo.index_runs, obsolete bigint[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  -- a mirror that is started or stopped meanwhile waits for us, or we for it
+  perform from cogo.graph_mirrors m where m.project_id = run.project_id for key share;
+  if not found then
+    return;
+  end if;
+  insert into cogo.graph_outbox (project_id, repo_id, path)
+  select distinct run.project_id, run.repo_id, f.path
+    from cogo.source_files f
+   where f.repo_id = run.repo_id and (f.generation = run.generation or f.id = any (obsolete));
+end
 $$;
 
 -- sql/knowledge/230_fn_index_put.sql b643d1ebab21f1dd
@@ -814,7 +838,7 @@ $$;
 revoke all on function cogo_api.index_entries(uuid, text[]) from public;
 grant execute on function cogo_api.index_entries(uuid, text[]) to anon, authenticated, service_role;
 
--- sql/knowledge/250_fn_index_finish.sql 6eff4f0e44af4630
+-- sql/knowledge/250_fn_index_finish.sql decb20ee2c485342
 -- cogo_api.index_finish: publishes a run in one transaction: what it replaced or deleted goes, df and lengths are brought up to
 -- date by the difference, and the repository shows the new generation. Cost follows the size of the change, not of the project.
 -- Returns {generation, files, chunks, removed_files} (files and chunks: of the whole repository now).
@@ -864,6 +888,7 @@ begin
    where s.project_id = run.project_id;
 
   perform cogo.embed_published(run, obsolete);
+  perform cogo.mirror_published(run, obsolete);
   perform cogo.drop_files(obsolete);
   update cogo.repos r
      set generation = run.generation, commit_sha = run.commit_sha, meta = run.meta, published_at = clock_timestamp()
@@ -1914,6 +1939,136 @@ end
 $$;
 revoke all on function cogo_api.trace_put(uuid, text, jsonb, timestamptz) from public;
 grant execute on function cogo_api.trace_put(uuid, text, jsonb, timestamptz) to anon, authenticated, service_role;
+
+-- sql/knowledge/715_fn_mirror_status.sql bef6467e82c0de0f
+-- cogo_api.mirror_status: {enabled, backlog, oldest_at, told, told_at, started_at}: how far the mirror of a project is behind. backlog:
+-- changed files not told yet, the oldest since oldest_at. Needs viewer.
+create or replace function cogo_api.mirror_status(project_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_role(mirror_status.project_id, 'viewer');
+  return (
+    select jsonb_build_object('enabled', m.project_id is not null, 'backlog', o.n, 'oldest_at', o.oldest, 'told', coalesce(m.told, 0),
+             'told_at', m.told_at, 'started_at', m.started_at)
+      from (select count(*) as n, min(x.made_at) as oldest from cogo.graph_outbox x where x.project_id = mirror_status.project_id) o
+      left join cogo.graph_mirrors m on m.project_id = mirror_status.project_id);
+end
+$$;
+revoke all on function cogo_api.mirror_status(uuid) from public;
+grant execute on function cogo_api.mirror_status(uuid) to anon, authenticated, service_role;
+
+-- sql/knowledge/720_fn_mirror_start.sql 48edc0b39ba1760c
+-- cogo_api.mirror_start: gives a project a mirror: from now on every published file goes to the outbox, and all that is published already
+-- goes there at once; started again, the mirror is told everything anew. Returns mirror_status. Needs admin.
+create or replace function cogo_api.mirror_start(project_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_role(mirror_start.project_id, 'admin');
+  insert into cogo.graph_mirrors (project_id) values (mirror_start.project_id) on conflict do nothing;
+  perform from cogo.graph_mirrors m where m.project_id = mirror_start.project_id for update;
+  delete from cogo.graph_outbox o where o.project_id = mirror_start.project_id;
+  insert into cogo.graph_outbox (project_id, repo_id, path)
+  select r.project_id, r.id, f.path
+    from cogo.repos r join cogo.source_files f on f.repo_id = r.id and f.generation <= r.generation
+   where r.project_id = mirror_start.project_id
+   order by r.id, f.path;
+  return cogo_api.mirror_status(mirror_start.project_id);
+end
+$$;
+revoke all on function cogo_api.mirror_start(uuid) from public;
+grant execute on function cogo_api.mirror_start(uuid) to anon, authenticated, service_role;
+
+-- sql/knowledge/725_fn_mirror_stop.sql bfc8af5acd7f152f
+-- cogo_api.mirror_stop: takes a project's mirror away: nothing goes to the outbox any more, and what lay there is gone. The graph database
+-- is the caller's to clear. Returns mirror_status. Needs admin.
+create or replace function cogo_api.mirror_stop(project_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_role(mirror_stop.project_id, 'admin');
+  delete from cogo.graph_mirrors m where m.project_id = mirror_stop.project_id;
+  return cogo_api.mirror_status(mirror_stop.project_id);
+end
+$$;
+revoke all on function cogo_api.mirror_stop(uuid) from public;
+grant execute on function cogo_api.mirror_stop(uuid) to anon, authenticated, service_role;
+
+-- sql/knowledge/730_fn_mirror_take.sql aef83a541dec312d
+-- cogo_api.mirror_take: the oldest files in the outbox with what their graph is now: {items:[{ids, repo, path, generation, commit_sha,
+-- published, nodes, edges}], backlog}. ids: the notes of the outbox it answers for, to be given to mirror_done. published false: the file is gone.
+-- nodes and edges by key, as index_graph takes them; nodes with their id. Takes nothing away: told twice is told the same.
+-- Needs editor, or a worker of the project. Errors: as require_role; CG003 the project has no mirror.
+create or replace function cogo_api.mirror_take(project_id uuid, lim int default 50)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_role(mirror_take.project_id, 'editor', true);
+  if not exists (select from cogo.graph_mirrors m where m.project_id = mirror_take.project_id) then
+    perform cogo.fail('CG003', 'the project has no mirror', null, 'Start one with mirror_start');
+  end if;
+  return jsonb_build_object(
+    'backlog', (select count(*) from cogo.graph_outbox o where o.project_id = mirror_take.project_id),
+    'items', coalesce((
+      select jsonb_agg(jsonb_build_object('ids', w.ids, 'repo', r.repo, 'path', w.path, 'generation', r.generation,
+               'commit_sha', r.commit_sha, 'published', f.id is not null,
+               'nodes', coalesce((
+                 select jsonb_agg(jsonb_build_object('id', n.id, 'key', n.key, 'kind', n.kind, 'name', n.name, 'signature', n.signature,
+                          'exported', n.exported, 'start_line', n.start_line, 'end_line', n.end_line) order by n.key)
+                   from cogo.ast_nodes n where n.file_id = f.id), '[]'),
+               'edges', coalesce((
+                 select jsonb_agg(jsonb_build_object('from', e.from_key, 'to', e.to_key, 'kind', e.kind, 'via', e.via,
+                          'provenance', e.provenance, 'confidence', e.confidence, 'sites', e.sites, 'line', e.line) order by e.id)
+                   from cogo.code_relationships e where e.file_id = f.id), '[]')) order by w.first)
+        from (select t.repo_id, t.path, array_agg(t.id) as ids, min(t.id) as first
+                from (select o.* from cogo.graph_outbox o where o.project_id = mirror_take.project_id
+                       order by o.id limit least(greatest(mirror_take.lim, 1), 500)) t
+               group by t.repo_id, t.path) w
+        join cogo.repos r on r.id = w.repo_id
+        left join cogo.source_files f on f.repo_id = r.id and f.path = w.path and f.generation <= r.generation), '[]'));
+end
+$$;
+revoke all on function cogo_api.mirror_take(uuid, int) from public;
+grant execute on function cogo_api.mirror_take(uuid, int) to anon, authenticated, service_role;
+
+-- sql/knowledge/735_fn_mirror_done.sql b51b3548982c26aa
+-- cogo_api.mirror_done: the mirror holds what these notes of the outbox stood for. Returns {done, backlog}. By id, not up to one: a
+-- transaction may publish a lower id later. Needs editor, or a worker of the project.
+create or replace function cogo_api.mirror_done(project_id uuid, ids bigint[])
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  done int;
+begin
+  perform cogo.require_role(mirror_done.project_id, 'editor', true);
+  delete from cogo.graph_outbox o where o.project_id = mirror_done.project_id and o.id = any (ids);
+  get diagnostics done = row_count;
+  update cogo.graph_mirrors m set told = m.told + done, told_at = clock_timestamp()
+   where m.project_id = mirror_done.project_id and done > 0;
+  return jsonb_build_object('done', done,
+    'backlog', (select count(*) from cogo.graph_outbox o where o.project_id = mirror_done.project_id));
+end
+$$;
+revoke all on function cogo_api.mirror_done(uuid, bigint[]) from public;
+grant execute on function cogo_api.mirror_done(uuid, bigint[]) to anon, authenticated, service_role;
 
 -- sql/jobs/010_tables.sql 639cd9c70487e4b6
 -- by hand
