@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { prepareCogo } from '../bench/jobs/ours.ts';
 import { openServer } from '../bench/jobs/server.ts';
 import { SWEEP_MS } from './field.ts';
+import { flood } from './flood.ts';
 import { gatewayRestart } from './gateway_phase.ts';
 import { type Phase, type PhaseResult, Skipped } from './phase.ts';
 import { backendKill, heldSnapshot, poolExhaustion, postgresRestart, queuePurge } from './server_phases.ts';
@@ -31,6 +32,7 @@ const PHASES: Record<string, Phase> = {
   'queue-purge': queuePurge,
   'clock-jump': clockJump,
   zombies,
+  flood,
 };
 /** Phases that every database of the server feels: nothing runs beside them. In a quick run the others do, each on its own database. */
 const WHOLE_SERVER = ['postgres-restart', 'pool-exhaustion'];
@@ -47,6 +49,7 @@ interface Line extends Partial<PhaseResult> {
   commit: string;
 }
 
+const USE = 'Use: node --import tsx scripts/chaos/main.ts [--phase NAME]... [--quick] [--json FILE]';
 const args = chaosArgs();
 /** Seconds; 5 is the shortest that claim takes, 30 what workers ask for. */
 const leaseS = args.quick ? 5 : 30;
@@ -151,16 +154,19 @@ function chaosArgs(): { phases: string[]; quick: boolean; json: string | undefin
         phase: { type: 'string', multiple: true },
         quick: { type: 'boolean', default: false },
         json: { type: 'string' },
+        help: { type: 'boolean', default: false },
       },
     });
+    if (values.help) {
+      console.log(`${USE}\nPhases: ${names.join(', ')}`);
+      process.exit(0);
+    }
     const phases = values.phase ?? names;
     const unknown = phases.find((name) => !names.includes(name));
     if (unknown) throw new Error(`no phase ${unknown}: ${names.join(', ')}`);
     return { phases, quick: values.quick, json: values.json };
   } catch (error) {
-    console.error(
-      `${(error as Error).message}\nUse: node --import tsx scripts/chaos/main.ts [--phase NAME]... [--quick] [--json FILE]`,
-    );
+    console.error(`${(error as Error).message}\n${USE}`);
     process.exit(2);
   }
 }

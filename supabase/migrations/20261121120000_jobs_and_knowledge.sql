@@ -170,9 +170,35 @@ begin
   end loop;
 end
 $$;
+-- jobs: one more argument
+drop function cogo.push_jobs(uuid[]);
+drop function cogo.admit_jobs(uuid[]);
 
 -- Worker: a token knows which one it follows.
 alter table cogo.tokens add column replaces uuid references cogo.tokens (id) on delete set null;
+
+-- Mirror: The mirror of the code graph in a graph database. Which projects have one, and which files changed since it was last told.
+create table cogo.graph_mirrors (
+  project_id  uuid primary key references cogo.projects (id) on delete cascade,
+  started_at  timestamptz not null default clock_timestamp(),
+  -- files told of since, and the last time
+  told        bigint not null default 0,
+  told_at     timestamptz
+);
+
+-- The outbox: a file whose graph the mirror has to read again. Written by the transaction that publishes, so it can't be missed;
+-- what the file holds is read when it is told, so ten changes of one file cost one telling.
+create table cogo.graph_outbox (
+  id          bigint generated always as identity primary key,
+  project_id  uuid not null references cogo.graph_mirrors (project_id) on delete cascade,
+  repo_id     bigint not null references cogo.repos (id) on delete cascade,
+  path        text collate "C" not null,
+  made_at     timestamptz not null default clock_timestamp()
+);
+create index graph_outbox_project on cogo.graph_outbox (project_id, id);
+
+alter table cogo.graph_mirrors enable row level security;
+alter table cogo.graph_outbox enable row level security;
 
 -- built from sql/ by scripts/migrations/build.ts: change the files there
 
@@ -187,6 +213,26 @@ language sql
 immutable
 set search_path = ''
 as $$ select '0.1.0' $$;
+
+-- sql/core/130_fn_principal.sql e505b3ae95b74bf4
+-- cogo.principal: the caller as one string (service, anon, user:<uuid>, token:<uuid>, worker:<uuid>), to compare owners with.
+create or replace function cogo.principal()
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (
+  select case i.kind
+           when 'user' then 'user:' || i.user_id
+           when 'token' then 'token:' || i.token_id
+           when 'worker' then 'worker:' || i.token_id
+           else i.kind
+         end
+    from cogo.identity() i);
+end
+$$;
 
 -- sql/core/285_fn_rotate_token.sql 1af97d09bddc4f98
 -- cogo_api.rotate_token: makes the token that follows the one the call came with: same project, kind, name, executor and life time.
@@ -285,6 +331,9 @@ grant execute on function cogo_api.version() to anon, authenticated, service_rol
 -- by hand
 
 -- sql/knowledge/020_graph_tables.sql c9339af38757867a
+-- by hand
+
+-- sql/knowledge/030_mirror_tables.sql 72c264ae7b5619ab
 -- by hand
 
 -- sql/knowledge/140_fn_current_model.sql 7b4f09c2b84aa016
@@ -499,6 +548,27 @@ as $$
      select count(*) filter (where x.attempts < 3) as waiting, count(*) filter (where x.attempts >= 3) as failed
        from cogo.embed_queue x where x.model_id = m.id) q
    where m.id = model_status.model_id
+$$;
+
+-- sql/knowledge/160_fn_mirror_published.sql 9d6927631c1f5ce4
+-- cogo.mirror_published: notes in the outbox the files that a run publishes or removes, where the project has a mirror. Called by
+-- index_finish before it drops the obsolete files.
+create or replace function cogo.mirror_published(run cogo.index_runs, obsolete bigint[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  -- a mirror that is started or stopped meanwhile waits for us, or we for it
+  perform from cogo.graph_mirrors m where m.project_id = run.project_id for key share;
+  if not found then
+    return;
+  end if;
+  insert into cogo.graph_outbox (project_id, repo_id, path)
+  select distinct run.project_id, run.repo_id, f.path
+    from cogo.source_files f
+   where f.repo_id = run.repo_id and (f.generation = run.generation or f.id = any (obsolete));
+end
 $$;
 
 -- sql/knowledge/230_fn_index_put.sql b643d1ebab21f1dd
@@ -773,7 +843,7 @@ $$;
 revoke all on function cogo_api.index_entries(uuid, text[]) from public;
 grant execute on function cogo_api.index_entries(uuid, text[]) to anon, authenticated, service_role;
 
--- sql/knowledge/250_fn_index_finish.sql 6eff4f0e44af4630
+-- sql/knowledge/250_fn_index_finish.sql decb20ee2c485342
 -- cogo_api.index_finish: publishes a run in one transaction: what it replaced or deleted goes, df and lengths are brought up to
 -- date by the difference, and the repository shows the new generation. Cost follows the size of the change, not of the project.
 -- Returns {generation, files, chunks, removed_files} (files and chunks: of the whole repository now).
@@ -823,6 +893,7 @@ begin
    where s.project_id = run.project_id;
 
   perform cogo.embed_published(run, obsolete);
+  perform cogo.mirror_published(run, obsolete);
   perform cogo.drop_files(obsolete);
   update cogo.repos r
      set generation = run.generation, commit_sha = run.commit_sha, meta = run.meta, published_at = clock_timestamp()
@@ -1874,6 +1945,136 @@ $$;
 revoke all on function cogo_api.trace_put(uuid, text, jsonb, timestamptz) from public;
 grant execute on function cogo_api.trace_put(uuid, text, jsonb, timestamptz) to anon, authenticated, service_role;
 
+-- sql/knowledge/715_fn_mirror_status.sql bef6467e82c0de0f
+-- cogo_api.mirror_status: {enabled, backlog, oldest_at, told, told_at, started_at}: how far the mirror of a project is behind. backlog:
+-- changed files not told yet, the oldest since oldest_at. Needs viewer.
+create or replace function cogo_api.mirror_status(project_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_role(mirror_status.project_id, 'viewer');
+  return (
+    select jsonb_build_object('enabled', m.project_id is not null, 'backlog', o.n, 'oldest_at', o.oldest, 'told', coalesce(m.told, 0),
+             'told_at', m.told_at, 'started_at', m.started_at)
+      from (select count(*) as n, min(x.made_at) as oldest from cogo.graph_outbox x where x.project_id = mirror_status.project_id) o
+      left join cogo.graph_mirrors m on m.project_id = mirror_status.project_id);
+end
+$$;
+revoke all on function cogo_api.mirror_status(uuid) from public;
+grant execute on function cogo_api.mirror_status(uuid) to anon, authenticated, service_role;
+
+-- sql/knowledge/720_fn_mirror_start.sql 48edc0b39ba1760c
+-- cogo_api.mirror_start: gives a project a mirror: from now on every published file goes to the outbox, and all that is published already
+-- goes there at once; started again, the mirror is told everything anew. Returns mirror_status. Needs admin.
+create or replace function cogo_api.mirror_start(project_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_role(mirror_start.project_id, 'admin');
+  insert into cogo.graph_mirrors (project_id) values (mirror_start.project_id) on conflict do nothing;
+  perform from cogo.graph_mirrors m where m.project_id = mirror_start.project_id for update;
+  delete from cogo.graph_outbox o where o.project_id = mirror_start.project_id;
+  insert into cogo.graph_outbox (project_id, repo_id, path)
+  select r.project_id, r.id, f.path
+    from cogo.repos r join cogo.source_files f on f.repo_id = r.id and f.generation <= r.generation
+   where r.project_id = mirror_start.project_id
+   order by r.id, f.path;
+  return cogo_api.mirror_status(mirror_start.project_id);
+end
+$$;
+revoke all on function cogo_api.mirror_start(uuid) from public;
+grant execute on function cogo_api.mirror_start(uuid) to anon, authenticated, service_role;
+
+-- sql/knowledge/725_fn_mirror_stop.sql bfc8af5acd7f152f
+-- cogo_api.mirror_stop: takes a project's mirror away: nothing goes to the outbox any more, and what lay there is gone. The graph database
+-- is the caller's to clear. Returns mirror_status. Needs admin.
+create or replace function cogo_api.mirror_stop(project_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_role(mirror_stop.project_id, 'admin');
+  delete from cogo.graph_mirrors m where m.project_id = mirror_stop.project_id;
+  return cogo_api.mirror_status(mirror_stop.project_id);
+end
+$$;
+revoke all on function cogo_api.mirror_stop(uuid) from public;
+grant execute on function cogo_api.mirror_stop(uuid) to anon, authenticated, service_role;
+
+-- sql/knowledge/730_fn_mirror_take.sql aef83a541dec312d
+-- cogo_api.mirror_take: the oldest files in the outbox with what their graph is now: {items:[{ids, repo, path, generation, commit_sha,
+-- published, nodes, edges}], backlog}. ids: the notes of the outbox it answers for, to be given to mirror_done. published false: the file is gone.
+-- nodes and edges by key, as index_graph takes them; nodes with their id. Takes nothing away: told twice is told the same.
+-- Needs editor, or a worker of the project. Errors: as require_role; CG003 the project has no mirror.
+create or replace function cogo_api.mirror_take(project_id uuid, lim int default 50)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_role(mirror_take.project_id, 'editor', true);
+  if not exists (select from cogo.graph_mirrors m where m.project_id = mirror_take.project_id) then
+    perform cogo.fail('CG003', 'the project has no mirror', null, 'Start one with mirror_start');
+  end if;
+  return jsonb_build_object(
+    'backlog', (select count(*) from cogo.graph_outbox o where o.project_id = mirror_take.project_id),
+    'items', coalesce((
+      select jsonb_agg(jsonb_build_object('ids', w.ids, 'repo', r.repo, 'path', w.path, 'generation', r.generation,
+               'commit_sha', r.commit_sha, 'published', f.id is not null,
+               'nodes', coalesce((
+                 select jsonb_agg(jsonb_build_object('id', n.id, 'key', n.key, 'kind', n.kind, 'name', n.name, 'signature', n.signature,
+                          'exported', n.exported, 'start_line', n.start_line, 'end_line', n.end_line) order by n.key)
+                   from cogo.ast_nodes n where n.file_id = f.id), '[]'),
+               'edges', coalesce((
+                 select jsonb_agg(jsonb_build_object('from', e.from_key, 'to', e.to_key, 'kind', e.kind, 'via', e.via,
+                          'provenance', e.provenance, 'confidence', e.confidence, 'sites', e.sites, 'line', e.line) order by e.id)
+                   from cogo.code_relationships e where e.file_id = f.id), '[]')) order by w.first)
+        from (select t.repo_id, t.path, array_agg(t.id) as ids, min(t.id) as first
+                from (select o.* from cogo.graph_outbox o where o.project_id = mirror_take.project_id
+                       order by o.id limit least(greatest(mirror_take.lim, 1), 500)) t
+               group by t.repo_id, t.path) w
+        join cogo.repos r on r.id = w.repo_id
+        left join cogo.source_files f on f.repo_id = r.id and f.path = w.path and f.generation <= r.generation), '[]'));
+end
+$$;
+revoke all on function cogo_api.mirror_take(uuid, int) from public;
+grant execute on function cogo_api.mirror_take(uuid, int) to anon, authenticated, service_role;
+
+-- sql/knowledge/735_fn_mirror_done.sql b51b3548982c26aa
+-- cogo_api.mirror_done: the mirror holds what these notes of the outbox stood for. Returns {done, backlog}. By id, not up to one: a
+-- transaction may publish a lower id later. Needs editor, or a worker of the project.
+create or replace function cogo_api.mirror_done(project_id uuid, ids bigint[])
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  done int;
+begin
+  perform cogo.require_role(mirror_done.project_id, 'editor', true);
+  delete from cogo.graph_outbox o where o.project_id = mirror_done.project_id and o.id = any (ids);
+  get diagnostics done = row_count;
+  update cogo.graph_mirrors m set told = m.told + done, told_at = clock_timestamp()
+   where m.project_id = mirror_done.project_id and done > 0;
+  return jsonb_build_object('done', done,
+    'backlog', (select count(*) from cogo.graph_outbox o where o.project_id = mirror_done.project_id));
+end
+$$;
+revoke all on function cogo_api.mirror_done(uuid, bigint[]) from public;
+grant execute on function cogo_api.mirror_done(uuid, bigint[]) to anon, authenticated, service_role;
+
 -- sql/jobs/010_tables.sql 639cd9c70487e4b6
 -- by hand
 
@@ -2142,9 +2343,9 @@ begin
 end
 $$;
 
--- sql/jobs/140_fn_ring.sql 14a054b1e6223a0a
+-- sql/jobs/140_fn_ring.sql 6f5a8a563b59c470
 -- cogo.ring: wakes executors that could take jobs just made ready: the pinned one, or a few more live ones of the lane than there are
--- jobs, at most 20. One message each on agents:{executor_id}; a hint, everyone polls as well. Edge consumers have no ear on Realtime:
+-- jobs, at most 20; one where jobs is 0. One message each on agents:{executor_id}; a hint, everyone polls as well. Edge consumers have no ear on Realtime:
 -- where the lane's kind has a doorbell, it is rung.
 create or replace function cogo.ring(project_id uuid, lane text, pinned_executor_id text default null, jobs bigint default 1)
 returns void
@@ -2163,7 +2364,7 @@ begin
        and not e.draining and e.dead_at is null
        and e.last_seen > clock_timestamp() - interval '60 seconds'
      order by e.last_seen desc
-     limit least(20, ring.jobs + 4)
+     limit case when ring.jobs = 0 then 1 else least(20, ring.jobs + 4) end
   loop
     perform cogo.broadcast('agents:' || bell, 'wake', jsonb_build_object('lane', ring.lane));
   end loop;
@@ -2270,6 +2471,41 @@ begin
 end
 $$;
 
+-- sql/jobs/150_fn_push_jobs.sql 1ec4bd73b9115448
+-- cogo.push_jobs: makes locked jobs queued: each gets a new message in its lane's queue, or none where it is pinned. Their slots
+-- must be taken already. Rings the executors; only one where they are handed on: who made room for them has a hand free itself.
+create or replace function cogo.push_jobs(ids uuid[], handed_on boolean default false)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  batch record;
+begin
+  if cardinality(ids) = 0 then
+    return;
+  end if;
+  for batch in
+    select j.lane, array_agg(j.id order by j.id) as ids
+      from cogo.jobs j
+     where j.id = any (push_jobs.ids) and j.pinned_executor_id is null
+     group by j.lane
+     order by j.lane
+  loop
+    update cogo.jobs j
+       set state = 'queued', blocked_on = null, msg_id = p.msg_id, queued_at = clock_timestamp(), lease_token = null, lease_until = null
+      from cogo.push(batch.lane, batch.ids) p
+     where j.id = p.job_id;
+  end loop;
+  update cogo.jobs j
+     set state = 'queued', blocked_on = null, msg_id = null, queued_at = clock_timestamp(), lease_token = null, lease_until = null
+   where j.id = any (push_jobs.ids) and j.pinned_executor_id is not null;
+  perform cogo.ring(w.project_id, w.lane, w.pinned_executor_id, case when handed_on then 0 else w.n end)
+     from (select j.project_id, j.lane, j.pinned_executor_id, count(*) as n
+             from cogo.jobs j where j.id = any (push_jobs.ids) group by 1, 2, 3) w;
+end
+$$;
+
 -- sql/jobs/167_fn_mark_backlog.sql c236efe67f7002e2
 -- cogo.mark_backlog: notes that jobs of the lanes wait for their turn; written once, sweep takes it back when none do.
 create or replace function cogo.mark_backlog(names text[])
@@ -2280,6 +2516,101 @@ as $$
 begin
   update cogo.lanes l set backlog = true
    where l.name in (select x.name from cogo.lanes x where x.name = any (names) and not x.backlog order by x.name for update);
+end
+$$;
+
+-- sql/jobs/170_fn_admit_jobs.sql 7dde155438f5333d
+-- cogo.admit_jobs: makes locked jobs that are due queued, or blocked: on slot where their concurrency key has none left (jobs of one
+-- key take its slots by band and age), on turn where their project has its share of the lane's ready list. The caller holds the locks
+-- of lock_jobs. handed_on: as push_jobs.
+create or replace function cogo.admit_jobs(ids uuid[], handed_on boolean default false)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  admitted uuid[];
+  late     uuid[];
+begin
+  if cardinality(ids) = 0 then
+    return;
+  end if;
+  with wanting as (
+    select j.id, j.project_id, j.concurrency_key,
+           row_number() over (partition by j.project_id, j.concurrency_key order by j.band, j.id) as place
+      from cogo.jobs j
+     where j.id = any (admit_jobs.ids) and j.state in ('scheduled', 'blocked')
+  ),
+  free as (
+    select w.id, w.project_id, w.concurrency_key
+      from wanting w
+      left join cogo.job_slots s on s.project_id = w.project_id and s.key = w.concurrency_key
+     where w.concurrency_key is null or w.place <= s.slots - s.used
+  ),
+  taken as (
+    update cogo.job_slots s
+       set used = s.used + f.n
+      from (select x.project_id, x.concurrency_key, count(*)::int as n from free x
+             where x.concurrency_key is not null group by x.project_id, x.concurrency_key) f
+     where s.project_id = f.project_id and s.key = f.concurrency_key
+  )
+  select coalesce(array_agg(f.id), '{}') into admitted from free f;
+
+  update cogo.jobs j set state = 'blocked', blocked_on = 'slot'
+   where j.id = any (admit_jobs.ids) and j.state in ('scheduled', 'blocked') and not (j.id = any (admitted))
+     and j.blocked_on is distinct from 'slot';
+
+  select coalesce(array_agg(p.id), '{}') into late
+    from (select j.id, row_number() over (partition by j.project_id, j.lane order by j.id) as place, h.room
+            from cogo.jobs j
+            join (select r.project_id, r.lane, cogo.ready_room(r.project_id, r.lane) as room
+                    from (select distinct x.project_id, x.lane from cogo.jobs x
+                           where x.id = any (admitted) and x.pinned_executor_id is null and x.concurrency_key is null
+                           offset 0) r) h
+              on h.project_id = j.project_id and h.lane = j.lane
+           where j.id = any (admitted) and j.pinned_executor_id is null and j.concurrency_key is null) p
+   where p.place > p.room;
+  if cardinality(late) > 0 then
+    update cogo.jobs j set state = 'blocked', blocked_on = 'turn' where j.id = any (late);
+    perform cogo.mark_backlog(array(select distinct j.lane from cogo.jobs j where j.id = any (late)));
+    admitted := array(select a from unnest(admitted) a except select l from unnest(late) l);
+  end if;
+  perform cogo.push_jobs(admitted, handed_on);
+end
+$$;
+
+-- sql/jobs/180_fn_free_slots.sql 660497d59b31df26
+-- cogo.free_slots: gives back the slots of jobs that stopped being queued or running, and admits the next blocked ones of the same
+-- keys. The caller holds the locks of lock_jobs for the given jobs, so their slots are locked; blocked jobs are locked here, and one
+-- that is locked by another is left to it (sweep finds a slot that stays free).
+create or replace function cogo.free_slots(ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  freed record;
+  free  int;
+begin
+  for freed in
+    select j.project_id, j.concurrency_key as key, count(*)::int as n
+      from cogo.jobs j
+     where j.id = any (free_slots.ids) and j.concurrency_key is not null
+     group by j.project_id, j.concurrency_key
+     order by j.project_id, j.concurrency_key
+  loop
+    update cogo.job_slots s set used = greatest(s.used - freed.n, 0)
+     where s.project_id = freed.project_id and s.key = freed.key
+    returning s.slots - s.used into free;
+    if free > 0 then
+      perform cogo.admit_jobs(array(
+        select j.id from cogo.jobs j
+         where j.project_id = freed.project_id and j.concurrency_key = freed.key and j.state = 'blocked' and j.blocked_on = 'slot'
+         order by j.band, j.id
+         limit free
+           for update skip locked), true);
+    end if;
+  end loop;
 end
 $$;
 

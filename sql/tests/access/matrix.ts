@@ -109,6 +109,17 @@ export const MATRIX: Record<string, Expectation> = {
   embed_retry: { args: async (f) => ({ project_id: f.project, model: await f.model() }), expect: WRITE },
   embed_switch: { args: (f) => ({ project_id: f.project, model: 'hash-1024-v1' }), expect: ADMIN },
   embed_cancel: { args: async (f) => ({ project_id: f.project, model: await f.model() }), expect: ADMIN },
+  mirror_status: { args: project, expect: READ },
+  mirror_start: { args: project, expect: ADMIN },
+  mirror_take: {
+    args: async (f) => {
+      await f.service('mirror_start', { project_id: f.project });
+      return { project_id: f.project };
+    },
+    expect: INDEX,
+  },
+  mirror_done: { args: (f) => ({ project_id: f.project, ids: [] }), expect: INDEX },
+  mirror_stop: { args: project, expect: ADMIN },
   // chat: a session is its owner's alone, whatever the role in the project
   chat_begin: {
     args: (f) => ({

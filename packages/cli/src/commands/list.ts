@@ -11,6 +11,7 @@ import { registerJobs } from './jobs/register.ts';
 import { registerKeys } from './keys.ts';
 import { registerLogs } from './logs.ts';
 import { registerMcp } from './mcp.ts';
+import { registerMirror } from './mirror.ts';
 import { registerProjects } from './projects.ts';
 import { registerPsql } from './psql.ts';
 import { registerReset } from './reset.ts';
@@ -37,6 +38,7 @@ export const COMMANDS: ((host: Host, root: Command) => void)[] = [
   registerEmbed,
   registerEval,
   registerMcp,
+  registerMirror,
   registerJobs,
   registerProjects,
   registerToken,

@@ -150,10 +150,10 @@ export async function rotate(flags: Flags, io: Io): Promise<Result<Answer>> {
   if (!kept.ok) return kept;
   const { path, enrolment } = kept.value;
   const old = connectAs(enrolment);
-  const made = await old.call<{ token: string; prefix: string; expires_at: string | null }>('rotate_token');
+  const made = await old.call<{ token: string; expires_at: string | null }>('rotate_token');
   await old.close();
   if (!made.ok) return made;
-  const { token, prefix, expires_at } = made.value;
+  const { token, expires_at } = made.value;
   const written = writeEnrolment(path, { ...enrolment, token });
   if (!written.ok) return written;
   const fresh = connectAs({ ...enrolment, token });
@@ -164,8 +164,8 @@ export async function rotate(flags: Flags, io: Io): Promise<Result<Answer>> {
     return { ok: false, error: { ...dropped.error, message } };
   }
   return ok({
-    json: { ok: true, file: path, prefix, expires_at },
-    text: `Rotated: ${prefix}… is kept in ${path}${expires_at ? `, good until ${expires_at}` : ''}; the one before is revoked. Start a running worker again.`,
+    json: { ok: true, file: path, expires_at },
+    text: `Rotated: the new token is kept in ${path}${expires_at ? `, good until ${expires_at}` : ''}; the one before is revoked. Start a running worker again.`,
   });
 }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { bubblewrap, none, temporaryFolder } from '../sandbox/testing.ts';
@@ -159,6 +161,28 @@ test('a package manager that is missing is a reason with its name', async (t) =>
   const [step] = finished(outcome).steps;
   assert.equal(step!.reason, 'command_not_found');
   assert.match(step!.detail!, /no-such-package-manager/);
+});
+
+test('a step reaches the hosts that its type’s policy lists, and no step does without', {
+  skip: bubblewrap.skip,
+}, async (t) => {
+  const { repo, dir } = repositoryOfCommits(t, { a: '' });
+  const server = createServer((_incoming, answer) => answer.end('reached'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const host = `localhost:${(server.address() as AddressInfo).port}`;
+  const ask = `const p = new URL(process.env.HTTP_PROXY ?? 'http://127.0.0.1:9');
+    require('http').get({ host: p.hostname, port: p.port, path: 'http://${host}/' }, (r) => r.pipe(process.stdout)).on('error', (e) => console.log(e.code));`;
+  const of = async (network: 'none' | string[]) => {
+    const policy = { commands: 'any' as const, network, approve: 'auto' as const };
+    const payload = run('x', [process.execPath, '-e', ask]);
+    return finished(await executorIn(dir, repo).run({ ...JOB, payload }, jobContext({ policy }))).steps[0]!;
+  };
+  assert.equal((await of([host])).stdout_tail, 'reached');
+  assert.equal((await of('none')).stdout_tail, 'ECONNREFUSED\n');
+  const other = await of(['registry.test']);
+  assert.match(other.stdout_tail, /does not list/);
+  assert.deepEqual(other.attempts, [{ kind: 'network', detail: `${host}: not listed`, count: 1 }]);
 });
 
 test('an artifact has a plain name and lies in its own folder, which is no link', async (t) => {

@@ -79,8 +79,6 @@ export async function consume(o: EdgeConsumer): Promise<Result<RunSummary & { en
     random: Math.random,
     once: true,
     policy: () => DEFAULT_POLICY,
-    approvals: null,
-    loadPayload: null,
     wake: (bells) => {
       const timer = setInterval(() => {
         if (meter && meter.ms() >= limits.cpuMs! * LIMIT_SHARE) stopFor('cpu');

@@ -56,8 +56,6 @@ export async function runPlan(o: PlanOptions): Promise<Result<RunSummary>> {
     leaseS: 30,
     includeTypes: types,
     policy: () => DEFAULT_POLICY,
-    approvals: null,
-    loadPayload: null,
     executor: (type) => {
       const handler = handlers.find((item) => item.type === type);
       return handler ? planExecutor(handler, o.rpc) : null;

@@ -100,6 +100,22 @@ for (const kind of ['none', 'bubblewrap'] as const) {
     assert.equal(got.violation, 'stopped');
   });
 
+  it('a stop from outside ends a whole tree at once: children, sessions of their own, what ignores signals', async (t) => {
+    const stop = new AbortController();
+    const script = `trap '' TERM INT HUP; echo $JOB_MARK; (setsid sleep 31536000 &) ; (trap '' TERM; sleep 31536000) & sleep 31536000`;
+    let mark = '';
+    const got = await run(sandbox, temporaryWorkspace(t), sh(script), {
+      signal: stop.signal,
+      onOutput: (_stream, chunk) => {
+        mark += String(chunk);
+        if (mark.includes('\n')) stop.abort('cancel');
+      },
+    });
+    assert.equal(got.violation, 'stopped');
+    assert.match(mark.trim(), /^[0-9a-f-]{36}$/);
+    while (marked('JOB_MARK', mark.trim()).length > 0) await new Promise((resolve) => setImmediate(resolve));
+  });
+
   it('a command is not started when the stop came before', async (t) => {
     const workspace = temporaryWorkspace(t);
     const got = await run(sandbox, workspace, sh('touch started'), { signal: AbortSignal.abort() });
