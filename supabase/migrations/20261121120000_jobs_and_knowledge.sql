@@ -205,6 +205,16 @@ alter table cogo.graph_outbox enable row level security;
 -- sql/core/010_tables.sql 95a76dc19708088d
 -- by hand
 
+-- sql/core/110_fn_schema_version.sql fdfb25723f5c6ede
+-- cogo.schema_version: the timestamp of the newest migration. Each migration that follows replaces this function.
+create or replace function cogo.schema_version()
+returns text
+language sql
+immutable
+parallel safe
+set search_path = ''
+as $$ select '20261121120000' $$;
+
 -- sql/core/115_fn_oldest_worker.sql 2e29c8be4915d682
 -- cogo.oldest_worker: the oldest version of cogo-work that keeps this schema's contracts. Raised with a change it could not follow.
 create or replace function cogo.oldest_worker()
