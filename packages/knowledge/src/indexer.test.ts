@@ -118,7 +118,9 @@ describe('indexRepository', () => {
 
   it('many repositories live in one project, each with its generation', async (t) => {
     const [one, two] = [tempRepo({ 'a.md': '# Same words\n' }), tempRepo({ 'a.md': '# Same words\n' })];
-    t.after(() => [one, two].forEach((repo) => repo.remove()));
+    t.after(() => {
+      for (const repo of [one, two]) repo.remove();
+    });
     const id = await project();
     await index(one, id, { repo: 'one' });
     await index(two, id, { repo: 'two' });
