@@ -779,7 +779,7 @@ $$;
 revoke all on function cogo_api.index_graph(uuid, jsonb) from public;
 grant execute on function cogo_api.index_graph(uuid, jsonb) to anon, authenticated, service_role;
 
--- sql/knowledge/247_fn_index_entries.sql b92dbb671ef63c53
+-- sql/knowledge/247_fn_index_entries.sql d36dc33926d1692b
 -- cogo_api.index_entries: how far each file of a repository is from an entry point once this run is published: steps along imports (a
 -- computed import counts twice), from the files the run has put and those it leaves as they are. Only distances that changed are
 -- written. Shown at once, a moment before the run is: it is a tie-break only. Returns {files, changed, deepest}.
@@ -803,7 +803,12 @@ declare
 begin
   for step in 0 .. 1000 loop
     exit when cardinality(ring) = 0 and cardinality(later) = 0;
-    ring := array(select distinct k from unnest(ring) k where k <> all (seen));
+    -- a package, or a file that is gone, is no step
+    ring := array(
+      select distinct k from unnest(ring) k
+       where k <> all (seen)
+         and exists (select from cogo.source_files f
+                      where f.repo_id = run.repo_id and f.path = k and f.dropped_by is distinct from run.generation));
     seen := seen || ring;
     depths := depths || array_fill(step, array[cardinality(ring)]);
     next := later;
