@@ -21,7 +21,12 @@ declare
 begin
   for step in 0 .. 1000 loop
     exit when cardinality(ring) = 0 and cardinality(later) = 0;
-    ring := array(select distinct k from unnest(ring) k where k <> all (seen));
+    -- a package, or a file that is gone, is no step
+    ring := array(
+      select distinct k from unnest(ring) k
+       where k <> all (seen)
+         and exists (select from cogo.source_files f
+                      where f.repo_id = run.repo_id and f.path = k and f.dropped_by is distinct from run.generation));
     seen := seen || ring;
     depths := depths || array_fill(step, array[cardinality(ring)]);
     next := later;

@@ -170,6 +170,9 @@ begin
   end loop;
 end
 $$;
+-- jobs: one more argument
+drop function cogo.push_jobs(uuid[]);
+drop function cogo.admit_jobs(uuid[]);
 
 -- Worker: a token knows which one it follows.
 alter table cogo.tokens add column replaces uuid references cogo.tokens (id) on delete set null;
@@ -210,6 +213,26 @@ language sql
 immutable
 set search_path = ''
 as $$ select '0.1.0' $$;
+
+-- sql/core/130_fn_principal.sql e505b3ae95b74bf4
+-- cogo.principal: the caller as one string (service, anon, user:<uuid>, token:<uuid>, worker:<uuid>), to compare owners with.
+create or replace function cogo.principal()
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (
+  select case i.kind
+           when 'user' then 'user:' || i.user_id
+           when 'token' then 'token:' || i.token_id
+           when 'worker' then 'worker:' || i.token_id
+           else i.kind
+         end
+    from cogo.identity() i);
+end
+$$;
 
 -- sql/core/285_fn_rotate_token.sql 1af97d09bddc4f98
 -- cogo_api.rotate_token: makes the token that follows the one the call came with: same project, kind, name, executor and life time.
@@ -756,7 +779,7 @@ $$;
 revoke all on function cogo_api.index_graph(uuid, jsonb) from public;
 grant execute on function cogo_api.index_graph(uuid, jsonb) to anon, authenticated, service_role;
 
--- sql/knowledge/247_fn_index_entries.sql b92dbb671ef63c53
+-- sql/knowledge/247_fn_index_entries.sql d36dc33926d1692b
 -- cogo_api.index_entries: how far each file of a repository is from an entry point once this run is published: steps along imports (a
 -- computed import counts twice), from the files the run has put and those it leaves as they are. Only distances that changed are
 -- written. Shown at once, a moment before the run is: it is a tie-break only. Returns {files, changed, deepest}.
@@ -780,7 +803,12 @@ declare
 begin
   for step in 0 .. 1000 loop
     exit when cardinality(ring) = 0 and cardinality(later) = 0;
-    ring := array(select distinct k from unnest(ring) k where k <> all (seen));
+    -- a package, or a file that is gone, is no step
+    ring := array(
+      select distinct k from unnest(ring) k
+       where k <> all (seen)
+         and exists (select from cogo.source_files f
+                      where f.repo_id = run.repo_id and f.path = k and f.dropped_by is distinct from run.generation));
     seen := seen || ring;
     depths := depths || array_fill(step, array[cardinality(ring)]);
     next := later;
@@ -2315,9 +2343,9 @@ begin
 end
 $$;
 
--- sql/jobs/140_fn_ring.sql 14a054b1e6223a0a
+-- sql/jobs/140_fn_ring.sql 6f5a8a563b59c470
 -- cogo.ring: wakes executors that could take jobs just made ready: the pinned one, or a few more live ones of the lane than there are
--- jobs, at most 20. One message each on agents:{executor_id}; a hint, everyone polls as well. Edge consumers have no ear on Realtime:
+-- jobs, at most 20; one where jobs is 0. One message each on agents:{executor_id}; a hint, everyone polls as well. Edge consumers have no ear on Realtime:
 -- where the lane's kind has a doorbell, it is rung.
 create or replace function cogo.ring(project_id uuid, lane text, pinned_executor_id text default null, jobs bigint default 1)
 returns void
@@ -2336,7 +2364,7 @@ begin
        and not e.draining and e.dead_at is null
        and e.last_seen > clock_timestamp() - interval '60 seconds'
      order by e.last_seen desc
-     limit least(20, ring.jobs + 4)
+     limit case when ring.jobs = 0 then 1 else least(20, ring.jobs + 4) end
   loop
     perform cogo.broadcast('agents:' || bell, 'wake', jsonb_build_object('lane', ring.lane));
   end loop;
@@ -2443,6 +2471,41 @@ begin
 end
 $$;
 
+-- sql/jobs/150_fn_push_jobs.sql 1ec4bd73b9115448
+-- cogo.push_jobs: makes locked jobs queued: each gets a new message in its lane's queue, or none where it is pinned. Their slots
+-- must be taken already. Rings the executors; only one where they are handed on: who made room for them has a hand free itself.
+create or replace function cogo.push_jobs(ids uuid[], handed_on boolean default false)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  batch record;
+begin
+  if cardinality(ids) = 0 then
+    return;
+  end if;
+  for batch in
+    select j.lane, array_agg(j.id order by j.id) as ids
+      from cogo.jobs j
+     where j.id = any (push_jobs.ids) and j.pinned_executor_id is null
+     group by j.lane
+     order by j.lane
+  loop
+    update cogo.jobs j
+       set state = 'queued', blocked_on = null, msg_id = p.msg_id, queued_at = clock_timestamp(), lease_token = null, lease_until = null
+      from cogo.push(batch.lane, batch.ids) p
+     where j.id = p.job_id;
+  end loop;
+  update cogo.jobs j
+     set state = 'queued', blocked_on = null, msg_id = null, queued_at = clock_timestamp(), lease_token = null, lease_until = null
+   where j.id = any (push_jobs.ids) and j.pinned_executor_id is not null;
+  perform cogo.ring(w.project_id, w.lane, w.pinned_executor_id, case when handed_on then 0 else w.n end)
+     from (select j.project_id, j.lane, j.pinned_executor_id, count(*) as n
+             from cogo.jobs j where j.id = any (push_jobs.ids) group by 1, 2, 3) w;
+end
+$$;
+
 -- sql/jobs/167_fn_mark_backlog.sql c236efe67f7002e2
 -- cogo.mark_backlog: notes that jobs of the lanes wait for their turn; written once, sweep takes it back when none do.
 create or replace function cogo.mark_backlog(names text[])
@@ -2453,6 +2516,101 @@ as $$
 begin
   update cogo.lanes l set backlog = true
    where l.name in (select x.name from cogo.lanes x where x.name = any (names) and not x.backlog order by x.name for update);
+end
+$$;
+
+-- sql/jobs/170_fn_admit_jobs.sql 7dde155438f5333d
+-- cogo.admit_jobs: makes locked jobs that are due queued, or blocked: on slot where their concurrency key has none left (jobs of one
+-- key take its slots by band and age), on turn where their project has its share of the lane's ready list. The caller holds the locks
+-- of lock_jobs. handed_on: as push_jobs.
+create or replace function cogo.admit_jobs(ids uuid[], handed_on boolean default false)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  admitted uuid[];
+  late     uuid[];
+begin
+  if cardinality(ids) = 0 then
+    return;
+  end if;
+  with wanting as (
+    select j.id, j.project_id, j.concurrency_key,
+           row_number() over (partition by j.project_id, j.concurrency_key order by j.band, j.id) as place
+      from cogo.jobs j
+     where j.id = any (admit_jobs.ids) and j.state in ('scheduled', 'blocked')
+  ),
+  free as (
+    select w.id, w.project_id, w.concurrency_key
+      from wanting w
+      left join cogo.job_slots s on s.project_id = w.project_id and s.key = w.concurrency_key
+     where w.concurrency_key is null or w.place <= s.slots - s.used
+  ),
+  taken as (
+    update cogo.job_slots s
+       set used = s.used + f.n
+      from (select x.project_id, x.concurrency_key, count(*)::int as n from free x
+             where x.concurrency_key is not null group by x.project_id, x.concurrency_key) f
+     where s.project_id = f.project_id and s.key = f.concurrency_key
+  )
+  select coalesce(array_agg(f.id), '{}') into admitted from free f;
+
+  update cogo.jobs j set state = 'blocked', blocked_on = 'slot'
+   where j.id = any (admit_jobs.ids) and j.state in ('scheduled', 'blocked') and not (j.id = any (admitted))
+     and j.blocked_on is distinct from 'slot';
+
+  select coalesce(array_agg(p.id), '{}') into late
+    from (select j.id, row_number() over (partition by j.project_id, j.lane order by j.id) as place, h.room
+            from cogo.jobs j
+            join (select r.project_id, r.lane, cogo.ready_room(r.project_id, r.lane) as room
+                    from (select distinct x.project_id, x.lane from cogo.jobs x
+                           where x.id = any (admitted) and x.pinned_executor_id is null and x.concurrency_key is null
+                           offset 0) r) h
+              on h.project_id = j.project_id and h.lane = j.lane
+           where j.id = any (admitted) and j.pinned_executor_id is null and j.concurrency_key is null) p
+   where p.place > p.room;
+  if cardinality(late) > 0 then
+    update cogo.jobs j set state = 'blocked', blocked_on = 'turn' where j.id = any (late);
+    perform cogo.mark_backlog(array(select distinct j.lane from cogo.jobs j where j.id = any (late)));
+    admitted := array(select a from unnest(admitted) a except select l from unnest(late) l);
+  end if;
+  perform cogo.push_jobs(admitted, handed_on);
+end
+$$;
+
+-- sql/jobs/180_fn_free_slots.sql 660497d59b31df26
+-- cogo.free_slots: gives back the slots of jobs that stopped being queued or running, and admits the next blocked ones of the same
+-- keys. The caller holds the locks of lock_jobs for the given jobs, so their slots are locked; blocked jobs are locked here, and one
+-- that is locked by another is left to it (sweep finds a slot that stays free).
+create or replace function cogo.free_slots(ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  freed record;
+  free  int;
+begin
+  for freed in
+    select j.project_id, j.concurrency_key as key, count(*)::int as n
+      from cogo.jobs j
+     where j.id = any (free_slots.ids) and j.concurrency_key is not null
+     group by j.project_id, j.concurrency_key
+     order by j.project_id, j.concurrency_key
+  loop
+    update cogo.job_slots s set used = greatest(s.used - freed.n, 0)
+     where s.project_id = freed.project_id and s.key = freed.key
+    returning s.slots - s.used into free;
+    if free > 0 then
+      perform cogo.admit_jobs(array(
+        select j.id from cogo.jobs j
+         where j.project_id = freed.project_id and j.concurrency_key = freed.key and j.state = 'blocked' and j.blocked_on = 'slot'
+         order by j.band, j.id
+         limit free
+           for update skip locked), true);
+    end if;
+  end loop;
 end
 $$;
 

@@ -76,6 +76,17 @@ export function executorOf(executors: readonly Executor[], type: string): Execut
   return executors.find((each) => each.type === type) ?? executors.find(byPrefix) ?? null;
 }
 
+/** An outcome whose result is what JSON makes of it; a result that JSON cannot hold is a failure with its reason. */
+export function asJson(outcome: Outcome): Outcome {
+  if (outcome.kind !== 'finished') return outcome;
+  try {
+    return { kind: 'finished', result: JSON.parse(JSON.stringify(outcome.result) ?? 'null') };
+  } catch (error) {
+    const why = (error as Error).message.split('\n')[0];
+    return refused('validation_failed', 'validation_failed', `The result of the job is no JSON: ${why}.`);
+  }
+}
+
 export function refused(
   code: string,
   reason: FailureReason,

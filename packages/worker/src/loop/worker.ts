@@ -2,7 +2,7 @@ import { isPayloadRef } from '@cogo/spec/payload_ref.ts';
 import { failure, type Result } from '@cogo/spec/result.ts';
 import { backoffMs, idlePollMs } from '../backoff.ts';
 import type { ClaimedJob } from '../client/worker_link.ts';
-import { refused, type Outcome } from '../executors/executor.ts';
+import { asJson, refused, type Outcome } from '../executors/executor.ts';
 import { beatLoop, watchFence } from './beating.ts';
 import { CALL_MS, Core, isFatal, PRESENCE_MS, type RunSummary, type WorkerSetup } from './core.ts';
 import { contextOf } from './context.ts';
@@ -117,7 +117,7 @@ async function work(core: Core, slot: Slot): Promise<void> {
       const loaded = await withPayload(core, slot);
       const denied = 'kind' in loaded ? loaded : await refusedByOwner(core, slot, loaded);
       if (denied) outcome = denied;
-      else if (!slot.stopped) outcome = await found.run(loaded as ClaimedJob, contextOf(core, slot));
+      else if (!slot.stopped) outcome = asJson(await found.run(loaded as ClaimedJob, contextOf(core, slot)));
     } catch (error) {
       const message = `The executor of ${job.type} broke: ${(error as Error)?.message ?? String(error)}`;
       outcome = {

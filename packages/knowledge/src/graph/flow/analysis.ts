@@ -68,6 +68,8 @@ export interface Call {
   result: Var;
   /** Where what the function throws goes. */
   thrown?: Var;
+  /** Whom it has reached: for another receiver only `this` is new. */
+  entered?: Set<TokenId>;
 }
 
 /** The state of one run over a set of files that are looked at together. */
@@ -84,6 +86,14 @@ export class Analysis {
   readonly functionPrototype = this.solver.token('object', 'Function.prototype');
   readonly arrayPrototype = this.solver.token('object', 'Array.prototype');
   private readonly bound = new Map<TokenId, { target: Token; self: Var; args: Var[] }>();
+  /**
+   * true: code outside the files may call what they define, so methods run with an instance of their class, and a
+   * parameter holds what its type says.
+   */
+  openWorld = false;
+  /** Types by their local name, as keys of the graph: interfaces of the file, types imported. */
+  readonly typeNames = new Map<string, string>();
+  private readonly instances = new Map<TokenId, Token>();
   /** Functions that run without a call being written: accessors, iterators. */
   readonly implicit = new Set<TokenId>();
   /** Functions that code outside the files may call: they were handed to something unknown. */
@@ -137,6 +147,17 @@ export class Analysis {
   holding(...tokens: Token[]): Var {
     const made = this.solver.variable();
     for (const token of tokens) this.solver.add(made, token);
+    return made;
+  }
+
+  /** An instance of a class that nobody in the files need have made. */
+  instanceOf(body: Body): Token {
+    const known = this.instances.get(body.token.id);
+    if (known) return known;
+    const made = this.newObject();
+    this.instances.set(body.token.id, made);
+    if (body.prototype) this.solver.add(made.proto, body.prototype);
+    this.solver.add(body.self, made);
     return made;
   }
 
@@ -215,18 +236,27 @@ export class Analysis {
   /** A call of one function: arguments to parameters, results back, and the edge. */
   enter(token: Token, call: Call, self?: Token): void {
     const { solver } = this;
+    call.entered ??= new Set();
+    if (call.entered.has(token.id)) {
+      const known = this.bodies.get(token.id);
+      if (self && known && known.kind !== 'module') solver.add(known.self, self);
+      return;
+    }
+    call.entered.add(token.id);
     const bound = this.bound.get(token.id);
     if (bound) {
       const args = [...bound.args, ...call.args];
       const spread = call.spread && { ...call.spread, from: call.spread.from + bound.args.length };
       const through = this.bodies.get(bound.target.id);
       if (through) solver.flow(bound.self, through.self);
-      this.enter(bound.target, { ...call, args, ...(spread ? { spread } : {}) });
+      const { entered: _own, ...rest } = call;
+      this.enter(bound.target, { ...rest, args, ...(spread ? { spread } : {}) });
       return;
     }
     const body = this.bodies.get(token.id);
     if (!body || body.kind === 'module') {
-      if (token.kind === 'external') call.site?.callees.add(token.id);
+      // an instance is what a type says, not what is called
+      if (token.kind === 'external' && !token.name.startsWith('instance ')) call.site?.callees.add(token.id);
       return;
     }
     if (body.kind === 'class' && call.site && call.site.kind === 'call') return; // a class called without new throws
@@ -308,7 +338,8 @@ export class Analysis {
   shift(from: Token, to: Token, by: number): void {
     const { solver } = this;
     solver.eachProperty(from, (name, value) => {
-      if (name === ANY) solver.flow(value, solver.property(to, ANY));
+      // an array spread into itself would grow for ever
+      if (name === ANY || Number(name) + by > MAX_INDEX) solver.flow(value, solver.property(to, ANY));
       else if (/^\d+$/.test(name) && Number(name) + by >= 0)
         solver.flow(value, solver.property(to, String(Number(name) + by)));
     });
@@ -345,6 +376,9 @@ export class Analysis {
     });
   }
 }
+
+/** Elements of arrays are told apart up to here. */
+const MAX_INDEX = 32;
 
 /** Start of a method as a reader sees it: decorators and `static` are not its own. */
 export function methodStart(

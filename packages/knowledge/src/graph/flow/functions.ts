@@ -2,7 +2,7 @@ import type { ArrowFunctionExpression, Class, Function as FunctionNode, Node } f
 import { type Analysis, type Body, methodStart, type Place } from './analysis.ts';
 import { assign, evaluate, hasConstructor, keyOf } from './expressions.ts';
 import { boundNames, hoistedNames, Scope } from './scope.ts';
-import { ANY, type Token } from './solver.ts';
+import { ANY, NOTHING, type Token, type Var } from './solver.ts';
 import { executeAll } from './statements.ts';
 
 /** A function with its body; `span` when more than the function itself counts as it (a method with its name). */
@@ -58,6 +58,7 @@ function enterBody(
     }
     const given = solver.variable();
     body.parameters.push(given);
+    if (run.openWorld) solver.flow(typedValue(run, parameter as Node, inside), given);
     patterns.push(() => assign(run, parameter as Node, given, inside));
   }
   for (const one of patterns) one();
@@ -88,6 +89,7 @@ export function evaluateClass(run: Analysis, node: Class, place: Place): Body {
     solver.flow(parents, body.token.proto);
     run.read(parents, 'prototype', prototype.proto);
   }
+  if (run.openWorld) run.instanceOf(body);
   for (const member of node.body.body) {
     if (member.type === 'StaticBlock') {
       executeAll(run, member.body, { ...inside, holder: staticHolder(body, run) });
@@ -116,14 +118,43 @@ export function evaluateClass(run: Analysis, node: Class, place: Place): Body {
       if (member.kind !== 'method') solver.accessors.add(key);
       else target.declared.add(key);
       solver.add(solver.property(target, property), method.token);
+      if (run.openWorld) {
+        if (isStatic) solver.add(method.self, body.token);
+        else solver.flow(body.self, method.self);
+      }
     } else if (member.type === 'PropertyDefinition' || member.type === 'AccessorProperty') {
       const holder = isStatic ? staticHolder(body, run) : constructorHolder(body);
       const value = evaluate(run, member.value as Node | null, { ...inside, body, holder });
+      if (run.openWorld && !isStatic) run.write(body.self, key, typedValue(run, member, inside));
       if (isStatic) solver.flow(value, solver.property(target, key));
       else run.write(body.self, key, value);
     }
   }
   return body;
+}
+
+/** What a parameter or field holds by its type annotation: an instance of the class or interface named there. */
+export function typedValue(run: Analysis, node: Node, place: Place): Var {
+  const target = node.type === 'AssignmentPattern' ? (node.left as Node) : node;
+  const inner = target.type === 'TSParameterProperty' ? (target.parameter as Node) : target;
+  const annotation =
+    'typeAnnotation' in inner ? (inner.typeAnnotation as { typeAnnotation?: Node } | null) : null;
+  const type = annotation?.typeAnnotation;
+  if (type?.type !== 'TSTypeReference' || type.typeName.type !== 'Identifier') return NOTHING;
+  const { solver } = run;
+  const { name } = type.typeName;
+  const made = solver.variable();
+  const value = place.scope.find(name);
+  if (value !== undefined) {
+    solver.each(value, (token) => {
+      const body = run.bodies.get(token.id);
+      if (body?.kind === 'class') solver.add(made, run.instanceOf(body));
+      else if (token.kind === 'external') solver.add(made, solver.externalToken(token.name, true));
+    });
+  }
+  const key = run.typeNames.get(name);
+  if (key !== undefined) solver.add(made, solver.externalToken(key, true));
+  return made;
 }
 
 /** In a constructor and in fields `this` is the new object, and `super` what is above the class. */

@@ -57,14 +57,11 @@ export function callMember(run: Analysis, one: MemberCall): void {
       token.kind === 'bound' ||
       token.kind === 'external';
     if (isFunction && name === 'call') {
-      const passed = { ...call, args: call.args.slice(1) };
+      const passed = { ...call, args: call.args.slice(1), entered: new Set<number>() };
       run.enter(token, passed);
       flowSelf(run, token, first);
-    } else if (isFunction && name === 'apply') {
-      const items = solver.variable();
-      run.enter(token, { ...call, args: [], spread: { from: 0, lists: second, items } });
-      flowSelf(run, token, first);
-    } else if (isFunction && name === 'bind') {
+    } else if (isFunction && name === 'apply') applyFunction(run, token, call, first, second);
+    else if (isFunction && name === 'bind') {
       const key = `${place.file}:${call.site?.start}`;
       solver.add(call.result, run.bind(token, first, call.args.slice(1), key));
     } else if (token.kind === 'array') arrayCall(run, token, one, second);
@@ -72,6 +69,14 @@ export function callMember(run: Analysis, one: MemberCall): void {
   });
   // Whoever gets a function and is not known may call it.
   if (solver.isEmpty(base)) for (const given of call.args) run.handOut(given, place.body);
+}
+
+/** `f.apply(self, list)`. */
+function applyFunction(run: Analysis, token: Token, call: Call, self: Var, list: Var): void {
+  const { solver } = run;
+  const items = solver.variable();
+  run.enter(token, { ...call, args: [], spread: { from: 0, lists: list, items }, entered: new Set() });
+  flowSelf(run, token, self);
 }
 
 function flowSelf(run: Analysis, token: Token, self: Var): void {
@@ -329,13 +334,7 @@ function callStatic(run: Analysis, { name, object, call, place }: MemberCall): b
       solver.add(call.result, run.newPromise(NOTHING, first));
       return true;
     case 'Reflect.apply':
-      callMember(run, {
-        name: 'apply',
-        base: first,
-        object,
-        call: { ...call, args: [second, third] },
-        place: { ...place },
-      });
+      solver.each(first, (token) => applyFunction(run, token, call, second, third));
       return true;
     case 'Reflect.get':
       run.read(first, literalArgument(place, call, 1) ?? ANY, call.result);

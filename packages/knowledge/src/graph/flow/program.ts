@@ -4,6 +4,9 @@ import { boundNames, blockNames, hoistedNames, Scope } from './scope.ts';
 import { NOTHING, type Token, type Var } from './solver.ts';
 import { executeAll } from './statements.ts';
 
+/** Steps for one file alone: some 50 ms. Generated parsers and long test files run into it. */
+const OPEN_BUDGET = 100_000;
+
 export interface ProgramFile {
   path: string;
   text: string;
@@ -21,9 +24,19 @@ export interface ProgramCalls {
   modules: ReadonlyMap<string, Body>;
 }
 
-/** Which function every call of some files may reach, the files taken together. */
-export function analyseProgram(files: readonly ProgramFile[]): ProgramCalls {
+/**
+ * Which function every call of some files may reach, the files taken together. `open`: what they import and is not
+ * among them stands for itself (an external token), and others may call them.
+ */
+export function analyseProgram(
+  files: readonly ProgramFile[],
+  open?: { typeNames: ReadonlyMap<string, string> },
+): ProgramCalls {
   const run = new Analysis();
+  if (open) {
+    run.openWorld = true;
+    for (const [name, key] of open.typeNames) run.typeNames.set(name, key);
+  }
   const { solver } = run;
   const byPath = new Map(files.map((file) => [file.path, file]));
   const modules = new Map<string, Body>();
@@ -56,7 +69,7 @@ export function analyseProgram(files: readonly ProgramFile[]): ProgramCalls {
     executeAll(run, statements, place);
     declareExports(file, scope);
   }
-  solver.solve();
+  solver.solve(open ? OPEN_BUDGET : undefined);
   return { run, sites: run.sites, bodies: run.bodies, modules };
 
   function scriptScope(path: string): Scope {
@@ -69,7 +82,7 @@ export function analyseProgram(files: readonly ProgramFile[]): ProgramCalls {
 
   function exportsOf(path: string): Var {
     const file = byPath.get(path);
-    if (!file) return NOTHING;
+    if (!file) return outside(path);
     return file.isModule
       ? run.holding(run.namespaces.get(path)!)
       : solver.property(run.modules.get(path)!, 'exports');
@@ -78,7 +91,7 @@ export function analyseProgram(files: readonly ProgramFile[]): ProgramCalls {
   /** What `import * as x` gives; of a script its exports, which are also the default. */
   function namespaceOf(path: string): Var {
     const file = byPath.get(path);
-    if (!file) return NOTHING;
+    if (!file) return outside(path);
     const namespace = run.namespaces.get(path)!;
     if (!file.isModule) {
       const exported = solver.property(run.modules.get(path)!, 'exports');
@@ -86,6 +99,10 @@ export function analyseProgram(files: readonly ProgramFile[]): ProgramCalls {
       solver.flow(exported, namespace.proto);
     }
     return run.holding(namespace);
+  }
+
+  function outside(path: string): Var {
+    return open ? run.holding(solver.externalToken(path)) : NOTHING;
   }
 
   function declareImports({ program, imports }: ProgramFile, scope: Scope): void {

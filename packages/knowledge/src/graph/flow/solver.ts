@@ -37,9 +37,10 @@ const MAX_TOKENS = 300;
 
 export class Solver {
   readonly tokens: Token[] = [];
-  private readonly held: Array<Set<TokenId>> = [];
-  private readonly into: Array<Set<Var>> = [];
-  private readonly listeners: Array<Array<(token: Token) => void>> = [];
+  // Most variables stay empty: what they hold is made when there is something.
+  private readonly held: Array<Set<TokenId> | undefined> = [];
+  private readonly into: Array<Set<Var> | undefined> = [];
+  private readonly listeners: Array<Array<(token: Token) => void> | undefined> = [];
   private readonly work: Array<[Var, Token]> = [];
   private readonly reads = new Set<string>();
   /** Names for which some getter or setter exists; others need no look. */
@@ -50,9 +51,9 @@ export class Solver {
   }
 
   variable(): Var {
-    this.held.push(new Set());
-    this.into.push(new Set());
-    this.listeners.push([]);
+    this.held.push(undefined);
+    this.into.push(undefined);
+    this.listeners.push(undefined);
     return this.held.length - 1;
   }
 
@@ -71,40 +72,54 @@ export class Solver {
   }
 
   tokensOf(variable: Var): Token[] {
-    return [...this.held[variable]!].map((id) => this.tokens[id]!);
+    return [...(this.held[variable] ?? [])].map((id) => this.tokens[id]!);
   }
 
   isEmpty(variable: Var): boolean {
-    return this.held[variable]!.size === 0;
+    return (this.held[variable]?.size ?? 0) === 0;
   }
 
   add(variable: Var, token: Token): void {
-    const held = this.held[variable]!;
-    if (variable === NOTHING || held.has(token.id) || held.size >= MAX_TOKENS) return;
-    held.add(token.id);
+    if (variable === NOTHING) return;
+    const held = this.held[variable];
+    if (!held) this.held[variable] = new Set([token.id]);
+    else if (held.has(token.id) || held.size >= MAX_TOKENS) return;
+    else held.add(token.id);
     this.work.push([variable, token]);
   }
 
   /** All that `from` holds, `to` holds. */
   flow(from: Var, to: Var): void {
-    if (from === to || from === NOTHING || to === NOTHING || this.into[from]!.has(to)) return;
-    this.into[from]!.add(to);
-    for (const id of this.held[from]!) this.add(to, this.tokens[id]!);
+    if (from === to || from === NOTHING || to === NOTHING) return;
+    const into = this.into[from];
+    if (!into) this.into[from] = new Set([to]);
+    else if (into.has(to)) return;
+    else into.add(to);
+    for (const id of this.held[from] ?? []) this.add(to, this.tokens[id]!);
   }
 
   /** Calls back once for every token the variable holds or ever will. */
   each(variable: Var, listener: (token: Token) => void): void {
     if (variable === NOTHING) return;
-    this.listeners[variable]!.push(listener);
-    for (const id of [...this.held[variable]!]) listener(this.tokens[id]!);
+    const listeners = this.listeners[variable];
+    if (listeners) listeners.push(listener);
+    else this.listeners[variable] = [listener];
+    for (const id of [...(this.held[variable] ?? [])]) listener(this.tokens[id]!);
   }
 
-  solve(): void {
+  /** `budget`: at most so many steps; what is known by then is true, and more may be. False: it ran out. */
+  solve(budget = Number.POSITIVE_INFINITY): boolean {
+    let left = budget;
     for (let next = this.work.pop(); next; next = this.work.pop()) {
+      left -= 1;
+      if (left < 0) return false;
       const [variable, token] = next;
-      for (const to of this.into[variable]!) this.add(to, token);
-      for (const listener of [...this.listeners[variable]!]) listener(token);
+      for (const to of this.into[variable] ?? []) this.add(to, token);
+      // a listener added meanwhile has seen the token already
+      const listeners = this.listeners[variable] ?? [];
+      for (let at = 0, end = listeners.length; at < end; at += 1) listeners[at]!(token);
     }
+    return true;
   }
 
   property(token: Token, name: string): Var {
@@ -114,6 +129,32 @@ export class Solver {
     token.properties.set(name, made);
     for (const listener of [...token.propertyListeners]) listener(name, made);
     return made;
+  }
+
+  private readonly externals = new Map<string, Token>();
+
+  /**
+   * Something outside the files looked at, by its key in the graph: a file, a name in it, a member of that. `instance`:
+   * what a class or interface of that key makes.
+   */
+  externalToken(key: string, instance = false): Token {
+    const name = `${instance ? 'instance ' : ''}${key}`;
+    const known = this.externals.get(name);
+    if (known) return known;
+    const made = this.token('external', name);
+    this.externals.set(name, made);
+    return made;
+  }
+
+  private external(token: Token, name: string): Token | undefined {
+    if (!/^[\w$]+$/.test(name)) return undefined;
+    const isInstance = token.name.startsWith('instance ');
+    const key = isInstance ? token.name.slice(9) : token.name;
+    if (name === 'prototype' && !isInstance) return this.externalToken(key, true);
+    const hash = key.indexOf('#');
+    // of a member's member nothing is known
+    if (hash >= 0 && key.indexOf('.', hash) >= 0) return undefined;
+    return this.externalToken(hash < 0 ? `${key}#${name}` : `${key}.${name}`);
   }
 
   /** Calls back once for every property the token has or ever will. */
@@ -130,6 +171,11 @@ export class Solver {
     onGetter?: (getter: Var, receiver: Token) => void,
     receiver = token,
   ): void {
+    if (token.kind === 'external') {
+      const member = this.external(token, name);
+      if (member) this.add(result, member);
+      return;
+    }
     const key = `${token.id} ${name} ${result}${receiver === token ? '' : ` ${receiver.id}`}`;
     if (this.reads.has(key)) return;
     this.reads.add(key);
@@ -137,8 +183,9 @@ export class Solver {
       this.eachProperty(token, (_name, value) => this.flow(value, result));
     } else {
       this.flow(this.property(token, name), result);
-      // an unknown index of an array is an index, not one of its methods
-      if (token.kind !== 'array' || /^\d+$/.test(name)) this.flow(this.property(token, ANY), result);
+      // an unknown index of an array is an index, not one of its methods; nor does a method get another by chance
+      const byChance = token.kind === 'array' ? /^\d+$/.test(name) : !token.declared.has(name);
+      if (byChance) this.flow(this.property(token, ANY), result);
       if (onGetter && this.accessors.has(name)) onGetter(this.property(token, `get ${name}`), receiver);
       if (token.declared.has(name)) return;
     }
