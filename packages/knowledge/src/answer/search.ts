@@ -1,7 +1,7 @@
-import { HASH_MODEL_ID, idfOfLexicon, queryVector, toHalfvecText } from '@cogo/spec/hash_embedding.ts';
+import { queryFeatures } from '@cogo/spec/hash_embedding.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import { type Question, type Route, readQuestion } from './question.ts';
-import { rerank } from './rerank.ts';
+import { namesOf, rankOf } from './ranking.ts';
 import type { CallRpc, Lexicon, ScoredSpan } from './span.ts';
 
 export type Strategy = 'auto' | 'lexical' | 'vector' | 'hybrid';
@@ -36,7 +36,7 @@ export interface SearchAnswer {
   generation: number | null;
   /** In the database. */
   took_ms: number;
-  /** Document frequencies of the question's terms, when they had to be asked for: hand them to the answerer. */
+  /** Document frequencies of the question's terms: hand them to the answerer. */
   lexicon?: Lexicon;
   terms: Record<string, number>;
 }
@@ -45,7 +45,7 @@ export interface SearchAnswer {
  * Weight of the hash vector beside BM25 (max-normalised, linear), by route: it helps questions about code, where words
  * are spelled in many ways, and hurts where the exact word is meant. With another embedding model, fit them again.
  */
-export const VECTOR_WEIGHT: Record<Route, number> = { symbol: 0, path: 0, ko: 0.1, docs: 0.1, code: 0.3 };
+export const VECTOR_WEIGHT: Record<Route, number> = { symbol: 0, path: 0, ko: 0.1, docs: 0.4, code: 0.4 };
 
 /** BM25F field weights by route, for `cogo_api.search`. */
 export const FIELD_WEIGHTS: Record<Route, Record<'path' | 'name' | 'doc' | 'body', number>> = {
@@ -56,12 +56,9 @@ export const FIELD_WEIGHTS: Record<Route, Record<'path' | 'name' | 'doc' | 'body
   code: { path: 1, name: 2, doc: 1, body: 1 },
 };
 
-/** Candidates asked for: ranking features can only order what they see. */
-const CANDIDATES = 50;
-
 /**
- * Finds the chunks that speak of a question, best first. A question without a searchable word finds nothing.
- * Errors: `validation_failed` an empty question or a limit out of range, and what `search` and `lexicon` raise.
+ * Finds the chunks that speak of a question, best first, in one call. A question without a searchable word finds
+ * nothing. Errors: `validation_failed` an empty question or a limit out of range, and what `search` raises.
  */
 export async function search(options: SearchOptions): Promise<Result<SearchAnswer>> {
   const limit = options.limit ?? 10;
@@ -85,64 +82,41 @@ export async function search(options: SearchOptions): Promise<Result<SearchAnswe
   if (Object.keys(question.terms).length === 0)
     return ok({ ...base, items: [], generation: null, took_ms: 0 });
 
-  const lexicon = strategy === 'lexical' ? undefined : await askLexicon(options, question);
-  if (lexicon && !lexicon.ok) return lexicon;
-  const vector = lexicon ? toHalfvecText(queryVector(expanded(question), idfOfLexicon(lexicon.value))) : null;
-  const call = options.signal ? { signal: options.signal } : {};
-  const found = await options.rpc.call<{ items: ScoredSpan[]; generation: number | null; took_ms: number }>(
+  const found = await options.rpc.call<Found>(
     'search',
     {
       project_id: options.projectId,
       query: {
-        q: question.text,
-        terms: lexicon ? balanced(question, lexicon.value) : question.terms,
-        limit: Math.max(limit, Math.min(200, Math.max(CANDIDATES, limit * 2))),
+        q: question.text.slice(0, 1000),
+        terms: question.terms,
+        translated: question.translated,
+        words: question.words,
+        names: namesOf(question),
+        limit,
         strategy,
         route: question.route,
         weights: { ...FIELD_WEIGHTS[question.route], lexical: 1, vector: Math.max(weight, 0.1) },
-        ...(vector === null ? {} : { vector, embedder: HASH_MODEL_ID }),
+        rank: rankOf(question),
+        ...(strategy === 'lexical' ? {} : { features: queryFeatures(vectorText(question)) }),
         ...(options.filter ? { filter: options.filter } : {}),
         ...(options.explain ? { explain: true } : {}),
       },
     },
-    call,
-  );
-  if (!found.ok) return found;
-  const { items, generation, took_ms } = found.value;
-  return ok({
-    ...base,
-    items: rerank(question, items, limit),
-    generation,
-    took_ms,
-    ...(lexicon ? { lexicon: lexicon.value } : {}),
-  });
-}
-
-async function askLexicon(options: SearchOptions, question: Question): Promise<Result<Lexicon>> {
-  return await options.rpc.call<Lexicon>(
-    'lexicon',
-    { project_id: options.projectId, terms: Object.keys(question.terms) },
     options.signal ? { signal: options.signal } : {},
   );
+  if (!found.ok) return found;
+  const { items, generation, took_ms, lexicon } = found.value;
+  return ok({ ...base, items, generation, took_ms, ...(lexicon ? { lexicon } : {}) });
 }
 
-/** In a corpus that is hardly Korean, a Korean word is rare for being Korean, not for what it means. */
-const STRAY_SHARE = 0.01;
-const STRAY_KOREAN_WEIGHT = 0.3;
-
-/** The terms, with Korean words held back where their English wording is what the corpus uses. */
-function balanced(question: Question, lexicon: Lexicon): Record<string, number> {
-  const terms = { ...question.terms };
-  const most = (tokens: string[]) => Math.max(0, ...tokens.map((token) => lexicon.df[token] ?? 0));
-  for (const { korean, english } of question.translated) {
-    const ours = most(korean);
-    const isStray = ours < STRAY_SHARE * lexicon.n || ours < 0.5 * most(english);
-    if (isStray) for (const token of new Set(korean)) terms[token] = STRAY_KOREAN_WEIGHT;
-  }
-  return terms;
+interface Found {
+  items: ScoredSpan[];
+  generation: number | null;
+  took_ms: number;
+  lexicon?: Lexicon;
 }
 
 /** The text the query vector is made of: the question's words that carry meaning. */
-function expanded(question: Question): string {
+function vectorText(question: Question): string {
   return question.concepts.map((concept) => concept.surface.replace(/\/\d+$/, '')).join(' ');
 }
