@@ -21,6 +21,11 @@ export interface StreamOptions {
   route?: unknown;
   /** `headers` of the `meta` frame. */
   headers?: Record<string, string>;
+  /**
+   * The id of `meta`, `done` and `error`, for streams that resume by themselves: where the stream is. Without it, or while it
+   * answers nothing, they are numbered, and a client that is cut off after one would not know where it was.
+   */
+  place?: () => string | undefined;
 }
 
 /** What a stream's body may return: nothing, or the failure that ends it. */

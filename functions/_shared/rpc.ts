@@ -7,17 +7,10 @@ import {
   type ErrorSlug,
 } from '@cogo/spec/errors.ts';
 import { formatTraceparent } from '@cogo/spec/ids.ts';
-import { err, ok, type Result } from '@cogo/spec/result.ts';
+import { err, ok } from '@cogo/spec/result.ts';
+import type { Rpc } from '@cogo/spec/rpc.ts';
 
-/** Calls functions of `cogo_api`. Never throws. The same interface as `@cogo/client/rpc.ts`. */
-export interface Rpc {
-  call<T = unknown>(
-    fn: string,
-    args?: Record<string, unknown>,
-    opts?: { signal?: AbortSignal },
-  ): Promise<Result<T>>;
-  close(): Promise<void>;
-}
+export type { Rpc };
 
 export interface HttpRpcOptions {
   /** SUPABASE_URL, without `/rest/v1`. */

@@ -75,28 +75,25 @@ export function streamBody(setup: StreamSetup): ReadableStream<Uint8Array> {
   );
 
   async function run(stream: StreamSetup, writer: FrameWriter): Promise<CogoError | undefined> {
-    const { route, headers } = stream.reply.options;
-    await writer.send('meta', {
+    const { route, headers, place } = stream.reply.options;
+    const at = () => ({ id: place?.() ?? writer.nextId() });
+    const meta = {
       envelope_version: ENVELOPE_VERSION,
       trace_id: traceId,
       event_type: 'meta',
       ts: new Date(deps.now()).toISOString(),
       headers: headers ?? {},
       ...(route === undefined ? {} : { route }),
-    });
+    };
+    await writer.send('meta', meta, at());
     const failed = await settle(stream, writer);
     if (failed === undefined && !signal.aborted) {
-      await writer.send('done', {
-        trace_id: traceId,
-        event_type: 'done',
-        ts: new Date(deps.now()).toISOString(),
-      });
+      const done = { trace_id: traceId, event_type: 'done', ts: new Date(deps.now()).toISOString() };
+      await writer.send('done', done, at());
       return undefined;
     }
     const error = signal.aborted ? reasonOf(signal, gone) : failed!.error;
-    writer.raw(
-      encodeFrame({ id: writer.nextId(), event: 'error', data: failureOf(error, traceId, failed?.via) }),
-    );
+    writer.raw(encodeFrame({ ...at(), event: 'error', data: failureOf(error, traceId, failed?.via) }));
     return error;
   }
 

@@ -1,5 +1,5 @@
 // The verbs of jobs that the function uses, in memory, with the SQL's shapes and refusals.
-import { cogoError } from '@cogo/spec/errors.ts';
+import { cogoError, type CogoError } from '@cogo/spec/errors.ts';
 import { err } from '@cogo/spec/result.ts';
 import type { FakeFunction } from '../_shared/testing.ts';
 
@@ -12,6 +12,7 @@ interface MemoryJob {
   created_at: string;
   trace_id: string | null;
   result: unknown;
+  children_cancelled?: unknown;
 }
 
 export interface MemoryJobs {
@@ -23,6 +24,7 @@ export interface MemoryJobs {
 
 export function memoryJobs(): MemoryJobs {
   const jobs = new Map<string, MemoryJob>();
+  const batches = new Map<string, number>();
   const events = new Map<string, { id: number; kind: string; data: unknown; at: string }[]>();
   // Ids are those of the whole table: others' events lie between.
   let ids = 100;
@@ -40,8 +42,13 @@ export function memoryJobs(): MemoryJobs {
     jobs,
     event,
     functions: {
-      enqueue: (args) =>
-        (args['jobs'] as { type: string; trace_id?: string }[]).map(({ type, trace_id }) => {
+      enqueue: (args) => {
+        const wanted = args['jobs'] as { type: string; trace_id?: string; payload?: unknown }[];
+        const refusal = refusalOf(wanted);
+        if (refusal) return err(refusal);
+        const batch_id = args['batch'] ? crypto.randomUUID() : undefined;
+        if (batch_id) batches.set(batch_id, wanted.length);
+        return wanted.map(({ type, trace_id }) => {
           const job_id = crypto.randomUUID();
           jobs.set(job_id, {
             job_id,
@@ -55,8 +62,9 @@ export function memoryJobs(): MemoryJobs {
           });
           events.set(job_id, []);
           event(job_id, 'job.enqueued', { type });
-          return { job_id, state: 'queued', duplicate: false };
-        }),
+          return { job_id, state: 'queued', duplicate: false, ...(batch_id ? { batch_id } : {}) };
+        });
+      },
       list_jobs: (args) =>
         [...jobs.values()].filter(
           (job) =>
@@ -69,7 +77,31 @@ export function memoryJobs(): MemoryJobs {
           .filter((item) => item.id > Number(args['after_id']))
           .slice(0, Number(args['lim'])),
       ),
-      cancel: known((job) => {
+      list_dead: (args) =>
+        [...jobs.values()]
+          .filter((job) => job.project_id === args['project_id'] && job.state === 'dead')
+          .map(({ job_id, type, created_at }) => ({
+            job_id,
+            type,
+            reason: 'exhausted_retries',
+            error: null,
+            at: created_at,
+            redriven_to: null,
+          })),
+      batch_status: ({ batch_id }) =>
+        batches.has(String(batch_id))
+          ? {
+              batch_id,
+              name: null,
+              jobs: batches.get(String(batch_id)),
+              states: { queued: batches.get(String(batch_id)) },
+              done: false,
+              created_at: '2026-01-01T00:00:00+00:00',
+            }
+          : err(cogoError('not_found', 'no such batch', { sqlstate: 'CG003' })),
+      job_detail: known(() => ({ attempts: [], steps: [], children: [] })),
+      cancel: known((job, args) => {
+        job.children_cancelled = args['children'];
         if (job.state === 'succeeded')
           return err(cogoError('illegal_transition', 'the job is succeeded already'));
         job.state = 'cancelled';
@@ -82,4 +114,17 @@ export function memoryJobs(): MemoryJobs {
       }),
     },
   };
+}
+
+/** The SQL's own refusals: type, size, and a project that is full. */
+function refusalOf(jobs: { type: string; payload?: unknown }[]): CogoError | undefined {
+  if (jobs.some(({ payload }) => JSON.stringify(payload ?? {}).length > 131_072)) {
+    return cogoError('payload_too_large', 'jobs[0]: the payload is too large', { sqlstate: 'CG005' });
+  }
+  if (jobs.some(({ type }) => type === 'make.coffee')) {
+    return cogoError('validation_failed', 'jobs[0]: type is not known', { sqlstate: 'CG004' });
+  }
+  return jobs.some(({ type }) => type === 'quality.flood')
+    ? cogoError('quota_exceeded', 'the project has 5 jobs waiting, of at most 5', { sqlstate: 'CG024' })
+    : undefined;
 }

@@ -1,9 +1,9 @@
 import { chat, chatHistory, type ChatRequest } from '@cogo/spec/schemas/chat.ts';
 import type { Context, FrameStream, Reply } from '../_shared/context.ts';
 import { createApp, type CogoApp, type GivenDeps } from '../_shared/plane.ts';
-import { publicSpan } from '../rag/evidence.ts';
+import { publicSpan } from '@cogo/knowledge/answer/find_evidence.ts';
 import { capabilityFault, Conversation, ragSummary } from './conversation.ts';
-import { EMBEDDED } from './embedded.ts';
+import { EMBEDDED } from '@cogo/knowledge/answer/embedded_answer.ts';
 import { pieces } from './pieces.ts';
 
 export function makeApp(deps: GivenDeps = {}): CogoApp {

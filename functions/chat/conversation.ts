@@ -7,8 +7,8 @@ import type { ChatRequest } from '@cogo/spec/schemas/chat.ts';
 import type { Result } from '@cogo/spec/result.ts';
 import { failure, ok } from '@cogo/spec/result.ts';
 import type { Context } from '../_shared/context.ts';
-import { findEvidence } from '../rag/evidence.ts';
-import { answerEmbedded, EMBEDDED, type EmbeddedAnswer } from './embedded.ts';
+import { findEvidence } from '@cogo/knowledge/answer/find_evidence.ts';
+import { answerEmbedded, EMBEDDED, type EmbeddedAnswer } from '@cogo/knowledge/answer/embedded_answer.ts';
 
 /** Spans an answer is made from, unless `retrieval.k` says. */
 const DEFAULT_SPANS = 8;

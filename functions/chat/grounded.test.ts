@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { answerExtractive, type ExtractiveAnswer } from '@cogo/knowledge/answer/extractive.ts';
 import { CHUNKS } from '../_testing/memory_index.ts';
-import { groundingFault, verified } from './grounded.ts';
-import { countWords, pieces } from './pieces.ts';
+import { groundingFault, verified } from '@cogo/knowledge/answer/grounded.ts';
+import { countWords } from '@cogo/knowledge/answer/embedded_answer.ts';
+import { pieces } from './pieces.ts';
 
 const QUESTION = 'How is the lease of a worker renewed?';
 const good = (): ExtractiveAnswer =>

@@ -82,9 +82,76 @@ Deno.test('the trace keeps the counts, not the vectors', async () => {
 Deno.test('another model is not configured', async () => {
   const { app } = stage();
   const body = { items: texts(1), model: 'text-embedding-3-small' };
-  const failed = await failedJson(await app.request('/embed', post(body, 'anon')), 503, 'not_configured');
-  assert.deepEqual((failed.details as { available: string[] }).available, ['hash-1024-v1']);
+  const failed = await failedJson(await app.request('/embed', post(body, 'token')), 503, 'not_configured');
+  assert.deepEqual((failed.details as { available: string[] }).available, []);
   await app.idle();
+});
+
+/** A provider behind fetch: answers each text with its length, or as `answer` says. */
+function provider(answer?: () => Response) {
+  const seen: { url: string; authorization: string | null }[] = [];
+  const plane = fakePlane({
+    env: {
+      COGO_EMBEDDERS:
+        '{"tiny":{"url":"https://models.test/v1","model":"org/tiny","dims":2,"key_env":"COGO_EMBED_TINY"}}',
+      COGO_EMBED_TINY: 'secret-key-of-tiny',
+    },
+    deps: {
+      limits: { lingerMs: 0 },
+      wait: async () => {},
+      fetch: async (input, given) => {
+        const init = given as { headers: Record<string, string>; body: string };
+        seen.push({ url: String(input), authorization: new Headers(init.headers).get('authorization') });
+        if (answer && seen.length > 1) return answer();
+        const { input: sent } = JSON.parse(init.body) as { input: string[] };
+        return Response.json({
+          data: sent.map((text, index) => ({
+            index,
+            embedding: text === 'four' ? [4, 3] : [(text.length % 7) - 3, 1],
+          })),
+        });
+      },
+    },
+  });
+  return { plane, seen, app: makeApp(plane.deps) };
+}
+
+Deno.test('a configured provider embeds, with its fingerprint', async () => {
+  const { app, seen } = provider();
+  const body = {
+    items: [
+      { id: 'a', text: 'four' },
+      { id: 'b', text: ' ' },
+    ],
+    model: 'tiny',
+  };
+  const answer = await okJson<Answer>(embed, await app.request('/embed', post(body, 'token')));
+  assert.deepEqual(vectorOf(answer.items[0]!), Float32Array.from([0.8, 0.6]));
+  assert.ok('error' in answer.items[1]!);
+  assert.match(answer.fingerprint, /^probe-1:2:/);
+  assert.deepEqual(seen[0], {
+    url: 'https://models.test/v1/embeddings',
+    authorization: 'Bearer secret-key-of-tiny',
+  });
+  await app.idle();
+});
+
+Deno.test("a provider's model is not for callers without an identity", async () => {
+  const { app, seen } = provider();
+  const body = { items: texts(1), model: 'tiny' };
+  await failedJson(await app.request('/embed', post(body, 'anon')), 401, 'unauthorized');
+  assert.equal(seen.length, 0);
+  await app.idle();
+});
+
+Deno.test("a provider's failure is the answer's, and its key is nowhere in it", async () => {
+  const { app, plane } = provider(() =>
+    Response.json({ error: { message: 'bad key secret-key-of-tiny' } }, { status: 401 }),
+  );
+  const response = await app.request('/embed', post({ items: texts(1), model: 'tiny' }, 'token'));
+  await failedJson(response, 502, 'provider_error');
+  await app.idle();
+  assert.ok(!JSON.stringify([plane.ended, plane.events, plane.logs]).includes('secret-key-of-tiny'));
 });
 
 const bad: [string, unknown][] = [

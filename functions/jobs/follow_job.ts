@@ -3,7 +3,7 @@
 //                                     \-> wait, longer while nothing comes
 import type { Result } from '@cogo/spec/result.ts';
 import type { Job } from '@cogo/spec/schemas/jobs.ts';
-import type { Context, FailureReply, FrameStream } from '../_shared/context.ts';
+import type { Context, FailureReply, FrameStream, StreamBody, StreamOptions } from '../_shared/context.ts';
 
 export interface JobEvent {
   id: number | string;
@@ -17,7 +17,7 @@ const SHORTEST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 2000;
 const FINAL = new Set(['succeeded', 'cancelled', 'dead']);
 
-/** Frames that are no events (meta, job.done, done) are numbered 1 to 3: those ids say nothing about events. */
+/** Before the first event, frames that are none (meta, job.done, done) are numbered 1 to 3: those ids say nothing about events. */
 const OTHER_FRAMES = 3n;
 
 /** Event ids have a letter before them, so that they can not be taken for the numbers of other frames. */
@@ -35,14 +35,30 @@ export function resumePoint(lastEventId: string | undefined, after: string | und
   return after ?? '0';
 }
 
-export async function followJob(
+/** The events of a job after `after`, as the body and the options of a stream: every frame says where the stream is. */
+export function followJob(
+  ctx: Context,
+  jobId: string,
+  after: string,
+): { body: StreamBody; options: StreamOptions } {
+  const at = { last: after };
+  return {
+    body: (stream) => follow(ctx, stream, jobId, at),
+    options: { place: () => placeOf(at) },
+  };
+}
+
+function placeOf({ last }: { last: number | string }): string | undefined {
+  return String(last) === '0' ? undefined : `e${last}`;
+}
+
+async function follow(
   ctx: Context,
   stream: FrameStream,
   jobId: string,
-  after: string,
+  at: { last: number | string },
 ): Promise<FailureReply | undefined> {
   const { db, signal, deps } = ctx;
-  let last: number | string = after;
   let pause = SHORTEST_PAUSE_MS;
   while (!signal.aborted) {
     // The state is read before the events: when it is final, the events that follow are all there are.
@@ -52,19 +68,20 @@ export async function followJob(
     for (;;) {
       const events: Result<JobEvent[]> = await db.call<JobEvent[]>(
         'job_events',
-        { job_id: jobId, after_id: last, lim: PAGE },
+        { job_id: jobId, after_id: at.last, lim: PAGE },
         { signal },
       );
       if (!events.ok) return ctx.failWith(events.error);
       for (const event of events.value) {
-        last = event.id;
+        at.last = event.id;
         if (!(await stream.send('job.event', event, { id: frameId(event) }))) return undefined;
       }
       seen += events.value.length;
       if (events.value.length < PAGE) break;
     }
     if (FINAL.has(job.value.state)) {
-      await stream.send('job.done', job.value);
+      const id = placeOf(at);
+      await stream.send('job.done', job.value, id === undefined ? {} : { id });
       return undefined;
     }
     pause = seen > 0 ? SHORTEST_PAUSE_MS : Math.min(pause * 2, LONGEST_PAUSE_MS);

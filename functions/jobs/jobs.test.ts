@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import {
   cancelJob,
   enqueueJobs,
+  getBatch,
   getJob,
+  getJobDetail,
   getJobEvents,
+  listDeadJobs,
   listJobs,
   redriveJob,
 } from '@cogo/spec/schemas/jobs.ts';
@@ -218,6 +221,97 @@ Deno.test('an unknown job is 404 on every path, before a stream begins', async (
   await failedJson(await get(`/jobs/${id}/events`), 404, 'not_found');
   await failedJson(await get(`/jobs/${id}/events`, SSE), 404, 'not_found');
   await failedJson(await app.request(`/jobs/${id}/cancel`, post({}, 'token')), 404, 'not_found');
+  await app.idle();
+});
+
+Deno.test('dead letters are listed, and a job is shown in detail', async () => {
+  const { app, enqueue, get, jobs } = stage();
+  const { id } = await enqueue();
+  jobs.get(id)!.state = 'dead';
+  await enqueue();
+  const { dead } = await okJson<{ dead: { job_id: string }[] }>(
+    listDeadJobs,
+    await get(`/jobs/dead?project_id=${TEST_PROJECT}`),
+  );
+  assert.deepEqual(
+    dead.map((letter) => letter.job_id),
+    [id],
+  );
+  await failedJson(await get(`/jobs/dead?project_id=${TEST_PROJECT}&reason=bored`), 422, 'validation_failed');
+  await okJson(getJobDetail, await get(`/jobs/${id}/detail`));
+  await app.idle();
+});
+
+Deno.test('jobs of a batch are followed together', async () => {
+  const { app, get } = stage();
+  const jobs = [{ type: 'code.debug' }, { type: 'code.debug' }];
+  const made = await okJson<{ jobs: { batch_id: string }[] }>(
+    enqueueJobs,
+    await app.request('/jobs', post({ project_id: TEST_PROJECT, jobs, batch: {} }, 'token')),
+  );
+  const { batch } = await okJson<{ batch: { jobs: number; done: boolean } }>(
+    getBatch,
+    await get(`/jobs/batches/${made.jobs[0]!.batch_id}`),
+  );
+  assert.deepEqual([batch.jobs, batch.done], [2, false]);
+  await failedJson(await get(`/jobs/batches/${crypto.randomUUID()}`), 404, 'not_found');
+  await app.idle();
+});
+
+for (const [query, children] of [
+  ['', true],
+  ['?children=true', true],
+  ['?children=false', false],
+] as const) {
+  Deno.test(`cancel${query} ${children ? 'takes' : 'leaves'} the children`, async () => {
+    const { app, enqueue, jobs } = stage();
+    const { id } = await enqueue();
+    await okJson(cancelJob, await app.request(`/jobs/${id}/cancel${query}`, post({}, 'token')));
+    assert.equal(jobs.get(id)!.children_cancelled, children);
+    await app.idle();
+  });
+}
+
+const refused: [string, object, number, string][] = [
+  [
+    'a payload over the limit',
+    { type: 'code.debug', payload: { x: 'x'.repeat(131_072) } },
+    413,
+    'payload_too_large',
+  ],
+  ['an unknown type', { type: 'make.coffee' }, 422, 'validation_failed'],
+  ['a payload that is no object', { type: 'code.debug', payload: [1] }, 422, 'validation_failed'],
+  ['more jobs than the project may have waiting', { type: 'quality.flood' }, 429, 'quota_exceeded'],
+];
+for (const [name, job, status, code] of refused) {
+  Deno.test(`${name}: ${status} ${code}, and no job`, async () => {
+    const { app, jobs } = stage();
+    const response = await app.request('/jobs', post({ project_id: TEST_PROJECT, jobs: [job] }, 'token'));
+    assert.equal(response.headers.get('retry-after'), status === 429 ? '10' : null);
+    await failedJson(response, status, code);
+    assert.equal(jobs.size, 0);
+    await app.idle();
+  });
+}
+
+Deno.test('a stream cut after any frame goes on where it was, without loss or doubles', async () => {
+  const { app, enqueue, get, jobs, event } = stage();
+  const { id } = await enqueue();
+  for (let i = 0; i < 5; i++) event(id, 'job.progress', { i });
+  event(id, 'job.done');
+  jobs.get(id)!.state = 'succeeded';
+  const whole = (await readStream(getJobEvents, await get(`/jobs/${id}/events`, SSE))).frames;
+  const ids = (frames: typeof whole) => dataOf<EventData>(frames, 'job.event').map((item) => item.id);
+  for (let cut = 1; cut <= whole.length; cut++) {
+    const before = whole.slice(0, cut);
+    const headers = { ...SSE, 'last-event-id': before.at(-1)!.id! };
+    const rest = (await readStream(getJobEvents, await get(`/jobs/${id}/events`, headers))).frames;
+    assert.deepEqual([...ids(before), ...ids(rest)], ids(whole), `cut after frame ${cut}`);
+    // Again, cut after the first frame of the resumed stream.
+    const twice = { ...SSE, 'last-event-id': rest[0]?.id ?? before.at(-1)!.id! };
+    const again = (await readStream(getJobEvents, await get(`/jobs/${id}/events`, twice))).frames;
+    assert.deepEqual([...ids(before), ...ids(rest.slice(0, 1)), ...ids(again)], ids(whole));
+  }
   await app.idle();
 });
 

@@ -2,7 +2,12 @@ import { rag, ragSearch, type RagRequest } from '@cogo/spec/schemas/rag.ts';
 import type { SearchAnswer } from '@cogo/knowledge/answer/search.ts';
 import type { Context } from '../_shared/context.ts';
 import { createApp, type CogoApp, type GivenDeps } from '../_shared/plane.ts';
-import { findEvidence, findHits, publicSpan, type EvidenceQuestion } from './evidence.ts';
+import {
+  findEvidence,
+  findHits,
+  publicSpan,
+  type EvidenceQuestion,
+} from '@cogo/knowledge/answer/find_evidence.ts';
 
 export function makeApp(deps: GivenDeps = {}): CogoApp {
   return createApp({

@@ -4,7 +4,7 @@ import { dataOf, failedJson, okJson, readStream } from '../_testing/conformance.
 import { CHUNKS, memoryIndex } from '../_testing/memory_index.ts';
 import { fakePlane, post, TEST_PROJECT } from '../_shared/testing.ts';
 import { makeApp } from './app.ts';
-import { publicSpan, withoutNested } from './evidence.ts';
+import { publicSpan, withoutNested } from '@cogo/knowledge/answer/find_evidence.ts';
 
 function stage(chunks = CHUNKS) {
   const plane = fakePlane({ functions: memoryIndex(chunks), deps: { limits: { lingerMs: 0 } } });

@@ -1,10 +1,10 @@
 // Durable jobs side by side with graphile-worker, pg-boss and raw pgmq on one native PostgreSQL:
-//   npm run -s bench:jobs -- [--quick] [--smoke] [--json FILE] [--backlog N]
+//   npm run -s bench:jobs -- [--quick] [--smoke] [--json FILE] [--backlog ROWS] [--held SECONDS] [--only MEASURE]
 // Takes the server of COGO_TEST_DB, else the one of scripts/postgres17. --smoke: about a minute, exits 1 when the batched drain is
-// slower than graphile-worker's.
+// slower than graphile-worker's. --only: measures whose name starts so.
 import { loadavg } from 'node:os';
 import { openGraphile } from './jobs/graphile.ts';
-import { measure } from './jobs/measure.ts';
+import { measure, type Measured } from './jobs/measure.ts';
 import { openOurs } from './jobs/ours.ts';
 import { openPgBoss } from './jobs/pg_boss.ts';
 import { openRawPgmq } from './jobs/raw_pgmq.ts';
@@ -12,12 +12,13 @@ import { ratioTable } from './jobs/ratios.ts';
 import { openServer } from './jobs/server.ts';
 import { FULL, jobsArgs, QUICK, SMOKE } from './jobs/sizes.ts';
 import { ENQUEUE_BATCH, PAYLOAD, type QueueSystem } from './jobs/system.ts';
-import { finishReport, packageVersion, rowOf } from './report.ts';
+import { finishReport, packageVersion, rowOf, writeReport } from './report.ts';
 
 const args = jobsArgs();
 const size = {
   ...(args.smoke ? SMOKE : args.quick ? QUICK : FULL),
   ...(args.backlog === undefined ? {} : { backlog: args.backlog }),
+  ...(args.held === undefined ? {} : { held: { rate: 800, seconds: args.held } }),
 };
 const load = loadavg()[0]!;
 const server = await openServer();
@@ -31,29 +32,32 @@ try {
     systems.push(await openPgBoss(await server.database('pgboss'), 20));
     systems.push(await openRawPgmq(await server.database('pgmq'), maxConnections, '1.11'));
   }
-  const { rows, targets } = await measure(systems, size, {
+  const versions = {
+    postgres: server.version,
+    synchronous_commit: server.synchronousCommit,
+    ...Object.fromEntries(
+      ['postgres', 'graphile-worker', 'pg-boss', 'pg', '@electric-sql/pglite-pgmq'].map((name) => [
+        name === 'postgres' ? 'postgres.js' : name,
+        packageVersion(name),
+      ]),
+    ),
+    method: `${size.runs} runs, ${JSON.stringify(PAYLOAD).length} B payload, ${ENQUEUE_BATCH} a call, ${JSON.stringify(size)}`,
+  };
+  const report = ({ rows, targets, failed }: Measured) => ({
+    rows: [...rows, rowOf('load average (1 min) before and after', 'machine', '', [load, loadavg()[0]!])],
+    targets,
+    versions: { ...versions, ...(failed.length === 0 ? {} : { failed: failed.join('; ') }) },
+  });
+  // A peer that breaks in the background must not take the results of the others with it.
+  process.on('unhandledRejection', (error) => console.error(`in the background: ${String(error)}`));
+  const so = await measure(systems, size, {
+    only: args.only ?? '',
     checkpoint: server.checkpoint,
     say: (line) => console.error(line),
+    save: (now) => writeReport(args.json, report(now)),
   });
-  rows.push(rowOf('load average (1 min) before and after', 'machine', '', [load, loadavg()[0]!]));
-  finishReport(
-    { quick: args.quick, json: args.json },
-    {
-      rows,
-      targets,
-      versions: {
-        postgres: server.version,
-        synchronous_commit: server.synchronousCommit,
-        ...Object.fromEntries(
-          ['postgres', 'graphile-worker', 'pg-boss', 'pg', '@electric-sql/pglite-pgmq'].map((name) => [
-            name === 'postgres' ? 'postgres.js' : name,
-            packageVersion(name),
-          ]),
-        ),
-        method: `${size.runs} runs, ${JSON.stringify(PAYLOAD).length} B payload, ${ENQUEUE_BATCH} a call, ${JSON.stringify(size)}`,
-      },
-    },
-  );
+  finishReport({ quick: args.quick, json: args.json }, report(so));
+  const { rows, targets } = so;
   console.log(`\n${ratioTable(rows, systems[0]!.name)}`);
   const smoke = targets.find((target) => target.measure === 'batched drain against graphile-worker');
   met = !args.smoke || (smoke !== undefined && smoke.value >= 1);

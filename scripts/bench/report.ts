@@ -64,11 +64,19 @@ export function atMost(measure: string, limit: number, unit: string, value: numb
   return { measure, target: `<= ${limit} ${unit}`, value: round(value), met: value <= limit };
 }
 
+interface Result {
+  rows: Row[];
+  targets: Target[];
+  versions: Record<string, string>;
+}
+
 /** Prints the table and writes the JSON where it was asked for. */
-export function finishReport(
-  args: BenchArgs,
-  result: { rows: Row[]; targets: Target[]; versions: Record<string, string> },
-): void {
+export function finishReport(args: BenchArgs, result: Result): void {
+  console.log(renderReport(writeReport(args.json, result)));
+}
+
+/** Writes the JSON where it was asked for, also of a run that is not over. */
+export function writeReport(json: string | undefined, result: Result): BenchReport {
   const report: BenchReport = {
     commit: commit(),
     machine: machine(),
@@ -76,11 +84,11 @@ export function finishReport(
     rows: result.rows,
     targets: result.targets,
   };
-  if (args.json) {
-    mkdirSync(dirname(resolve(args.json)), { recursive: true });
-    writeFileSync(args.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (json) {
+    mkdirSync(dirname(resolve(json)), { recursive: true });
+    writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
   }
-  console.log(renderReport(report));
+  return report;
 }
 
 /** The report as text columns. */

@@ -4,8 +4,8 @@ import { type CogoCalls, cogoCalls } from '../bench/jobs/ours.ts';
 import type { ChildConfig } from './worker_child.ts';
 import { WorkerProcess } from './worker_process.ts';
 
-/** Seconds; the shortest that claim takes. */
-export const LEASE_S = 5;
+/** Milliseconds between sweeps, as scheduled on a server of one's own. */
+export const SWEEP_MS = 1000;
 
 export interface Outcome {
   jobs: number;
@@ -25,6 +25,7 @@ export interface Held {
 
 export class Field {
   readonly url: string;
+  readonly leaseS: number;
   readonly sql: postgres.Sql;
   readonly workers: WorkerProcess[] = [];
   readonly #calls: CogoCalls;
@@ -35,9 +36,11 @@ export class Field {
   #jobs: string[] = [];
   #nth = 0;
 
-  /** @param url a database with shims and migrations, nothing else in it */
-  constructor(url: string) {
+  /** @param url a database with shims and migrations, nothing else in it
+   *  @param leaseS of its workers */
+  constructor(url: string, leaseS: number) {
     this.url = url;
+    this.leaseS = leaseS;
     this.#own = `chaos-harness-${process.pid}`;
     const named = new URL(url);
     named.searchParams.set('application_name', this.#own);
@@ -46,14 +49,15 @@ export class Field {
     // As pg_cron does on a server of one's own.
     this.#sweeper = setInterval(() => {
       this.#sweeping = this.#calls.sweep().catch(() => {});
-    }, 1000);
+    }, SWEEP_MS);
   }
 
   async enqueue(count: number, ms: number, extra: { pin?: string } = {}): Promise<string[]> {
     if (this.#project === '') this.#project = (await this.#calls.project('chaos')).id;
     const made: string[] = [];
-    for (let at = 0; at < count; at += 500) {
-      const jobs = Array.from({ length: Math.min(500, count - at) }, () => ({
+    // 25 a call: more at once would be quiet jobs, whose job.done is read off their row and could not be there twice.
+    for (let at = 0; at < count; at += 25) {
+      const jobs = Array.from({ length: Math.min(25, count - at) }, () => ({
         type: 'code.debug',
         payload: { ms },
         max_attempts: 50,
@@ -71,7 +75,7 @@ export class Field {
     url.searchParams.set('application_name', executorId);
     const worker = new WorkerProcess({
       slots: 4,
-      leaseS: LEASE_S,
+      leaseS: this.leaseS,
       ...config,
       executorId,
       postgres: url.href,
@@ -136,7 +140,12 @@ export class Field {
     const before = await until('the database answers', limitMs, () => this.done());
     // Whatever was there may be done already.
     await until('jobs can be enqueued', limitMs, () => this.enqueue(8, 20));
-    await until('a job is done', limitMs, async () => ((await this.done()) > before ? true : null));
+    await until('a job is done', limitMs, async () => ((await this.done()) > before ? true : null)).catch(
+      (error: Error) => {
+        const said = this.workers.map((worker) => worker.lines.slice(-3).map((line) => JSON.stringify(line)));
+        throw new Error(`${error.message}; the workers last said ${said.join(' | ')}`);
+      },
+    );
     return performance.now() - from;
   }
 

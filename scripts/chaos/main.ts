@@ -3,33 +3,39 @@
 // Each phase tells jobs lost, outcomes recorded twice and the time to recover; exits 1 when a phase loses or doubles a job, takes
 // longer than its target or ends in an error. Server: COGO_TEST_DB, else that of scripts/postgres17 (which can be restarted).
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { prepareCogo } from '../bench/jobs/ours.ts';
 import { openServer } from '../bench/jobs/server.ts';
-import { LEASE_S } from './field.ts';
+import { SWEEP_MS } from './field.ts';
+import { flood } from './flood.ts';
 import { gatewayRestart } from './gateway_phase.ts';
 import { type Phase, type PhaseResult, Skipped } from './phase.ts';
 import { backendKill, heldSnapshot, poolExhaustion, postgresRestart, queuePurge } from './server_phases.ts';
-import { clockJump, halfOpenSocket, sigkill, sigstop } from './worker_phases.ts';
+import { clockJump, halfOpenSocket, SEEN_LEASE_S, sigkill, sigkillSeen, sigstop } from './worker_phases.ts';
 import { zombies } from './zombies.ts';
 
 const PHASES: Record<string, Phase> = {
+  // the longest first
+  'gateway-restart': gatewayRestart,
+  'half-open-socket': halfOpenSocket,
   sigkill,
+  'sigkill-seen': sigkillSeen,
   sigstop,
   'postgres-restart': postgresRestart,
   'backend-kill': backendKill,
-  'half-open-socket': halfOpenSocket,
   'pool-exhaustion': poolExhaustion,
   'held-snapshot': heldSnapshot,
   'queue-purge': queuePurge,
   'clock-jump': clockJump,
-  'gateway-restart': gatewayRestart,
   zombies,
+  flood,
 };
+/** Phases that every database of the server feels: nothing runs beside them. In a quick run the others do, each on its own database. */
+const WHOLE_SERVER = ['postgres-restart', 'pool-exhaustion'];
 const POSTGRES17 = fileURLToPath(new URL('../postgres17', import.meta.url));
 
 interface Line extends Partial<PhaseResult> {
@@ -37,45 +43,73 @@ interface Line extends Partial<PhaseResult> {
   ok: boolean;
   skipped?: string;
   seconds: number;
+  quick: boolean;
+  lease_s: number;
+  load: number;
+  commit: string;
 }
 
+const USE = 'Use: node --import tsx scripts/chaos/main.ts [--phase NAME]... [--quick] [--json FILE]';
 const args = chaosArgs();
+/** Seconds; 5 is the shortest that claim takes, 30 what workers ask for. */
+const leaseS = args.quick ? 5 : 30;
+const commit = execFileSync('git', ['describe', '--always', '--dirty', '--abbrev=40'], {
+  encoding: 'utf8',
+}).trim();
 const server = await openServer();
 const lines: Line[] = [];
 try {
-  for (const phase of args.phases) {
-    const from = performance.now();
-    const line = await run(phase);
-    lines.push({ ...line, seconds: Math.round((performance.now() - from) / 100) / 10 });
-    console.log(render(lines.at(-1)!));
-  }
+  const [alone, aside] = [true, false].map((whole) =>
+    args.phases.filter((phase) => WHOLE_SERVER.includes(phase) === whole),
+  ) as [string[], string[]];
+  const next = async () => {
+    for (let phase = aside.shift(); phase !== undefined; phase = aside.shift()) await one(phase);
+  };
+  await Promise.all(Array.from({ length: args.quick ? 4 : 1 }, next));
+  for (const phase of alone) await one(phase);
 } finally {
   await server.close();
 }
-const report = {
-  commit: execFileSync('git', ['describe', '--always', '--dirty', '--abbrev=40'], {
-    encoding: 'utf8',
-  }).trim(),
-  postgres: server.version,
-  node: process.version,
-  lease_s: LEASE_S,
-  load_average: loadavg().map((load) => Math.round(load * 10) / 10),
-  phases: lines,
-};
-if (args.json) {
-  mkdirSync(dirname(resolve(args.json)), { recursive: true });
-  writeFileSync(args.json, `${JSON.stringify(report, null, 2)}\n`);
-}
 const bad = lines.filter((line) => !line.ok);
 console.log(
-  `${lines.length} phases, ${bad.length} failed, ${lines.filter((line) => line.skipped).length} skipped; load ${report.load_average[0]}`,
+  `${lines.length} phases, ${bad.length} failed, ${lines.filter((line) => line.skipped).length} skipped; load ${loads()[0]}`,
 );
 process.exit(bad.length > 0 ? 1 : 0);
 
-async function run(phase: string): Promise<Omit<Line, 'seconds'>> {
+async function one(phase: string): Promise<void> {
+  const from = performance.now();
+  const line = await run(phase);
+  const seconds = Math.round((performance.now() - from) / 100) / 10;
+  const lease_s = phase === 'sigkill-seen' ? SEEN_LEASE_S : leaseS;
+  lines.push({ ...line, seconds, quick: args.quick, lease_s, load: loads()[0]!, commit });
+  console.log(render(lines.at(-1)!));
+  write();
+}
+
+/** After each phase: what was measured stays when a later one takes the machine down. So do phases of an earlier run. */
+function write(): void {
+  if (!args.json) return;
+  const file = resolve(args.json);
+  const before = existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'utf8')) as { phases: Line[] }).phases
+    : [];
+  const kept = before.filter((line) => !lines.some(({ phase }) => phase === line.phase));
+  const order = Object.keys(PHASES);
+  const phases = [...kept, ...lines].sort((a, b) => order.indexOf(a.phase) - order.indexOf(b.phase));
+  const report = { postgres: server.version, node: process.version, sweep_ms: SWEEP_MS, phases };
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
+}
+
+function loads(): number[] {
+  return loadavg().map((load) => Math.round(load * 10) / 10);
+}
+
+async function run(phase: string): Promise<Pick<Line, 'phase' | 'ok'> & Partial<Line>> {
   try {
     const result = await PHASES[phase]!({
       quick: args.quick,
+      leaseS,
       database: async () => {
         const url = await server.database('chaos');
         await prepareCogo(url);
@@ -120,16 +154,19 @@ function chaosArgs(): { phases: string[]; quick: boolean; json: string | undefin
         phase: { type: 'string', multiple: true },
         quick: { type: 'boolean', default: false },
         json: { type: 'string' },
+        help: { type: 'boolean', default: false },
       },
     });
+    if (values.help) {
+      console.log(`${USE}\nPhases: ${names.join(', ')}`);
+      process.exit(0);
+    }
     const phases = values.phase ?? names;
     const unknown = phases.find((name) => !names.includes(name));
     if (unknown) throw new Error(`no phase ${unknown}: ${names.join(', ')}`);
     return { phases, quick: values.quick, json: values.json };
   } catch (error) {
-    console.error(
-      `${(error as Error).message}\nUse: node --import tsx scripts/chaos/main.ts [--phase NAME]... [--quick] [--json FILE]`,
-    );
+    console.error(`${(error as Error).message}\n${USE}`);
     process.exit(2);
   }
 }

@@ -2,6 +2,8 @@ import type { Outcome } from './field.ts';
 
 export interface PhaseContext {
   quick: boolean;
+  /** Seconds. */
+  leaseS: number;
   /** A new database with shims and migrations. */
   database(): Promise<string>;
   /** Stops the server and starts it again; null where the server is not ours to stop. */

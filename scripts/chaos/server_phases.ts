@@ -1,15 +1,15 @@
 // Phases that hurt the server: restarted, its backends killed, no connection left, its ready lists emptied, a snapshot held.
 import postgres from 'postgres';
 import { cogoCalls } from '../bench/jobs/ours.ts';
-import { Field, LEASE_S, pause, until } from './field.ts';
+import { Field, pause, SWEEP_MS, until } from './field.ts';
 import { type Phase, Skipped } from './phase.ts';
 
 /** What the workers' own pause between attempts may take. */
 const RECONNECT_MS = 10_000;
 
-export const postgresRestart: Phase = async ({ quick, database, restartServer }) => {
+export const postgresRestart: Phase = async ({ quick, leaseS, database, restartServer }) => {
   if (!restartServer) throw new Skipped('the server of COGO_TEST_DB is not ours to restart');
-  const field = new Field(await database());
+  const field = new Field(await database(), leaseS);
   try {
     await field.enqueue(quick ? 100 : 300, 200);
     const first = field.worker();
@@ -28,8 +28,8 @@ export const postgresRestart: Phase = async ({ quick, database, restartServer })
   }
 };
 
-export const backendKill: Phase = async ({ quick, database }) => {
-  const field = new Field(await database());
+export const backendKill: Phase = async ({ quick, leaseS, database }) => {
+  const field = new Field(await database(), leaseS);
   try {
     await field.enqueue(quick ? 150 : 500, 50);
     const first = field.worker();
@@ -57,9 +57,9 @@ export const backendKill: Phase = async ({ quick, database }) => {
 };
 
 /** Somebody takes every connection for longer than a lease. */
-export const poolExhaustion: Phase = async ({ quick, database }) => {
+export const poolExhaustion: Phase = async ({ quick, leaseS, database }) => {
   const url = await database();
-  const field = new Field(url);
+  const field = new Field(url, leaseS);
   const hogs: postgres.Sql[] = [];
   try {
     await field.enqueue(quick ? 60 : 200, 200);
@@ -81,7 +81,7 @@ export const poolExhaustion: Phase = async ({ quick, database }) => {
       hogs.push(hog);
       await hog`select 1`.catch(() => {});
     }
-    await pause((LEASE_S + 1) * 1000);
+    await pause((leaseS + 1) * 1000);
     const taken = hogs.length - refused;
     await Promise.all(hogs.splice(0).map((hog) => hog.end({ timeout: 1 })));
     const recoverMs = await field.nextDone(60_000);
@@ -89,7 +89,7 @@ export const poolExhaustion: Phase = async ({ quick, database }) => {
       ...(await field.count(90_000)),
       recoverMs,
       recovered: 'from the connections being free until the next job was done',
-      targetMs: RECONNECT_MS + LEASE_S * 1000,
+      targetMs: RECONNECT_MS + leaseS * 1000,
       more: { connections_taken: taken },
       ...(refused === 0 ? { failed: 'the server never ran out of connections' } : {}),
     };
@@ -100,8 +100,8 @@ export const poolExhaustion: Phase = async ({ quick, database }) => {
 };
 
 /** The ready lists are emptied; nobody says so. The sweep finds the jobs without a message. */
-export const queuePurge: Phase = async ({ quick, database }) => {
-  const field = new Field(await database());
+export const queuePurge: Phase = async ({ quick, leaseS, database }) => {
+  const field = new Field(await database(), leaseS);
   try {
     const jobs = await field.enqueue(quick ? 60 : 300, 100);
     const first = field.worker();
@@ -121,8 +121,8 @@ export const queuePurge: Phase = async ({ quick, database }) => {
       ...(await field.count(120_000)),
       recoverMs,
       recovered:
-        'from the purge until purged jobs run (a lane is reconciled each 30 s, jobs queued for 10 s)',
-      targetMs: 45_000,
+        'from the purge until purged jobs run (a lane is reconciled each 15 s, jobs queued for 10 s)',
+      targetMs: 30_000,
       more: { messages_purged: lost!.n },
     };
   } finally {
@@ -135,7 +135,7 @@ export const heldSnapshot: Phase = async ({ quick, database }) => {
   const url = await database();
   const holder = postgres(url, { max: 1, onnotice: () => {} });
   const calls = cogoCalls(url, 8);
-  const { rate, seconds } = quick ? { rate: 100, seconds: 8 } : { rate: 200, seconds: 40 };
+  const { rate, seconds } = quick ? { rate: 100, seconds: 8 } : { rate: 200, seconds: 120 };
   try {
     const project = (await calls.project('held')).id;
     const session = await holder.reserve();
@@ -146,7 +146,7 @@ export const heldSnapshot: Phase = async ({ quick, database }) => {
     let done = 0;
     let over = false;
     let refused = 0;
-    const sweeper = setInterval(() => void calls.sweep().catch(() => {}), 1000);
+    const sweeper = setInterval(() => void calls.sweep().catch(() => {}), SWEEP_MS);
     const claims: number[] = [];
     const workers = Array.from({ length: 4 }, async (_, n) => {
       while (!over) {

@@ -3,6 +3,7 @@
 import postgres from 'postgres';
 import { dataApiRpc } from '@cogo/client/data_api_rpc.ts';
 import { postgresRpc } from '@cogo/client/postgres_rpc.ts';
+import type { Rpc } from '@cogo/client/rpc.ts';
 import { type Clock, monotonicClock } from '@cogo/worker/clock.ts';
 import type { Executor } from '@cogo/worker/executors/executor.ts';
 import type { Wake } from '@cogo/worker/loop/core.ts';
@@ -13,6 +14,8 @@ export interface ChildConfig {
   slots: number;
   leaseS: number;
   postgres?: string;
+  /** Does not promise how often it will be heard of, as a caller of cogo_api need not: only its leases tell when it is gone. */
+  silent?: boolean;
   gateway?: { url: string; apikey: string };
   /** Milliseconds the worker's clock jumps by, at each of these moments after the start. */
   jumps?: { afterMs: number; byMs: number }[];
@@ -39,7 +42,7 @@ const rpc = config.postgres
   ? postgresRpc({ url: config.postgres, max: 4 })
   : dataApiRpc({ url: config.gateway!.url, apikey: config.gateway!.apikey });
 const ended = await runWorker({
-  rpc,
+  rpc: config.silent ? unpromising(rpc) : rpc,
   executorId: config.executorId,
   slots: config.slots,
   leaseS: config.leaseS,
@@ -55,6 +58,21 @@ const ended = await runWorker({
 say({ event: 'ended', ...(ended.ok ? { sum: ended.value } : { error: ended.error.message }) });
 await rpc.close();
 process.exit(0);
+
+/** Registers without a promise of how often it beats. */
+function unpromising(rpc: Rpc): Rpc {
+  return {
+    ...rpc,
+    call: (fn, args, o) =>
+      rpc.call(
+        fn,
+        fn === 'register_executor'
+          ? { ...args, info: { ...(args?.['info'] as object), beat_s: null } }
+          : args,
+        o,
+      ),
+  };
+}
 
 /** The doorbell as an own Postgres rings it, without the gateway in between; reconnects by itself. */
 function notified(url: string): Wake {

@@ -3,8 +3,8 @@ import postgres from 'postgres';
 import type { Phase } from './phase.ts';
 
 /**
- * Workers that lost their leases and do not know: each of their finishes, beats, fails and releases must be refused, while the
- * new holders' are taken. 10,000 of each verb.
+ * Workers that lost their leases and do not know: each of their finishes, beats, turns, fails and releases must be refused, while
+ * the new holders' are taken. 10,000 of each verb.
  */
 export const zombies: Phase = async ({ quick, database }) => {
   const url = await database();
@@ -37,6 +37,10 @@ export const zombies: Phase = async ({ quick, database }) => {
       finish: (batch) => ['select cogo_api.finish($1::text::jsonb)::text as v', [JSON.stringify(batch)]],
       beat: (batch) => [
         'select cogo_api.beat($1::text, $2::text::jsonb)::text as v',
+        ['cogo-work.zombie', JSON.stringify(batch)],
+      ],
+      turn: (batch) => [
+        `select cogo_api.turn($1::text, $2::text::jsonb) ->> 'verdicts' as v`,
         ['cogo-work.zombie', JSON.stringify(batch)],
       ],
       fail: (batch) => ['select cogo_api.fail($1::text::jsonb)::text as v', [JSON.stringify(batch)]],

@@ -73,6 +73,11 @@ const CALLS: Record<string, Call> = {
     check: (text) =>
       assert.equal((JSON.parse(text) as { jobs: { state: string }[] }).jobs[0]!.state, 'queued'),
   },
+  'jobs-run': {
+    init: post({ ticket: 'a-ring' }),
+    status: 202,
+    check: (text) => assert.equal((JSON.parse(text) as { accepted: boolean }).accepted, false),
+  },
   'trace-status': {
     path: '?trace_id=trace-unknown-1',
     init: { headers: post({}).headers! },
@@ -97,6 +102,7 @@ before(async () => {
     ...memoryIndex(),
     ...memoryChat().functions,
     ...memoryJobs().functions,
+    answer_doorbell: () => ({ executor_id: null }),
   });
   run = await deployWithCli({ root, scratch, apiUrl: api.url, ref: REF, accessToken: TOKEN });
 });

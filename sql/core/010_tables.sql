@@ -43,7 +43,9 @@ create table cogo.tokens (
   constraint tokens_hash_key unique (token_hash),
   constraint tokens_kind_known check (kind in ('project', 'worker')),
   constraint tokens_worker_has_executor check ((kind = 'worker') = (executor is not null)),
-  constraint tokens_name_form check (length(name) between 1 and 200)
+  constraint tokens_name_form check (length(name) between 1 and 200),
+  -- the token this one was made from by rotate_token
+  replaces    uuid references cogo.tokens (id) on delete set null
 );
 create index tokens_project on cogo.tokens (project_id, created_at);
 

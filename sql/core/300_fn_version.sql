@@ -1,4 +1,4 @@
--- cogo_api.version: {schema_version, postgres, embedded, extensions:{name: version}, capabilities:{cron, net, realtime, vault}}.
+-- cogo_api.version: {schema_version, oldest_worker, now, postgres, embedded, extensions:{name: version}, capabilities:{cron, net, realtime, vault}}.
 -- A capability is true where its SQL names exist, whoever supplies them.
 create function cogo_api.version()
 returns jsonb
@@ -9,6 +9,8 @@ set search_path = ''
 as $$
   select jsonb_build_object(
     'schema_version', cogo.schema_version(),
+    'oldest_worker', cogo.oldest_worker(),
+    'now', clock_timestamp(),
     'postgres', current_setting('server_version'),
     'embedded', version() ~* 'emscripten|wasm',
     'extensions', (

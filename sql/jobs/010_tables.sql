@@ -154,9 +154,10 @@ create table cogo.job_steps (
   constraint job_steps_name_form check (length(name) between 1 and 200)
 );
 
--- What happened to a job, a partition a day: cogo.keep_partitions makes and drops them.
+-- What happened to a job, a partition a day: cogo.keep_partitions makes and drops them. id: microseconds since 1970, so that the
+-- events that cogo.job_turns reads off a job's row fall in between.
 create table cogo.job_events (
-  id          bigint generated always as identity,
+  id          bigint not null default (extract(epoch from clock_timestamp()) * 1000000)::bigint,
   job_id      uuid not null,
   project_id  uuid not null,
   kind        text not null,
@@ -306,6 +307,10 @@ insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) value
   ('code.debug', 'cogo-work', 3, 1800, false),
   ('index.repo', 'cogo-work', 5, 3600, false),
   ('index.file', 'cogo-work', 5, 60, false),
-  ('embed.fill', 'cogo-work', 20, 3600, false),
+  ('embed.fill', 'cogo-plan', 20, 600, true),
   ('quality.*', 'cogo-plan', 5, 60, false),
+  ('quality.lint', 'cogo-work', 3, 1800, false),
+  ('quality.types', 'cogo-work', 3, 1800, false),
+  ('quality.test', 'cogo-work', 3, 1800, false),
+  ('quality.secrets', 'cogo-work', 3, 600, false),
   ('research.run', 'cogo-plan', 5, 600, true);

@@ -1,5 +1,5 @@
 -- cogo.ring_doorbell: wakes one edge consumer of an executor kind over pg_net, where jobs wait for it (needs_ring) and a seat is free;
--- returns whether it rang. At most one ring a second; while a ring is unanswered, one in five. Called by pg_cron every second, by
+-- returns whether it rang. At most one ring in 100 ms; while one is unanswered, in five seconds. Called by pg_cron every second, by
 -- whatever makes jobs ready, and by a consumer that leaves work behind. The request goes out when the caller's transaction commits.
 -- Two at once: one rings, the other returns at once.
 create function cogo.ring_doorbell(executor text default 'cogo-plan')
@@ -13,7 +13,7 @@ declare
 begin
   select d.* into bell from cogo.doorbells d
    where d.executor = ring_doorbell.executor and d.url is not null
-     and (d.rung_at is null or d.rung_at < clock_timestamp() - make_interval(secs => case when d.ticket_hash is null then 1 else 5 end));
+     and (d.rung_at is null or d.rung_at < clock_timestamp() - make_interval(secs => case when d.ticket_hash is null then 0.1 else 5 end));
   if not found or to_regprocedure('net.http_post(text,jsonb,jsonb,jsonb,integer)') is null then
     return false;
   end if;

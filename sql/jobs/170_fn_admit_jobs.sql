@@ -1,7 +1,7 @@
 -- cogo.admit_jobs: makes locked jobs that are due queued, or blocked: on slot where their concurrency key has none left (jobs of one
 -- key take its slots by band and age), on turn where their project has its share of the lane's ready list. The caller holds the locks
--- of lock_jobs.
-create function cogo.admit_jobs(ids uuid[])
+-- of lock_jobs. handed_on: as push_jobs.
+create function cogo.admit_jobs(ids uuid[], handed_on boolean default false)
 returns void
 language plpgsql
 set search_path = ''
@@ -53,6 +53,6 @@ begin
     perform cogo.mark_backlog(array(select distinct j.lane from cogo.jobs j where j.id = any (late)));
     admitted := array(select a from unnest(admitted) a except select l from unnest(late) l);
   end if;
-  perform cogo.push_jobs(admitted);
+  perform cogo.push_jobs(admitted, handed_on);
 end
 $$;

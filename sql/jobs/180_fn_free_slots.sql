@@ -26,7 +26,7 @@ begin
          where j.project_id = freed.project_id and j.concurrency_key = freed.key and j.state = 'blocked' and j.blocked_on = 'slot'
          order by j.band, j.id
          limit free
-           for update skip locked));
+           for update skip locked), true);
     end if;
   end loop;
 end

@@ -34,7 +34,9 @@ begin
   end if;
   if executor_scope.current and (insist or home.dead_at is not null
        or home.last_seen < clock_timestamp() - make_interval(secs => least(10, coalesce(home.beat_s, 10) / 2.0))) then
-    update cogo.executors e set last_seen = clock_timestamp(), dead_at = null where e.id = executor_scope.executor_id;
+    -- who holds the row notes it as well; waiting for them with jobs locked (turn) could go round in a circle with a beat
+    update cogo.executors e set last_seen = clock_timestamp(), dead_at = null
+     where e.id in (select x.id from cogo.executors x where x.id = executor_scope.executor_id for update skip locked);
   end if;
 end
 $$;

@@ -12,15 +12,21 @@ declare
   keyed   boolean;
   other   boolean;
   route   record;
-  pushed  uuid[] := '{}';
-  msgs    bigint[] := '{}';
-  sent    record;
+  quiet   boolean;
+  traced  boolean;
+  late    text[] := '{}';
+  -- the message of each item, by its place
+  msgs    bigint[] := array_fill(null::bigint, array[cardinality(plan)]);
+  sent    bigint[];
+  room    int;
+  states  text[];
 begin
   select count(*) filter (where p.fresh), coalesce(bool_or(p.parent_id is not null) filter (where p.fresh), false),
          coalesce(bool_or(p.concurrency_key is not null) filter (where p.fresh), false),
          coalesce(bool_or(p.wait in ('slot', 'pin')) filter (where p.fresh), false)
     into total, parents, keyed, other
     from unnest(plan) p;
+  quiet := total > 25;
   -- the slots of the keys in play exist and are locked before any job is
   if keyed then
     insert into cogo.job_slots (project_id, key)
@@ -42,53 +48,65 @@ begin
   -- jobs that are ready right away get their message first, so that each row is written once; those over their project's share of
   -- the lane wait for their turn
   for route in
-    select p.lane, array_agg(p.job_id order by p.nth) as ids from unnest(plan) p
+    select p.lane, array_agg(p.job_id order by p.nth) as ids, array_agg(p.nth order by p.nth) as places from unnest(plan) p
      where p.fresh and p.wait is null group by p.lane order by p.lane
   loop
-    declare
-      room int := greatest(cogo.ready_room(make_jobs.project_id, route.lane), 0);
-    begin
-      if room < cardinality(route.ids) then
-        perform cogo.mark_backlog(array[route.lane]);
-      end if;
-      if room > 0 then
-        select array_agg(m.job_id) as ids, array_agg(m.msg_id) as msgs into sent from cogo.push(route.lane, route.ids[:room]) m;
-        pushed := pushed || sent.ids;
-        msgs := msgs || sent.msgs;
-      end if;
-    end;
+    room := greatest(cogo.ready_room(make_jobs.project_id, route.lane), 0);
+    if room < cardinality(route.ids) then
+      late := late || route.lane;
+    end if;
+    if room > 0 then
+      -- messages are numbered in the order of the ids
+      select array_agg(m.msg_id order by m.msg_id) into sent from cogo.push(route.lane, route.ids[:room]) m;
+      for i in 1..cardinality(sent) loop
+        msgs[route.places[i]] := sent[i];
+      end loop;
+    end if;
   end loop;
+  if cardinality(late) > 0 then
+    perform cogo.mark_backlog(late);
+  end if;
 
   with item as materialized (
-    select p.*, m.msg_id as message,
-           case when m.msg_id is not null then 'queued' when p.wait is null then 'blocked' else 'scheduled' end as begins
-      from unnest(plan) p left join unnest(pushed, msgs) as m(job_id, msg_id) on m.job_id = p.job_id
+    select p.*,
+           case when p.message is not null then 'queued' when p.wait is null then 'blocked' else 'scheduled' end as begins
+      from rows from (unnest(plan), unnest(msgs)) as p(
+             nth, job_id, fresh, type, payload, lane, band, run_at, wait, max_attempts, key, request_hash, pin, concurrency_key, rate_key,
+             parent_id, trace_id, msg_id, problem, message)
      where p.fresh
   ),
   made as (
     insert into cogo.jobs (id, project_id, type, lane, band, state, blocked_on, quiet, run_at, msg_id, queued_at, max_attempts,
                            pinned_executor_id, concurrency_key, parent_id, batch_id, trace_id, created_by)
-    select i.job_id, make_jobs.project_id, i.type, i.lane, i.band, i.begins, case i.begins when 'blocked' then 'turn' end, total > 25, i.run_at,
+    select i.job_id, make_jobs.project_id, i.type, i.lane, i.band, i.begins, case i.begins when 'blocked' then 'turn' end, quiet, i.run_at,
            i.message, case i.begins when 'queued' then clock_timestamp() end, i.max_attempts, i.pin, i.concurrency_key, i.parent_id,
            make_jobs.batch_id, i.trace_id, made_by
       from item i
   ),
-  told as (
-    insert into cogo.job_events (job_id, project_id, kind, data, trace_id, quiet)
-    select i.job_id, make_jobs.project_id, 'job.enqueued', jsonb_build_object('type', i.type), i.trace_id, total > 25 from item i
+  stored as (
+    insert into cogo.job_payloads (job_id, project_id, input)
+    select i.job_id, make_jobs.project_id, i.payload from item i
   )
-  insert into cogo.job_payloads (job_id, project_id, input)
-  select i.job_id, make_jobs.project_id, i.payload from item i;
+  select array_agg(i.begins order by i.nth), coalesce(bool_or(i.trace_id is not null), false) into states, traced from item i;
 
+  if not quiet then
+    insert into cogo.job_events (job_id, project_id, kind, data, trace_id)
+    select p.job_id, make_jobs.project_id, 'job.enqueued', jsonb_build_object('type', p.type), p.trace_id
+      from unnest(plan) p where p.fresh;
+  elsif traced then
+    insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
+    select p.trace_id, 'job.enqueued', 'jobs', make_jobs.project_id, jsonb_build_object('jobs', count(*))
+      from unnest(plan) p where p.fresh and p.trace_id is not null group by p.trace_id;
+  end if;
   if other then
     perform cogo.admit_jobs(array(select p.job_id from unnest(plan) p where p.fresh and p.wait in ('slot', 'pin')));
   end if;
   perform cogo.ring(make_jobs.project_id, w.lane, null, w.n)
      from (select p.lane, count(*) as n from unnest(plan) p where p.fresh and p.wait is null group by p.lane) w;
   if not other and total = cardinality(plan) then
-    return query
-      select p.job_id, case when p.job_id = any (pushed) then 'queued' when p.wait is null then 'blocked' else 'scheduled' end
-        from unnest(plan) p order by p.nth;
+    return query select p.job_id, p.state from rows from (unnest(plan), unnest(states)) as p(
+      nth, job_id, fresh, type, payload, lane, band, run_at, wait, max_attempts, key, request_hash, pin, concurrency_key, rate_key,
+      parent_id, trace_id, msg_id, problem, state);
   else
     return query
       select p.job_id, coalesce(j.state, h.state, 'forgotten')

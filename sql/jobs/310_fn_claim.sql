@@ -15,6 +15,7 @@ returns jsonb
 language plpgsql
 security definer
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
   scope    record;
@@ -50,17 +51,17 @@ begin
        for update skip locked);
 
   for lane in
-    select o.name, o.backlog, o.ready from cogo.open_lanes(scope.kind) o
+    select l.name, l.backlog from cogo.lanes l where scope.kind is null or l.executor = scope.kind order by l.band, l.name
   loop
     exit when cardinality(chosen) >= qty;
-    if not lane.ready then
-      null;
-    elsif scope.project_id is null and include_types is null then
+    if scope.project_id is null and include_types is null then
       chosen := chosen || cogo.pop(lane.name, qty - cardinality(chosen));
     else
       chosen := chosen || cogo.pick_jobs(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
     end if;
-    if lane.backlog and cardinality(chosen) < qty then
+    if lane.backlog and qty = 1 and include_types is null and cardinality(chosen) = 0 then
+      chosen := cogo.take_turn(lane.name, scope.project_id);
+    elsif lane.backlog and cardinality(chosen) < qty then
       chosen := chosen
         || cogo.take_turns(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
     end if;

@@ -10,16 +10,39 @@ returns jsonb
 language plpgsql
 security definer
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
+  who       record := cogo.reporting_scope();
+  ids       uuid[];
+  tokens    bigint[];
+  bodies    jsonb[];
+  plain     uuid[];
   items     cogo.fenced_item[];
   special   boolean;
   awaiting  uuid[] := '{}';
   cancelled uuid[] := '{}';
   ended     uuid[];
 begin
+  if jsonb_typeof(results) = 'array' and jsonb_array_length(results) = 1 and cogo.finish_one(results, who.every, who.project_id) then
+    return jsonb_build_array(jsonb_build_object('job_id', lower(results -> 0 ->> 'job_id'), 'verdict', 'ok', 'state', 'succeeded'));
+  end if;
+  select r.ids, r.tokens, r.bodies into ids, tokens, bodies from cogo.read_items(results) r;
+  if ids is null then
+    return '[]';
+  end if;
+  if not exists (select from unnest(bodies) b where b ?| array['children', 'events', 'await']) then
+    plain := cogo.finish_plain(ids, tokens, bodies, who.every, who.project_id);
+    if cardinality(plain) = cardinality(ids) then
+      return (select jsonb_agg(jsonb_build_object('job_id', i.id, 'verdict', 'ok', 'state', 'succeeded')) from unnest(ids) i(id));
+    elsif plain is not null then
+      -- an id said twice, or one that was lost or cancelled between the look and the update
+      results := (select jsonb_agg(b.body) from unnest(ids, bodies) as b(id, body) where not (b.id = any (plain)));
+    end if;
+  end if;
+  plain := coalesce(plain, '{}');
   perform cogo.lock_children(results);
-  items := cogo.fenced(results);
+  items := cogo.fenced(coalesce(results, '[]'));
   select coalesce(bool_or(i.body ?| array['children', 'events', 'await']), false),
          coalesce(array_agg(i.job_id) filter (where i.cancel_requested), '{}'),
          coalesce(array_agg(i.job_id) filter (where not i.cancel_requested and i.body -> 'await' = 'true'), '{}')
@@ -43,24 +66,26 @@ begin
            result = i.body -> 'result'
       from unnest(items) i
      where j.id = i.job_id and i.held and not i.cancel_requested and not (i.job_id = any (awaiting))
-    returning j.id, j.project_id, j.attempt, j.trace_id, j.quiet
+    returning j.id
   )
-  insert into cogo.job_events (job_id, project_id, kind, data, trace_id, quiet)
-  select d.id, d.project_id, 'job.done', jsonb_build_object('state', 'succeeded', 'attempt', d.attempt), d.trace_id, d.quiet from done d;
+  select array_agg(d.id) into ended from done d;
+  perform cogo.tell(ended, 'job.done', '{"state":"succeeded"}');
 
-  -- most jobs have neither a key nor a parent
   select array_agg(i.job_id) into ended
     from unnest(items) i where i.held and (i.keyed or i.parented) and not (i.job_id = any (awaiting));
   if ended is not null then
     perform cogo.jobs_over(ended, ended);
   end if;
   return coalesce((
-    select jsonb_agg(jsonb_build_object('job_id', i.job_id,
-             'verdict', case when not i.held then 'lost' when i.cancel_requested then 'cancelled' else 'ok' end,
-             'state', case when not i.held then null when i.cancel_requested then 'cancelled'
-                           when i.job_id = any (awaiting) then (select j.state from cogo.jobs j where j.id = i.job_id)
-                           else 'succeeded' end) order by i.job_id)
-      from unnest(items) i), '[]');
+    select jsonb_agg(x.verdict order by x.job_id)
+      from (select i.job_id, jsonb_build_object('job_id', i.job_id,
+                   'verdict', case when not i.held then 'lost' when i.cancel_requested then 'cancelled' else 'ok' end,
+                   'state', case when not i.held then null when i.cancel_requested then 'cancelled'
+                                 when i.job_id = any (awaiting) then (select j.state from cogo.jobs j where j.id = i.job_id)
+                                 else 'succeeded' end) as verdict
+              from unnest(items) i
+            union all
+            select p.id, jsonb_build_object('job_id', p.id, 'verdict', 'ok', 'state', 'succeeded') from unnest(plain) p(id)) x), '[]');
 end
 $$;
 revoke all on function cogo_api.finish(jsonb) from public;

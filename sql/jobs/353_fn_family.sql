@@ -1,4 +1,4 @@
--- cogo.family: a job and all below it that are not over, the job first.
+-- cogo.family: a job and all below it, the job first. Also those that are over: what a child began may go on when the child has ended.
 create function cogo.family(job_id uuid)
 returns uuid[]
 language sql
@@ -10,7 +10,6 @@ as $$
     union all
     select j.id, b.depth + 1
       from below b join cogo.jobs j on j.parent_id = b.id
-     where j.state not in ('succeeded', 'cancelled', 'dead')
   )
   select array(select b.id from below b order by b.depth, b.id)
 $$;

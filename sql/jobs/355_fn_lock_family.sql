@@ -1,4 +1,4 @@
--- cogo.lock_family: locks a job as lock_jobs does, with all below it that are not over where below is said; returns their ids, the job's
+-- cogo.lock_family: locks a job as lock_jobs does, with all below it where below is said; returns their ids, the job's
 -- first. A child that was made while this waited for a lock would be locked out of order, so then all is let go and begun anew: once
 -- a job is locked, no more children of it can be made.
 create function cogo.lock_family(job_id uuid, below boolean)

@@ -1,11 +1,13 @@
 -- cogo_api.register_executor: announces an executor, or changes what it says of itself; returns {executor_id, kind, project_id, epoch}.
--- info: {version?, slots?, capabilities?, draining?, kind?, instance?, beat_s?, …}, kept whole. A worker token fixes kind and project;
+-- info: {version?, slots?, capabilities?, draining?, kind?, instance?, beat_s?, epoch?, …}, kept whole. A worker token fixes kind and project;
 -- the server may name a kind (default cogo-plan) and serves every project.
 -- instance: a name of the process. Another instance of the same id begins a new epoch: claims and beats that carry an older one are
 -- refused, and the leases of the old process end with the next sweep. The same instance again keeps its epoch and its leases; without
--- one, every registration is an epoch and leases are left alone.
+-- one, every registration is an epoch and leases are left alone. epoch: the one this process had: it is refused when another process
+-- has taken over since, so that one which was away does not take the executor back.
 -- beat_s: how often it will be heard of (1 to 300 s): after three misses it counts as dead and its leases end at once.
--- Errors: as executor_scope; CG004 unknown kind, beat_s out of range.
+-- Errors: as executor_scope; CG004 unknown kind, beat_s out of range; CG007 a version this database does not work with; CG025 its
+-- epoch is over.
 create function cogo_api.register_executor(executor_id text, info jsonb default '{}')
 returns jsonb
 language plpgsql
@@ -17,7 +19,14 @@ declare
   kind  text;
   made  cogo.executors;
   old   cogo.executors;
+  oldest text := cogo.oldest_worker();
 begin
+  if (info ->> 'version') ~ '^\d{1,9}\.\d{1,9}\.\d{1,9}' and (info ->> 'kind') = 'cogo-work'
+     and string_to_array(substring(info ->> 'version' from '^\d+\.\d+\.\d+'), '.')::int[] < string_to_array(oldest, '.')::int[]
+  then
+    perform cogo.fail('CG007', format('this worker is version %s, this database works with %s and later', info ->> 'version', oldest),
+      jsonb_build_object('version', info ->> 'version', 'oldest', oldest), 'Update cogo-work on this machine and start it again');
+  end if;
   if (cogo.identity()).kind = 'service' then
     kind := coalesce(info ->> 'kind', scope.kind, 'cogo-plan');
     if kind not in ('cogo-plan', 'cogo-work') then
@@ -27,8 +36,12 @@ begin
     kind := scope.kind;
   end if;
   select e.* into old from cogo.executors e where e.id = register_executor.executor_id for update;
+  if old.epoch > (info ->> 'epoch')::int and old.instance is distinct from left(info ->> 'instance', 200) then
+    perform cogo.fail('CG025', 'a newer process runs as this executor', jsonb_build_object('epoch', (info ->> 'epoch')::int),
+      'Stop this one');
+  end if;
   insert into cogo.executors as e (id, project_id, kind, info, draining, instance, beat_s)
-  values (register_executor.executor_id, scope.project_id, kind, coalesce(info, '{}'), coalesce((info ->> 'draining')::boolean, false),
+  values (register_executor.executor_id, scope.project_id, kind, coalesce(info - 'epoch', '{}'), coalesce((info ->> 'draining')::boolean, false),
     left(info ->> 'instance', 200), (info ->> 'beat_s')::int)
   on conflict on constraint executors_pkey do update
     set kind = excluded.kind, info = excluded.info, draining = excluded.draining, instance = excluded.instance,

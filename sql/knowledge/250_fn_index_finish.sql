@@ -47,6 +47,7 @@ begin
    where s.project_id = run.project_id;
 
   perform cogo.embed_published(run, obsolete);
+  perform cogo.mirror_published(run, obsolete);
   perform cogo.drop_files(obsolete);
   update cogo.repos r
      set generation = run.generation, commit_sha = run.commit_sha, meta = run.meta, published_at = clock_timestamp()

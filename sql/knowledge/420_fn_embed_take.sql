@@ -43,7 +43,8 @@ begin
         from cogo.chunks c join cogo.source_files f on f.id = c.file_id where c.id = any (taken)), '[]'))
     || (select jsonb_build_object(
           'left', count(*) filter (where q.attempts < 3 or q.chunk_id = any (taken)),
-          'next_in_s', ceil(extract(epoch from greatest(min(q.visible_at) filter (where q.attempts < 3 and q.chunk_id <> all (taken)), moment) - moment)))
+          'next_in_s', (select ceil(extract(epoch from greatest(x.visible_at, moment) - moment)) from cogo.embed_queue x
+                         where x.model_id = chosen.id and x.attempts < 3 and x.chunk_id <> all (taken) order by x.visible_at limit 1))
           from cogo.embed_queue q where q.model_id = chosen.id);
 end
 $$;

@@ -57,7 +57,148 @@ update cogo.job_types t set run_s = v.run_s, steps = v.steps
 drop function cogo_api.cancel(uuid);
 
 -- The type of the jobs that fill an embedding model.
-insert into cogo.job_types (pattern, executor, max_attempts, run_s) values ('embed.fill', 'cogo-work', 20, 3600) on conflict do nothing;
+insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) values ('embed.fill', 'cogo-plan', 20, 600, true) on conflict do nothing;
+
+-- Checks that run the tools of a repository need a machine: the exact type comes before quality.*.
+insert into cogo.job_types (pattern, executor, max_attempts, run_s) values
+  ('quality.lint', 'cogo-work', 3, 1800), ('quality.types', 'cogo-work', 3, 1800), ('quality.test', 'cogo-work', 3, 1800),
+  ('quality.secrets', 'cogo-work', 3, 600) on conflict do nothing;
+
+-- Code graph: symbols, relationships, calls seen at run time, distances from the entry points.
+create table cogo.ast_nodes (
+  id            bigint generated always as identity primary key,
+  project_id    uuid not null references cogo.projects (id) on delete cascade,
+  repo_id       bigint not null references cogo.repos (id) on delete cascade,
+  file_id       bigint not null references cogo.source_files (id) on delete cascade,
+  generation    bigint not null,
+  key           text collate "C" not null,
+  kind          text not null,
+  -- the last part of the key's name; of a file its path
+  name          text not null,
+  signature     text,
+  doc           text,
+  exported      boolean not null default false,
+  start_line    int not null,
+  start_column  int not null,
+  end_line      int not null,
+  end_column    int not null,
+  constraint ast_nodes_key unique (file_id, key),
+  constraint ast_nodes_lines check (start_line >= 1 and end_line >= start_line)
+);
+create index ast_nodes_by_key on cogo.ast_nodes (repo_id, key);
+create index ast_nodes_by_name on cogo.ast_nodes (project_id, lower(name));
+
+create table cogo.code_relationships (
+  id            bigint generated always as identity primary key,
+  project_id    uuid not null references cogo.projects (id) on delete cascade,
+  repo_id       bigint not null references cogo.repos (id) on delete cascade,
+  file_id       bigint not null references cogo.source_files (id) on delete cascade,
+  generation    bigint not null,
+  from_key      text collate "C" not null,
+  to_key        text collate "C" not null,
+  kind          text not null,
+  -- how a file imports: static, type, reexport, dynamic, require, maybe
+  via           text,
+  provenance    text not null,
+  confidence    real not null default 1,
+  -- how many places in the file say so, and the first of them
+  sites         int not null default 1,
+  line          int not null,
+  col           int not null,
+  constraint code_relationships_kind_known check (kind in
+    ('contains', 'imports', 'extends', 'implements', 'calls', 'references', 'uses_type', 'links')),
+  constraint code_relationships_confidence check (confidence between 0 and 1)
+);
+create index code_relationships_file on cogo.code_relationships (file_id);
+create index code_relationships_from on cogo.code_relationships (repo_id, from_key);
+create index code_relationships_to on cogo.code_relationships (repo_id, to_key);
+
+-- Imports that could not be resolved, each with its reason.
+create table cogo.unresolved_imports (
+  file_id     bigint not null references cogo.source_files (id) on delete cascade,
+  project_id  uuid not null,
+  nth         int not null,
+  specifier   text not null,
+  kind        text not null,
+  reason      text not null,
+  detail      text,
+  line        int not null,
+  constraint unresolved_imports_pkey primary key (file_id, nth)
+);
+
+-- Calls that were seen to happen. By key and without a file, so they outlive every re-index; count decays with time (see
+-- cogo.call_weight), and nothing seen or not seen ever removes a static relationship.
+create table cogo.runtime_calls (
+  repo_id      bigint not null references cogo.repos (id) on delete cascade,
+  project_id   uuid not null references cogo.projects (id) on delete cascade,
+  from_key     text collate "C" not null,
+  to_key       text collate "C" not null,
+  -- as of observed_at
+  count        double precision not null,
+  observed_at  timestamptz not null,
+  constraint runtime_calls_pkey primary key (repo_id, from_key, to_key),
+  constraint runtime_calls_count check (count > 0)
+);
+create index runtime_calls_to on cogo.runtime_calls (repo_id, to_key);
+
+-- Steps from the nearest entry point, by imports. A file no entry reaches has no row.
+create table cogo.entry_distances (
+  repo_id     bigint not null references cogo.repos (id) on delete cascade,
+  project_id  uuid not null references cogo.projects (id) on delete cascade,
+  path        text collate "C" not null,
+  distance    int not null,
+  constraint entry_distances_pkey primary key (repo_id, path),
+  constraint entry_distances_steps check (distance >= 0)
+);
+
+alter table cogo.ast_nodes enable row level security;
+alter table cogo.code_relationships enable row level security;
+alter table cogo.unresolved_imports enable row level security;
+alter table cogo.runtime_calls enable row level security;
+alter table cogo.entry_distances enable row level security;
+
+-- jobs: ids of events are times, so that what is read off a job's row falls in between; identity numbers of older events are smaller.
+alter table cogo.job_events alter column id drop identity;
+alter table cogo.job_events alter column id set default (extract(epoch from clock_timestamp()) * 1000000)::bigint;
+-- jobs: nothing reads queues by vt, and each message would write its index
+do $$
+declare
+  queue text;
+begin
+  for queue in select l.queue_name from cogo.lanes l loop
+    execute format('drop index if exists pgmq.%I', 'q_' || queue || '_vt_idx');
+  end loop;
+end
+$$;
+-- jobs: one more argument
+drop function cogo.push_jobs(uuid[]);
+drop function cogo.admit_jobs(uuid[]);
+
+-- Worker: a token knows which one it follows.
+alter table cogo.tokens add column replaces uuid references cogo.tokens (id) on delete set null;
+
+-- Mirror: The mirror of the code graph in a graph database. Which projects have one, and which files changed since it was last told.
+create table cogo.graph_mirrors (
+  project_id  uuid primary key references cogo.projects (id) on delete cascade,
+  started_at  timestamptz not null default clock_timestamp(),
+  -- files told of since, and the last time
+  told        bigint not null default 0,
+  told_at     timestamptz
+);
+
+-- The outbox: a file whose graph the mirror has to read again. Written by the transaction that publishes, so it can't be missed;
+-- what the file holds is read when it is told, so ten changes of one file cost one telling.
+create table cogo.graph_outbox (
+  id          bigint generated always as identity primary key,
+  project_id  uuid not null references cogo.graph_mirrors (project_id) on delete cascade,
+  repo_id     bigint not null references cogo.repos (id) on delete cascade,
+  path        text collate "C" not null,
+  made_at     timestamptz not null default clock_timestamp()
+);
+create index graph_outbox_project on cogo.graph_outbox (project_id, id);
+
+alter table cogo.graph_mirrors enable row level security;
+alter table cogo.graph_outbox enable row level security;
 
 -- Retrieval: what ranking looks at, beside the chunks instead of in the caller.
 alter table cogo.source_files
@@ -79,7 +220,138 @@ create type cogo.fused_chunk as (chunk_id bigint, lexical double precision, vect
 
 -- built from sql/ by scripts/migrations/build.ts: change the files there
 
+-- sql/core/010_tables.sql 95a76dc19708088d
+-- by hand
+
+-- sql/core/115_fn_oldest_worker.sql 2e29c8be4915d682
+-- cogo.oldest_worker: the oldest version of cogo-work that keeps this schema's contracts. Raised with a change it could not follow.
+create or replace function cogo.oldest_worker()
+returns text
+language sql
+immutable
+set search_path = ''
+as $$ select '0.1.0' $$;
+
+-- sql/core/130_fn_principal.sql e505b3ae95b74bf4
+-- cogo.principal: the caller as one string (service, anon, user:<uuid>, token:<uuid>, worker:<uuid>), to compare owners with.
+create or replace function cogo.principal()
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (
+  select case i.kind
+           when 'user' then 'user:' || i.user_id
+           when 'token' then 'token:' || i.token_id
+           when 'worker' then 'worker:' || i.token_id
+           else i.kind
+         end
+    from cogo.identity() i);
+end
+$$;
+
+-- sql/core/285_fn_rotate_token.sql 1af97d09bddc4f98
+-- cogo_api.rotate_token: makes the token that follows the one the call came with: same project, kind, name, executor and life time.
+-- Returns what create_token does. The old token goes on until drop_token(previous => true) comes with the new one, so a caller that
+-- ends before it has stored the new one has lost nothing; a follower nobody came back with is revoked by the next rotation.
+-- Errors: CG001 anonymous, unknown or expired; CG002 a user or the server, who have no token.
+create or replace function cogo_api.rotate_token()
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  who    record := cogo.identity();
+  old    cogo.tokens;
+  made   cogo.tokens;
+  secret text;
+begin
+  if who.kind = 'anon' then
+    perform cogo.fail('CG001', 'a token is needed', null, 'Send it in x-cogo-token');
+  elsif who.token_id is null then
+    perform cogo.fail('CG002', 'only a token can be rotated', null, 'Send it in x-cogo-token');
+  end if;
+  select t.* into old from cogo.tokens t where t.id = who.token_id for update;
+  update cogo.tokens t set revoked_at = clock_timestamp() where t.replaces = old.id and t.revoked_at is null;
+  secret := case old.kind when 'worker' then 'cogo_wt_' else 'cogo_pt_' end || cogo.new_secret();
+  insert into cogo.tokens as t (project_id, kind, name, executor, token_hash, prefix, created_by, expires_at, replaces)
+  values (old.project_id, old.kind, old.name, old.executor, sha256(convert_to(secret, 'UTF8')), left(secret, 12), old.created_by,
+    clock_timestamp() + (old.expires_at - old.created_at), old.id)
+  returning t.* into made;
+  return jsonb_build_object('id', made.id, 'token', secret, 'prefix', made.prefix, 'kind', made.kind,
+    'executor', made.executor, 'expires_at', made.expires_at);
+end
+$$;
+revoke all on function cogo_api.rotate_token() from public;
+grant execute on function cogo_api.rotate_token() to anon, authenticated, service_role;
+
+-- sql/core/287_fn_drop_token.sql a9cacda41fc5ee98
+-- cogo_api.drop_token: revokes the token the call came with, or with previous the one it followed (see rotate_token). Returns
+-- {id, revoked_at}; id is null where there was no previous one. Errors: CG001/CG002 as rotate_token.
+create or replace function cogo_api.drop_token(previous boolean default false)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  who   record := cogo.identity();
+  ended cogo.tokens;
+begin
+  if who.kind = 'anon' then
+    perform cogo.fail('CG001', 'a token is needed', null, 'Send it in x-cogo-token');
+  elsif who.token_id is null then
+    perform cogo.fail('CG002', 'only a token can be dropped', null, 'Send it in x-cogo-token');
+  end if;
+  update cogo.tokens t
+     set revoked_at = coalesce(t.revoked_at, clock_timestamp())
+   where t.id = case when previous then (select s.replaces from cogo.tokens s where s.id = who.token_id) else who.token_id end
+  returning t.* into ended;
+  return jsonb_build_object('id', ended.id, 'revoked_at', ended.revoked_at);
+end
+$$;
+revoke all on function cogo_api.drop_token(boolean) from public;
+grant execute on function cogo_api.drop_token(boolean) to anon, authenticated, service_role;
+
+-- sql/core/300_fn_version.sql 3efeae076cfb32c3
+-- cogo_api.version: {schema_version, oldest_worker, now, postgres, embedded, extensions:{name: version}, capabilities:{cron, net, realtime, vault}}.
+-- A capability is true where its SQL names exist, whoever supplies them.
+create or replace function cogo_api.version()
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'schema_version', cogo.schema_version(),
+    'oldest_worker', cogo.oldest_worker(),
+    'now', clock_timestamp(),
+    'postgres', current_setting('server_version'),
+    'embedded', version() ~* 'emscripten|wasm',
+    'extensions', (
+      select coalesce(jsonb_object_agg(e.extname, e.extversion), '{}')
+        from pg_catalog.pg_extension e
+       where e.extname in ('vector', 'pgmq', 'pg_cron', 'pg_net', 'pg_trgm', 'pgcrypto')),
+    'capabilities', jsonb_build_object(
+      'cron', to_regnamespace('cron') is not null,
+      'net', to_regnamespace('net') is not null,
+      'realtime', to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null,
+      'vault', to_regnamespace('vault') is not null))
+$$;
+revoke all on function cogo_api.version() from public;
+grant execute on function cogo_api.version() to anon, authenticated, service_role;
+
 -- sql/knowledge/010_tables.sql ed2c5daec520efdb
+-- by hand
+
+-- sql/knowledge/020_graph_tables.sql c9339af38757867a
+-- by hand
+
+-- sql/knowledge/030_mirror_tables.sql 72c264ae7b5619ab
 -- by hand
 
 -- sql/knowledge/140_fn_current_model.sql 7b4f09c2b84aa016
@@ -296,7 +568,28 @@ as $$
    where m.id = model_status.model_id
 $$;
 
--- sql/knowledge/160_fn_find_terms.sql 3bdff337475c83f5
+-- sql/knowledge/160_fn_mirror_published.sql 9d6927631c1f5ce4
+-- cogo.mirror_published: notes in the outbox the files that a run publishes or removes, where the project has a mirror. Called by
+-- index_finish before it drops the obsolete files.
+create or replace function cogo.mirror_published(run cogo.index_runs, obsolete bigint[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  -- a mirror that is started or stopped meanwhile waits for us, or we for it
+  perform from cogo.graph_mirrors m where m.project_id = run.project_id for key share;
+  if not found then
+    return;
+  end if;
+  insert into cogo.graph_outbox (project_id, repo_id, path)
+  select distinct run.project_id, run.repo_id, f.path
+    from cogo.source_files f
+   where f.repo_id = run.repo_id and (f.generation = run.generation or f.id = any (obsolete));
+end
+$$;
+
+-- sql/knowledge/161_fn_find_terms.sql 3bdff337475c83f5
 -- cogo.find_terms: the terms of a question (see search) that the project's vocabulary has, with what they are worth, and df of all that were asked.
 --
 -- Three kinds are added to what was asked. A Korean word that stands for an English one brings the commonest two words that sound like
@@ -636,7 +929,154 @@ $$;
 revoke all on function cogo_api.index_put(uuid, jsonb) from public;
 grant execute on function cogo_api.index_put(uuid, jsonb) to anon, authenticated, service_role;
 
--- sql/knowledge/250_fn_index_finish.sql 6eff4f0e44af4630
+-- sql/knowledge/245_fn_index_graph.sql ec44d1331d1a2f37
+-- cogo_api.index_graph: writes the symbols and relationships of files that index_put has put into the same open run; each file's are
+-- replaced whole, and the call is atomic. Returns {nodes, edges, unresolved}.
+--
+-- files: [{path,
+--   nodes: [{key, kind, name, signature?, doc?, exported?, start_line, start_column, end_line, end_column}],
+--   edges: [{from, to, kind, via?, provenance, confidence?, sites?, line, column}],
+--   unresolved: [{specifier, kind, reason, detail?, line}]}]
+-- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path that the run did not put, a key twice.
+create or replace function cogo_api.index_graph(run_id uuid, files jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  run     cogo.index_runs := cogo.running_run(index_graph.run_id);
+  ids     bigint[];
+  unknown text;
+  n_nodes int;
+  n_edges int;
+  n_loose int;
+begin
+  if jsonb_typeof(files) is distinct from 'array' then
+    perform cogo.fail('CG000', 'files must be an array');
+  end if;
+  select min(f.value ->> 'path') into unknown
+    from jsonb_array_elements(files) f
+   where not exists (select from cogo.source_files s
+                      where s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path');
+  if unknown is not null then
+    perform cogo.fail('CG004', 'a file of the graph is not in the run', jsonb_build_object('path', unknown), 'Put it with index_put first');
+  end if;
+  ids := array(select s.id from cogo.source_files s
+                where s.repo_id = run.repo_id and s.generation = run.generation
+                  and s.path in (select f.value ->> 'path' from jsonb_array_elements(files) f));
+  delete from cogo.ast_nodes n where n.file_id = any (ids);
+  delete from cogo.code_relationships e where e.file_id = any (ids);
+  delete from cogo.unresolved_imports u where u.file_id = any (ids);
+
+  insert into cogo.ast_nodes (project_id, repo_id, file_id, generation, key, kind, name, signature, doc, exported,
+                              start_line, start_column, end_line, end_column)
+  select run.project_id, run.repo_id, s.id, run.generation, n.key, n.kind, n.name, n.signature, n.doc, coalesce(n.exported, false),
+         n.start_line, n.start_column, n.end_line, n.end_column
+    from jsonb_array_elements(files) f
+    join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
+   cross join lateral jsonb_to_recordset(f.value -> 'nodes')
+      as n(key text, kind text, name text, signature text, doc text, exported boolean, start_line int, start_column int,
+           end_line int, end_column int);
+  get diagnostics n_nodes = row_count;
+
+  insert into cogo.code_relationships (project_id, repo_id, file_id, generation, from_key, to_key, kind, via, provenance, confidence,
+                                       sites, line, col)
+  select run.project_id, run.repo_id, s.id, run.generation, e."from", e."to", e.kind, e.via, e.provenance, coalesce(e.confidence, 1),
+         coalesce(e.sites, 1), e.line, e."column"
+    from jsonb_array_elements(files) f
+    join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
+   cross join lateral jsonb_to_recordset(f.value -> 'edges')
+      as e("from" text, "to" text, kind text, via text, provenance text, confidence real, sites int, line int, "column" int);
+  get diagnostics n_edges = row_count;
+
+  insert into cogo.unresolved_imports (file_id, project_id, nth, specifier, kind, reason, detail, line)
+  select s.id, run.project_id, u.ordinality, u.value ->> 'specifier', u.value ->> 'kind', u.value ->> 'reason', u.value ->> 'detail',
+         (u.value ->> 'line')::int
+    from jsonb_array_elements(files) f
+    join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
+   cross join lateral jsonb_array_elements(coalesce(f.value -> 'unresolved', '[]')) with ordinality u;
+  get diagnostics n_loose = row_count;
+
+  update cogo.index_runs r set touched_at = clock_timestamp() where r.id = run.id;
+  return jsonb_build_object('nodes', n_nodes, 'edges', n_edges, 'unresolved', n_loose);
+exception
+  when unique_violation then
+    perform cogo.fail('CG004', 'a key occurs twice in one file', jsonb_build_object('reason', sqlerrm));
+    return null;
+  when not_null_violation or check_violation or invalid_text_representation or data_exception then
+    perform cogo.fail('CG000', 'files is malformed', jsonb_build_object('reason', sqlerrm));
+    return null;
+end
+$$;
+revoke all on function cogo_api.index_graph(uuid, jsonb) from public;
+grant execute on function cogo_api.index_graph(uuid, jsonb) to anon, authenticated, service_role;
+
+-- sql/knowledge/247_fn_index_entries.sql d36dc33926d1692b
+-- cogo_api.index_entries: how far each file of a repository is from an entry point once this run is published: steps along imports (a
+-- computed import counts twice), from the files the run has put and those it leaves as they are. Only distances that changed are
+-- written. Shown at once, a moment before the run is: it is a tie-break only. Returns {files, changed, deepest}.
+-- Errors: CG003/CG031 as running_run.
+create or replace function cogo_api.index_entries(run_id uuid, entries text[])
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  run      cogo.index_runs := cogo.running_run(index_entries.run_id);
+  seen     text[] := '{}';
+  depths   int[] := '{}';
+  -- reached one step from now, and two
+  ring     text[] := entries;
+  later    text[] := '{}';
+  next     text[];
+  changed  int;
+  dropped  int;
+begin
+  for step in 0 .. 1000 loop
+    exit when cardinality(ring) = 0 and cardinality(later) = 0;
+    -- a package, or a file that is gone, is no step
+    ring := array(
+      select distinct k from unnest(ring) k
+       where k <> all (seen)
+         and exists (select from cogo.source_files f
+                      where f.repo_id = run.repo_id and f.path = k and f.dropped_by is distinct from run.generation));
+    seen := seen || ring;
+    depths := depths || array_fill(step, array[cardinality(ring)]);
+    next := later;
+    select next || coalesce(array_agg(distinct e.to_key) filter (where e.provenance <> 'pattern'), '{}'),
+           coalesce(array_agg(distinct e.to_key) filter (where e.provenance = 'pattern'), '{}')
+      into next, later
+      from cogo.code_relationships e
+      join cogo.source_files f on f.id = e.file_id
+     where e.repo_id = run.repo_id and e.kind = 'imports' and e.from_key = any (ring)
+       and f.dropped_by is distinct from run.generation
+       and (e.generation = run.generation
+            or not exists (select from cogo.source_files n
+                            where n.repo_id = run.repo_id and n.generation = run.generation and n.path = f.path));
+    ring := next;
+  end loop;
+  with wanted as (
+    select d.path, min(d.distance) as distance from unnest(seen, depths) as d(path, distance) group by d.path
+  ),
+  written as (
+    insert into cogo.entry_distances as d (repo_id, project_id, path, distance)
+    select run.repo_id, run.project_id, w.path, w.distance from wanted w
+    on conflict on constraint entry_distances_pkey do update set distance = excluded.distance where d.distance <> excluded.distance
+    returning 1
+  ),
+  gone as (
+    delete from cogo.entry_distances d where d.repo_id = run.repo_id and d.path <> all (seen) returning 1
+  )
+  select (select count(*) from written), (select count(*) from gone) into changed, dropped;
+  return jsonb_build_object('files', cardinality(seen), 'changed', changed + dropped, 'deepest', coalesce((select max(x) from unnest(depths) x), 0));
+end
+$$;
+revoke all on function cogo_api.index_entries(uuid, text[]) from public;
+grant execute on function cogo_api.index_entries(uuid, text[]) to anon, authenticated, service_role;
+
+-- sql/knowledge/250_fn_index_finish.sql decb20ee2c485342
 -- cogo_api.index_finish: publishes a run in one transaction: what it replaced or deleted goes, df and lengths are brought up to
 -- date by the difference, and the repository shows the new generation. Cost follows the size of the change, not of the project.
 -- Returns {generation, files, chunks, removed_files} (files and chunks: of the whole repository now).
@@ -686,6 +1126,7 @@ begin
    where s.project_id = run.project_id;
 
   perform cogo.embed_published(run, obsolete);
+  perform cogo.mirror_published(run, obsolete);
   perform cogo.drop_files(obsolete);
   update cogo.repos r
      set generation = run.generation, commit_sha = run.commit_sha, meta = run.meta, published_at = clock_timestamp()
@@ -960,6 +1401,37 @@ $$;
 revoke all on function cogo_api.search(uuid, jsonb) from public;
 grant execute on function cogo_api.search(uuid, jsonb) to anon, authenticated, service_role;
 
+-- sql/knowledge/315_fn_span_chunks.sql 14d49fae71fc20c7
+-- cogo_api.span_chunks: the published chunks of a file that hold any of the given lines, in order: chunk_json, at most 100. repo: the
+-- repository, where several have the path (else the first by name). A path nobody indexed answers []. Needs viewer.
+create or replace function cogo_api.span_chunks(project_id uuid, path text, first_line int default 1, last_line int default 2147483647, repo text default null)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  file bigint;
+begin
+  perform cogo.require_role(span_chunks.project_id, 'viewer');
+  select f.id into file
+    from cogo.repos r
+    join cogo.source_files f on f.repo_id = r.id and f.generation <= r.generation and f.path = span_chunks.path
+   where r.project_id = span_chunks.project_id and (span_chunks.repo is null or r.repo = span_chunks.repo)
+   order by r.repo limit 1;
+  return coalesce((
+    select jsonb_agg(cogo.chunk_json(c, f, r) order by c.start_line, c.ordinal)
+      from (select x.* from cogo.chunks x
+             where x.file_id = file and x.start_line <= span_chunks.last_line and x.end_line >= span_chunks.first_line
+             order by x.start_line, x.ordinal limit 100) c
+      join cogo.source_files f on f.id = c.file_id
+      join cogo.repos r on r.id = c.repo_id), '[]');
+end
+$$;
+revoke all on function cogo_api.span_chunks(uuid, text, int, int, text) from public;
+grant execute on function cogo_api.span_chunks(uuid, text, int, int, text) to anon, authenticated, service_role;
+
 -- sql/knowledge/410_fn_embed_start.sql d7dc2f4fcbabadff
 -- cogo_api.embed_start: begins to embed a project under another model, beside the one its searches use; also resumes one that was
 -- retired. Every published chunk gets a place in the model's queue, and a job embed.fill is made. Returns embed_status' row of it.
@@ -1019,7 +1491,7 @@ $$;
 revoke all on function cogo_api.embed_start(uuid, jsonb) from public;
 grant execute on function cogo_api.embed_start(uuid, jsonb) to anon, authenticated, service_role;
 
--- sql/knowledge/420_fn_embed_take.sql aebb93590ada4a93
+-- sql/knowledge/420_fn_embed_take.sql 1ba92b5408c54a1c
 -- cogo_api.embed_take: up to qty chunks that want a vector of a model, hidden from others for lease_s. Returns {model, items:[{chunk_id,
 -- text}], left, next_in_s}: left counts all that still wait, these included; next_in_s: when the next one shows, null when none will.
 -- text is the chunk under its path and symbol. A chunk is given out three times at most.
@@ -1065,7 +1537,8 @@ begin
         from cogo.chunks c join cogo.source_files f on f.id = c.file_id where c.id = any (taken)), '[]'))
     || (select jsonb_build_object(
           'left', count(*) filter (where q.attempts < 3 or q.chunk_id = any (taken)),
-          'next_in_s', ceil(extract(epoch from greatest(min(q.visible_at) filter (where q.attempts < 3 and q.chunk_id <> all (taken)), moment) - moment)))
+          'next_in_s', (select ceil(extract(epoch from greatest(x.visible_at, moment) - moment)) from cogo.embed_queue x
+                         where x.model_id = chosen.id and x.attempts < 3 and x.chunk_id <> all (taken) order by x.visible_at limit 1))
           from cogo.embed_queue q where q.model_id = chosen.id);
 end
 $$;
@@ -1288,15 +1761,883 @@ $$;
 revoke all on function cogo_api.embed_status(uuid, text, int) from public;
 grant execute on function cogo_api.embed_status(uuid, text, int) to anon, authenticated, service_role;
 
--- sql/jobs/010_tables.sql ab2c6a2c502b320a
+-- sql/knowledge/600_fn_call_weight.sql c11d520d466d8f13
+-- cogo.call_weight: what calls seen at run time weigh now: ln(1 + count), halved every 30 days since they were seen.
+create or replace function cogo.call_weight(count double precision, observed_at timestamptz)
+returns double precision
+language sql
+stable
+set search_path = ''
+as $$
+  select ln(1 + count) * power(0.5, greatest(extract(epoch from now() - observed_at), 0) / 2592000.0)
+$$;
+
+-- sql/knowledge/610_fn_node_json.sql 348c095c80c9b5fc
+-- cogo.node_json: a symbol or file as the graph functions show it. commit_sha and generation are the published ones.
+create or replace function cogo.node_json(n cogo.ast_nodes, r cogo.repos)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'id', n.id, 'key', n.key, 'kind', n.kind, 'name', n.name, 'path', split_part(n.key, '#', 1), 'repo', r.repo,
+    'signature', n.signature, 'doc', n.doc, 'exported', n.exported, 'start_line', n.start_line, 'end_line', n.end_line,
+    'commit_sha', r.commit_sha, 'generation', r.generation)
+$$;
+
+-- sql/knowledge/620_fn_find_nodes.sql 589a438e0a7cb777
+-- cogo.find_nodes: the published symbols a caller means, best first. symbol: a key (path#Outer.name), or a qualified or plain name,
+-- whatever its letter case. path: the file it stands in, or the end of its path. Without a symbol, the file itself. node_id beats both.
+create or replace function cogo.find_nodes(project_id uuid, symbol text, path text, repo text, node_id bigint, lim int)
+returns setof cogo.ast_nodes
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  last_part text := lower(substring(symbol from '[^.#]+$'));
+  -- what must stand at the end of the key's name
+  whole     text := lower(substring(symbol from '[^#]+$'));
+begin
+  if node_id is not null then
+    return query
+      select n.* from cogo.ast_nodes n join cogo.repos r on r.id = n.repo_id and n.generation <= r.generation
+       where n.id = find_nodes.node_id and n.project_id = find_nodes.project_id;
+  elsif symbol is null or strpos(symbol, '#') > 0 then
+    return query
+      select n.* from cogo.repos r
+        join cogo.ast_nodes n on n.repo_id = r.id and n.generation <= r.generation
+       where r.project_id = find_nodes.project_id and (find_nodes.repo is null or r.repo = find_nodes.repo)
+         and n.key = coalesce(find_nodes.symbol, find_nodes.path)
+       order by r.repo
+       limit lim;
+  else
+    return query
+      select n.* from cogo.ast_nodes n
+        join cogo.repos r on r.id = n.repo_id and n.generation <= r.generation
+       where n.project_id = find_nodes.project_id and lower(n.name) = last_part
+         and (find_nodes.repo is null or r.repo = find_nodes.repo)
+         and right('.' || lower(regexp_replace(substring(n.key from '#(.*)$'), '~\d+$', '')), length(whole) + 1) = '.' || whole
+         and (find_nodes.path is null or split_part(n.key, '#', 1) = find_nodes.path
+              or right(split_part(n.key, '#', 1), length(find_nodes.path) + 1) = '/' || find_nodes.path)
+       order by (strpos(n.key, symbol) > 0) desc, n.exported desc, (n.kind in ('function', 'class', 'interface', 'type', 'method')) desc,
+                length(n.key), n.key
+       limit lim;
+  end if;
+end
+$$;
+
+-- sql/knowledge/630_fn_near_edges.sql 64db091d5b278d29
+-- cogo.near_edges: the published relationships that start (direction 'out') or end ('in') at any of the given keys of one repository,
+-- static and seen at run time merged: a call of both has the static row's place and the weight of what was seen; one that was only
+-- seen has provenance 'runtime' and confidence 1. Strongest first: seen, then confident.
+create or replace function cogo.near_edges(repo_id bigint, keys text[], direction text, kinds text[], min_confidence real, lim int)
+returns table (from_key text, to_key text, kind text, via text, provenance text, confidence real, sites int, line int,
+               weight double precision, observed_at timestamptz)
+language sql
+stable
+set search_path = ''
+as $$
+  with static as (
+    select e.from_key, e.to_key, e.kind, e.via, e.provenance, e.confidence, e.sites, e.line
+      from cogo.repos r
+      join cogo.code_relationships e on e.repo_id = r.id and e.generation <= r.generation
+     where r.id = near_edges.repo_id
+       and case direction when 'out' then e.from_key = any (keys) else e.to_key = any (keys) end
+       and e.kind = any (kinds) and e.confidence >= min_confidence
+  ),
+  seen as (
+    select c.from_key, c.to_key, c.count, c.observed_at
+      from cogo.runtime_calls c
+     where 'calls' = any (kinds) and c.repo_id = near_edges.repo_id
+       and case direction when 'out' then c.from_key = any (keys) else c.to_key = any (keys) end
+  )
+  select a.*
+    from (
+      select s.from_key, s.to_key, s.kind, s.via, s.provenance, s.confidence, s.sites, s.line,
+             cogo.call_weight(o.count, o.observed_at) as weight, o.observed_at
+        from static s
+        left join seen o on s.kind = 'calls' and o.from_key = s.from_key and o.to_key = s.to_key
+      union all
+      select o.from_key, o.to_key, 'calls', null, 'runtime', 1, 1, null, cogo.call_weight(o.count, o.observed_at), o.observed_at
+        from seen o
+       where not exists (select from static s where s.kind = 'calls' and s.from_key = o.from_key and s.to_key = o.to_key)
+    ) a
+   order by a.weight desc nulls last, a.confidence desc, a.from_key, a.to_key, a.kind
+   limit lim
+$$;
+
+-- sql/knowledge/640_fn_walk_graph.sql 181960542bb9cadb
+-- cogo.walk_graph: breadth first from some symbols of one repository. Returns {nodes, edges, truncated}; each node carries its depth
+-- (0: where the walk began). At most lim nodes beside the first ones, depth at most 10.
+create or replace function cogo.walk_graph(repo_id bigint, start text[], direction text, kinds text[], depth int, lim int, min_confidence real)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  repo     cogo.repos;
+  seen     text[] := start;
+  depths   int[] := array_fill(0, array[cardinality(start)]);
+  frontier text[] := start;
+  level    jsonb := '[]';
+  met      jsonb := '[]';
+  fresh    text[];
+  truncated boolean := false;
+  steps    int := least(greatest(coalesce(depth, 1), 1), 10);
+  room     int := least(greatest(coalesce(lim, 50), 1), 500);
+begin
+  select r.* into repo from cogo.repos r where r.id = walk_graph.repo_id;
+  for step in 1 .. steps loop
+    exit when cardinality(frontier) = 0;
+    select coalesce(jsonb_agg(to_jsonb(e) order by e.weight desc nulls last, e.confidence desc, e.from_key, e.to_key, e.kind), '[]')
+      into level
+      from (
+        select e.* from cogo.near_edges(repo.id, frontier, 'out', kinds, min_confidence, 2000) e where direction in ('out', 'both')
+        union
+        select e.* from cogo.near_edges(repo.id, frontier, 'in', kinds, min_confidence, 2000) e where direction in ('in', 'both')
+      ) e;
+    select coalesce(array_agg(k.key order by k.best), '{}') into fresh
+      from (
+        select ends.key, min(e.ordinality) as best
+          from jsonb_array_elements(level) with ordinality e
+         cross join lateral (values (e.value ->> 'from_key'), (e.value ->> 'to_key')) as ends(key)
+         where ends.key <> all (seen)
+           and exists (select from cogo.ast_nodes n where n.repo_id = repo.id and n.key = ends.key and n.generation <= repo.generation)
+         group by ends.key) k;
+    if cardinality(seen) - cardinality(start) + cardinality(fresh) > room then
+      fresh := fresh[1 : greatest(room - (cardinality(seen) - cardinality(start)), 0)];
+      truncated := true;
+    end if;
+    seen := seen || fresh;
+    depths := depths || array_fill(step, array[cardinality(fresh)]);
+    met := met || level;
+    frontier := fresh;
+  end loop;
+  if cardinality(frontier) > 0 and not truncated then
+    -- there is more one step further
+    truncated := exists (
+      select from cogo.near_edges(repo.id, frontier, case direction when 'both' then 'out' else direction end, kinds, min_confidence, 500) e
+       where (case direction when 'in' then e.from_key else e.to_key end) <> all (seen)
+         and exists (select from cogo.ast_nodes n
+                      where n.repo_id = repo.id and n.generation <= repo.generation
+                        and n.key = case direction when 'in' then e.from_key else e.to_key end));
+  end if;
+  return (
+    with node as materialized (
+      -- a run in progress has a second row for a key; the published one is older
+      select distinct on (s.key) s.key, s.depth, s.place, n.id, cogo.node_json(n, repo) as body
+        from unnest(seen, depths) with ordinality as s(key, depth, place)
+        join cogo.ast_nodes n on n.repo_id = repo.id and n.key = s.key and n.generation <= repo.generation
+       order by s.key, n.generation desc
+    )
+    select jsonb_build_object(
+      'nodes', coalesce((select jsonb_agg(n.body || jsonb_build_object('depth', n.depth) order by n.place) from node n), '[]'),
+      'edges', coalesce((
+        select jsonb_agg(distinct jsonb_build_object(
+                 'from', a.id, 'to', b.id, 'kind', e.kind, 'via', e.via, 'provenance', e.provenance, 'confidence', e.confidence,
+                 'sites', e.sites, 'line', e.line, 'weight', e.weight, 'observed_at', e.observed_at))
+          from jsonb_to_recordset(met) as e(from_key text, to_key text, kind text, via text, provenance text, confidence real,
+                 sites int, line int, weight double precision, observed_at timestamptz)
+          join node a on a.key = e.from_key
+          join node b on b.key = e.to_key), '[]'),
+      'truncated', truncated));
+end
+$$;
+
+-- sql/knowledge/650_fn_graph_walk.sql d9f4352368b0f955
+-- cogo_api.graph_walk: what is around a symbol or file. {targets, nodes, edges, truncated}: targets are the nodes meant (several when
+-- the name is not unique, at most 5), nodes all met (each with its depth), edges {from, to, kind, via, provenance, confidence, sites,
+-- line, weight, observed_at} by node id. direction: in | out | both. kinds: relationship kinds, all when null. with_members: also start
+-- from what a target contains (the methods of a class, the symbols of a file). No such symbol: targets is []. Needs viewer. Errors: CG000
+-- nothing named.
+create or replace function cogo_api.graph_walk(project_id uuid, symbol text default null, path text default null, repo text default null,
+  node_id bigint default null, direction text default 'both', kinds text[] default null, depth int default 1, lim int default 50,
+  min_confidence real default 0, with_members boolean default false)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  targets cogo.ast_nodes[];
+  answer  jsonb := '{"nodes": [], "edges": [], "truncated": false}';
+  part    jsonb;
+  one     record;
+begin
+  perform cogo.require_role(graph_walk.project_id, 'viewer');
+  if symbol is null and path is null and node_id is null then
+    perform cogo.fail('CG000', 'name a symbol, a path or a node id');
+  end if;
+  if direction not in ('in', 'out', 'both') then
+    perform cogo.fail('CG000', 'direction is in, out or both', jsonb_build_object('direction', direction));
+  end if;
+  targets := array(select n from cogo.find_nodes(graph_walk.project_id, symbol, path, repo, node_id, 5) n);
+  for one in
+    select t.repo_id, array_agg(distinct k.key) as keys
+      from unnest(targets) t
+     cross join lateral (
+       select t.key
+       union
+       select c.to_key from cogo.code_relationships c
+        where with_members and c.repo_id = t.repo_id and c.kind = 'contains' and c.from_key = t.key
+       union
+       select d.to_key from cogo.code_relationships c
+         join cogo.code_relationships d on d.repo_id = c.repo_id and d.kind = 'contains' and d.from_key = c.to_key
+        where with_members and c.repo_id = t.repo_id and c.kind = 'contains' and c.from_key = t.key
+     ) k
+     group by t.repo_id
+  loop
+    part := cogo.walk_graph(one.repo_id, one.keys, direction,
+      coalesce(kinds, array['contains', 'imports', 'extends', 'implements', 'calls', 'references', 'uses_type', 'links']),
+      depth, lim, min_confidence);
+    answer := jsonb_build_object(
+      'nodes', (answer -> 'nodes') || (part -> 'nodes'),
+      'edges', (answer -> 'edges') || (part -> 'edges'),
+      'truncated', (answer -> 'truncated')::boolean or (part -> 'truncated')::boolean);
+  end loop;
+  return jsonb_build_object('targets', coalesce((
+    select jsonb_agg(cogo.node_json(n, r) order by n.key)
+      from cogo.ast_nodes n join cogo.repos r on r.id = n.repo_id where n.id in (select t.id from unnest(targets) t)), '[]')) || answer;
+end
+$$;
+revoke all on function cogo_api.graph_walk(uuid, text, text, text, bigint, text, text[], int, int, real, boolean) from public;
+grant execute on function cogo_api.graph_walk(uuid, text, text, text, bigint, text, text[], int, int, real, boolean)
+  to anon, authenticated, service_role;
+
+-- sql/knowledge/660_fn_graph_symbol.sql 55152a9b16f476e8
+-- cogo_api.graph_symbol: symbols by name, best first: [{id, key, kind, name, path, repo, signature, doc, exported, start_line, end_line,
+-- commit_sha, generation, callers, callees, entry_distance}]. symbol: a plain or qualified name, or a key (path#Name); a name nobody has
+-- matches by its beginning. Nothing found is []. Needs viewer.
+create or replace function cogo_api.graph_symbol(project_id uuid, symbol text, path text default null, repo text default null, lim int default 20)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  room int := least(greatest(coalesce(lim, 20), 1), 200);
+  ids  bigint[];
+begin
+  perform cogo.require_role(graph_symbol.project_id, 'viewer');
+  ids := array(select n.id from cogo.find_nodes(graph_symbol.project_id, symbol, path, repo, null, room) n);
+  if cardinality(ids) = 0 and length(symbol) >= 2 then
+    ids := array(
+      select n.id
+        from cogo.ast_nodes n
+        join cogo.repos r on r.id = n.repo_id and n.generation <= r.generation
+       where n.project_id = graph_symbol.project_id and (graph_symbol.repo is null or r.repo = graph_symbol.repo)
+         and starts_with(lower(n.name), lower(symbol)) and strpos(n.key, '#') > 0
+         and (graph_symbol.path is null or starts_with(n.key, graph_symbol.path || '#'))
+       order by n.exported desc, length(n.name), n.key
+       limit room);
+  end if;
+  return coalesce((
+    select jsonb_agg(cogo.node_json(n, r) || jsonb_build_object(
+             'callers', (select count(distinct e.from_key) from cogo.near_edges(r.id, array[n.key], 'in', array['calls'], 0, 1000) e),
+             'callees', (select count(distinct e.to_key) from cogo.near_edges(r.id, array[n.key], 'out', array['calls'], 0, 1000) e),
+             'entry_distance', (select d.distance from cogo.entry_distances d where d.repo_id = r.id and d.path = split_part(n.key, '#', 1)))
+           order by array_position(ids, n.id))
+      from cogo.ast_nodes n join cogo.repos r on r.id = n.repo_id
+     where n.id = any (ids)), '[]');
+end
+$$;
+revoke all on function cogo_api.graph_symbol(uuid, text, text, text, int) from public;
+grant execute on function cogo_api.graph_symbol(uuid, text, text, text, int) to anon, authenticated, service_role;
+
+-- sql/knowledge/670_fn_graph_callers.sql 5b1677a980fb748e
+-- cogo_api.graph_callers: who calls a symbol, up to depth calls away; as graph_walk. Of a class or a file: who calls what is in it.
+-- Calls that were seen at run time come first. Needs viewer. Errors as graph_walk.
+create or replace function cogo_api.graph_callers(project_id uuid, symbol text default null, path text default null, repo text default null,
+  depth int default 1, lim int default 50, min_confidence real default 0)
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select cogo_api.graph_walk(graph_callers.project_id, symbol, path, repo, null, 'in', array['calls'], depth, lim, min_confidence, true)
+$$;
+revoke all on function cogo_api.graph_callers(uuid, text, text, text, int, int, real) from public;
+grant execute on function cogo_api.graph_callers(uuid, text, text, text, int, int, real) to anon, authenticated, service_role;
+
+-- sql/knowledge/680_fn_graph_callees.sql 795c713b2088e67e
+-- cogo_api.graph_callees: what a symbol calls, up to depth calls away; as graph_walk. Needs viewer. Errors as graph_walk.
+create or replace function cogo_api.graph_callees(project_id uuid, symbol text default null, path text default null, repo text default null,
+  depth int default 1, lim int default 50, min_confidence real default 0)
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select cogo_api.graph_walk(graph_callees.project_id, symbol, path, repo, null, 'out', array['calls'], depth, lim, min_confidence, true)
+$$;
+revoke all on function cogo_api.graph_callees(uuid, text, text, text, int, int, real) from public;
+grant execute on function cogo_api.graph_callees(uuid, text, text, text, int, int, real) to anon, authenticated, service_role;
+
+-- sql/knowledge/690_fn_graph_impact.sql 0198ee0a1a276df2
+-- cogo_api.graph_impact: what may change with a symbol or file: everything that calls it, extends or implements it, uses its type, refers
+-- to it or imports its file, transitively; as graph_walk. Needs viewer. Errors as graph_walk.
+create or replace function cogo_api.graph_impact(project_id uuid, symbol text default null, path text default null, repo text default null,
+  depth int default 3, lim int default 100, min_confidence real default 0)
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select cogo_api.graph_walk(graph_impact.project_id, symbol, path, repo, null, 'in',
+    array['calls', 'extends', 'implements', 'uses_type', 'references', 'imports'], depth, lim, min_confidence, true)
+$$;
+revoke all on function cogo_api.graph_impact(uuid, text, text, text, int, int, real) from public;
+grant execute on function cogo_api.graph_impact(uuid, text, text, text, int, int, real) to anon, authenticated, service_role;
+
+-- sql/knowledge/700_fn_graph_path.sql a98bf12b664c4b3f
+-- cogo_api.graph_path: a shortest way from one symbol or file to another, following relationships from their start to their end:
+-- {found, nodes, edges}, nodes and edges in the order of the way; found false when there is none or an end is unknown. kinds: all but 'contains' when null. depth: at most 12
+-- steps. Needs viewer.
+create or replace function cogo_api.graph_path(project_id uuid, from_symbol text default null, from_path text default null,
+  to_symbol text default null, to_path text default null, repo text default null, kinds text[] default null, depth int default 8,
+  min_confidence real default 0, from_id bigint default null, to_id bigint default null)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  starts   cogo.ast_nodes[];
+  goals    cogo.ast_nodes[];
+  goal     text[];
+  allowed  text[] := coalesce(kinds, array['imports', 'extends', 'implements', 'calls', 'references', 'uses_type', 'links']);
+  home     cogo.repos;
+  frontier text[];
+  seen     text[];
+  -- one step back: parent[i] and its edge lead to seen[i]
+  parent   text[];
+  edges    jsonb[];
+  step     record;
+  reached  text;
+  way      jsonb := '[]';
+  stops    text[];
+  place    int;
+begin
+  perform cogo.require_role(graph_path.project_id, 'viewer');
+  starts := array(select n from cogo.find_nodes(graph_path.project_id, from_symbol, from_path, repo, from_id, 5) n);
+  goals := array(select n from cogo.find_nodes(graph_path.project_id, to_symbol, to_path, repo, to_id, 5) n);
+  for home in select distinct r.* from unnest(starts) t join cogo.repos r on r.id = t.repo_id loop
+    seen := array(select t.key from unnest(starts) t where t.repo_id = home.id);
+    goal := array(select t.key from unnest(goals) t where t.repo_id = home.id);
+    parent := array_fill(null::text, array[cardinality(seen)]);
+    edges := array_fill(null::jsonb, array[cardinality(seen)]);
+    frontier := seen;
+    select k into reached from unnest(seen) k where k = any (goal) limit 1;
+    for hop in 1 .. least(greatest(coalesce(depth, 8), 1), 12) loop
+      exit when reached is not null or cardinality(frontier) = 0 or cardinality(seen) > 20000;
+      place := cardinality(seen);
+      for step in
+        select distinct on (e.to_key) e.* from cogo.near_edges(home.id, frontier, 'out', allowed, min_confidence, 20000) e
+         where e.to_key <> all (seen)
+         order by e.to_key, e.weight desc nulls last, e.confidence desc, e.from_key
+      loop
+        seen := seen || step.to_key;
+        parent := parent || step.from_key;
+        edges := edges || to_jsonb(step);
+        if step.to_key = any (goal) then
+          reached := step.to_key;
+          exit;
+        end if;
+      end loop;
+      frontier := seen[place + 1 :];
+    end loop;
+    if reached is not null then
+      stops := array[reached];
+      place := array_position(seen, reached);
+      while parent[place] is not null loop
+        way := jsonb_build_array(edges[place]) || way;
+        stops := parent[place] || stops;
+        place := array_position(seen, parent[place]);
+      end loop;
+      return (
+        with node as materialized (
+          select distinct on (s.place) s.key, s.place, n.id, cogo.node_json(n, home) as body
+            from unnest(stops) with ordinality as s(key, place)
+            join cogo.ast_nodes n on n.repo_id = home.id and n.key = s.key and n.generation <= home.generation
+           order by s.place, n.generation desc)
+        select jsonb_build_object('found', true,
+          'nodes', (select jsonb_agg(n.body order by n.place) from node n),
+          'edges', coalesce((
+            select jsonb_agg(jsonb_build_object('from', a.id, 'to', b.id, 'kind', e.value ->> 'kind', 'via', e.value ->> 'via',
+                     'provenance', e.value ->> 'provenance', 'confidence', e.value -> 'confidence', 'line', e.value -> 'line',
+                     'weight', e.value -> 'weight', 'observed_at', e.value ->> 'observed_at') order by e.ordinality)
+              from jsonb_array_elements(way) with ordinality e
+              join node a on a.key = e.value ->> 'from_key'
+              join node b on b.key = e.value ->> 'to_key'), '[]')));
+    end if;
+  end loop;
+  return jsonb_build_object('found', false, 'nodes', '[]'::jsonb, 'edges', '[]'::jsonb);
+end
+$$;
+revoke all on function cogo_api.graph_path(uuid, text, text, text, text, text, text[], int, real, bigint, bigint) from public;
+grant execute on function cogo_api.graph_path(uuid, text, text, text, text, text, text[], int, real, bigint, bigint)
+  to anon, authenticated, service_role;
+
+-- sql/knowledge/710_fn_trace_put.sql 2078334c6d020afc
+-- cogo_api.trace_put: adds calls that were seen at run time to a repository. calls: [{from, to, count}] by key; counts seen before are
+-- halved for every 30 days since, then added to. A key the index does not know is taken as it is: it may be indexed later. Needs editor
+-- (or a worker of the project). Returns {calls, new}. Errors: CG003 no such repository, CG000 malformed.
+create or replace function cogo_api.trace_put(project_id uuid, repo text, calls jsonb, observed_at timestamptz default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  home cogo.repos;
+  at   timestamptz := least(coalesce(trace_put.observed_at, clock_timestamp()), clock_timestamp());
+  n    int;
+  made int;
+begin
+  perform cogo.require_role(trace_put.project_id, 'editor', true);
+  select r.* into home from cogo.repos r where r.project_id = trace_put.project_id and r.repo = trace_put.repo;
+  if not found then
+    perform cogo.fail('CG003', 'no such repository in the project', jsonb_build_object('repo', trace_put.repo), 'Index it first');
+  end if;
+  if jsonb_typeof(calls) is distinct from 'array' then
+    perform cogo.fail('CG000', 'calls must be an array');
+  end if;
+  with given as (
+    select c."from" as from_key, c."to" as to_key, sum(c.count) as count
+      from jsonb_to_recordset(calls) as c("from" text, "to" text, count double precision)
+     group by 1, 2
+  ),
+  put as (
+    insert into cogo.runtime_calls as c (repo_id, project_id, from_key, to_key, count, observed_at)
+    select home.id, home.project_id, g.from_key, g.to_key, g.count, at from given g
+    on conflict on constraint runtime_calls_pkey do update
+      set count = case when c.observed_at <= excluded.observed_at
+            then excluded.count + c.count * power(0.5, extract(epoch from excluded.observed_at - c.observed_at) / 2592000.0)
+            else c.count + excluded.count * power(0.5, extract(epoch from c.observed_at - excluded.observed_at) / 2592000.0) end,
+          observed_at = greatest(c.observed_at, excluded.observed_at)
+    returning (c.xmax = 0) as fresh
+  )
+  select count(*), count(*) filter (where fresh) into n, made from put;
+  return jsonb_build_object('calls', n, 'new', made);
+exception
+  when not_null_violation or check_violation or invalid_text_representation or data_exception then
+    perform cogo.fail('CG000', 'calls is malformed', jsonb_build_object('reason', sqlerrm));
+    return null;
+end
+$$;
+revoke all on function cogo_api.trace_put(uuid, text, jsonb, timestamptz) from public;
+grant execute on function cogo_api.trace_put(uuid, text, jsonb, timestamptz) to anon, authenticated, service_role;
+
+-- sql/knowledge/715_fn_mirror_status.sql bef6467e82c0de0f
+-- cogo_api.mirror_status: {enabled, backlog, oldest_at, told, told_at, started_at}: how far the mirror of a project is behind. backlog:
+-- changed files not told yet, the oldest since oldest_at. Needs viewer.
+create or replace function cogo_api.mirror_status(project_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_role(mirror_status.project_id, 'viewer');
+  return (
+    select jsonb_build_object('enabled', m.project_id is not null, 'backlog', o.n, 'oldest_at', o.oldest, 'told', coalesce(m.told, 0),
+             'told_at', m.told_at, 'started_at', m.started_at)
+      from (select count(*) as n, min(x.made_at) as oldest from cogo.graph_outbox x where x.project_id = mirror_status.project_id) o
+      left join cogo.graph_mirrors m on m.project_id = mirror_status.project_id);
+end
+$$;
+revoke all on function cogo_api.mirror_status(uuid) from public;
+grant execute on function cogo_api.mirror_status(uuid) to anon, authenticated, service_role;
+
+-- sql/knowledge/720_fn_mirror_start.sql 48edc0b39ba1760c
+-- cogo_api.mirror_start: gives a project a mirror: from now on every published file goes to the outbox, and all that is published already
+-- goes there at once; started again, the mirror is told everything anew. Returns mirror_status. Needs admin.
+create or replace function cogo_api.mirror_start(project_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_role(mirror_start.project_id, 'admin');
+  insert into cogo.graph_mirrors (project_id) values (mirror_start.project_id) on conflict do nothing;
+  perform from cogo.graph_mirrors m where m.project_id = mirror_start.project_id for update;
+  delete from cogo.graph_outbox o where o.project_id = mirror_start.project_id;
+  insert into cogo.graph_outbox (project_id, repo_id, path)
+  select r.project_id, r.id, f.path
+    from cogo.repos r join cogo.source_files f on f.repo_id = r.id and f.generation <= r.generation
+   where r.project_id = mirror_start.project_id
+   order by r.id, f.path;
+  return cogo_api.mirror_status(mirror_start.project_id);
+end
+$$;
+revoke all on function cogo_api.mirror_start(uuid) from public;
+grant execute on function cogo_api.mirror_start(uuid) to anon, authenticated, service_role;
+
+-- sql/knowledge/725_fn_mirror_stop.sql bfc8af5acd7f152f
+-- cogo_api.mirror_stop: takes a project's mirror away: nothing goes to the outbox any more, and what lay there is gone. The graph database
+-- is the caller's to clear. Returns mirror_status. Needs admin.
+create or replace function cogo_api.mirror_stop(project_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_role(mirror_stop.project_id, 'admin');
+  delete from cogo.graph_mirrors m where m.project_id = mirror_stop.project_id;
+  return cogo_api.mirror_status(mirror_stop.project_id);
+end
+$$;
+revoke all on function cogo_api.mirror_stop(uuid) from public;
+grant execute on function cogo_api.mirror_stop(uuid) to anon, authenticated, service_role;
+
+-- sql/knowledge/730_fn_mirror_take.sql aef83a541dec312d
+-- cogo_api.mirror_take: the oldest files in the outbox with what their graph is now: {items:[{ids, repo, path, generation, commit_sha,
+-- published, nodes, edges}], backlog}. ids: the notes of the outbox it answers for, to be given to mirror_done. published false: the file is gone.
+-- nodes and edges by key, as index_graph takes them; nodes with their id. Takes nothing away: told twice is told the same.
+-- Needs editor, or a worker of the project. Errors: as require_role; CG003 the project has no mirror.
+create or replace function cogo_api.mirror_take(project_id uuid, lim int default 50)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_role(mirror_take.project_id, 'editor', true);
+  if not exists (select from cogo.graph_mirrors m where m.project_id = mirror_take.project_id) then
+    perform cogo.fail('CG003', 'the project has no mirror', null, 'Start one with mirror_start');
+  end if;
+  return jsonb_build_object(
+    'backlog', (select count(*) from cogo.graph_outbox o where o.project_id = mirror_take.project_id),
+    'items', coalesce((
+      select jsonb_agg(jsonb_build_object('ids', w.ids, 'repo', r.repo, 'path', w.path, 'generation', r.generation,
+               'commit_sha', r.commit_sha, 'published', f.id is not null,
+               'nodes', coalesce((
+                 select jsonb_agg(jsonb_build_object('id', n.id, 'key', n.key, 'kind', n.kind, 'name', n.name, 'signature', n.signature,
+                          'exported', n.exported, 'start_line', n.start_line, 'end_line', n.end_line) order by n.key)
+                   from cogo.ast_nodes n where n.file_id = f.id), '[]'),
+               'edges', coalesce((
+                 select jsonb_agg(jsonb_build_object('from', e.from_key, 'to', e.to_key, 'kind', e.kind, 'via', e.via,
+                          'provenance', e.provenance, 'confidence', e.confidence, 'sites', e.sites, 'line', e.line) order by e.id)
+                   from cogo.code_relationships e where e.file_id = f.id), '[]')) order by w.first)
+        from (select t.repo_id, t.path, array_agg(t.id) as ids, min(t.id) as first
+                from (select o.* from cogo.graph_outbox o where o.project_id = mirror_take.project_id
+                       order by o.id limit least(greatest(mirror_take.lim, 1), 500)) t
+               group by t.repo_id, t.path) w
+        join cogo.repos r on r.id = w.repo_id
+        left join cogo.source_files f on f.repo_id = r.id and f.path = w.path and f.generation <= r.generation), '[]'));
+end
+$$;
+revoke all on function cogo_api.mirror_take(uuid, int) from public;
+grant execute on function cogo_api.mirror_take(uuid, int) to anon, authenticated, service_role;
+
+-- sql/knowledge/735_fn_mirror_done.sql b51b3548982c26aa
+-- cogo_api.mirror_done: the mirror holds what these notes of the outbox stood for. Returns {done, backlog}. By id, not up to one: a
+-- transaction may publish a lower id later. Needs editor, or a worker of the project.
+create or replace function cogo_api.mirror_done(project_id uuid, ids bigint[])
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  done int;
+begin
+  perform cogo.require_role(mirror_done.project_id, 'editor', true);
+  delete from cogo.graph_outbox o where o.project_id = mirror_done.project_id and o.id = any (ids);
+  get diagnostics done = row_count;
+  update cogo.graph_mirrors m set told = m.told + done, told_at = clock_timestamp()
+   where m.project_id = mirror_done.project_id and done > 0;
+  return jsonb_build_object('done', done,
+    'backlog', (select count(*) from cogo.graph_outbox o where o.project_id = mirror_done.project_id));
+end
+$$;
+revoke all on function cogo_api.mirror_done(uuid, bigint[]) from public;
+grant execute on function cogo_api.mirror_done(uuid, bigint[]) to anon, authenticated, service_role;
+
+-- sql/jobs/010_tables.sql 639cd9c70487e4b6
 -- by hand
+
+-- sql/jobs/015_fn_ensure_queue.sql 5bf1def3839fb7e0
+-- cogo.ensure_queue: makes the pgmq queue where its table is not there. Queue tables belong to the extension in pgmq 1.5.1, so a
+-- logical dump or a branch can come back without them. The index on vt goes: no statement of pgmq or ours reads by it (both walk
+-- msg_id), and each message would write it.
+create or replace function cogo.ensure_queue(queue text)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if to_regclass(format('pgmq.%I', 'q_' || queue)) is not null then
+    return false;
+  end if;
+  perform pgmq.create(queue);
+  execute format('drop index if exists pgmq.%I', 'q_' || queue || '_vt_idx');
+  return true;
+end
+$$;
 
 -- sql/jobs/016_doorbells.sql 2e5211338a4d0333
 -- by hand
 
--- sql/jobs/140_fn_ring.sql 14a054b1e6223a0a
+-- sql/jobs/018_fn_create_lane_functions.sql 1b028b3574de01e0
+-- cogo.create_lane_functions: makes the functions that touch the table of a lane's queue, or makes them again.
+-- They are generated so that their SQL is static: pgmq's own functions build SQL on each call and are planned on each call.
+-- Only columns of pgmq 1.5.1 are used: msg_id, vt, message. vt is never in the future: delays live in cogo.jobs.run_at.
+--   push_<queue>(ids)        adds a message per job; (job_id, msg_id); 'rows 20' keeps the planner from a hash over all jobs
+--   pop_<queue>(qty)         takes out the oldest messages and returns their jobs, locked; drops messages whose job moved on; leaves
+--                            those whose job is locked by someone else. Waits for nothing.
+--   drop_<queue>(msg_ids)    removes messages; one that is being claimed just now is left to its claimer, who finds it stale
+--   head_<queue>()           (oldest message or null, newest message ever)
+--   lost_<queue>(lim)        queued jobs whose message is gone, or lies below the watermark for 10 s; locked
+-- The watermark low_<queue> is a sequence: a hint below which nobody looks, which keeps claims off the dead rows at the queue's head
+-- while an old snapshot keeps them from being vacuumed. A sequence has no row versions of its own, so it is cheap under just that.
+-- turn_<queue> is the same for jobs that wait for their turn: microseconds of run_at, which sweep moves, also down.
+-- It trails the oldest message taken by 500 ids, for transactions that took an id and commit late; sweep re-sends what is later still.
+create or replace function cogo.create_lane_functions(lane text, queue text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  execute format($sql$
+    create or replace function cogo.push_%1$s(ids uuid[])
+    returns table (job_id uuid, msg_id bigint)
+    language plpgsql
+    rows 20
+    set search_path = ''
+    as $fn$
+    #variable_conflict use_column
+    begin
+      return query
+        insert into pgmq.q_%1$s as q (vt, message)
+        select clock_timestamp(), jsonb_build_object('j', i.id)
+          from unnest(ids) with ordinality as i(id, nth)
+         order by i.nth
+        returning (q.message ->> 'j')::uuid, q.msg_id;
+    end
+    $fn$
+  $sql$, queue);
+
+  execute format($sql$
+    create or replace function cogo.pop_%1$s(qty int)
+    returns uuid[]
+    language plpgsql
+    set search_path = ''
+    as $fn$
+    declare
+      low      bigint;
+      places   tid[];
+      messages bigint[];
+      wanted   uuid[];
+      taken    uuid[];
+      done     bigint[];
+    begin
+      select array_agg(p.ctid), array_agg(p.msg_id), array_agg(p.job_id) into places, messages, wanted
+        from (select q.ctid, q.msg_id, (q.message ->> 'j')::uuid as job_id
+                from pgmq.q_%1$s q
+               where q.msg_id >= (select s.last_value from cogo.low_%1$s s)
+               order by q.msg_id
+               limit qty
+                 for update skip locked) p;
+      if messages is null then
+        return '{}';
+      end if;
+      select array_agg(l.id order by l.msg_id), array_agg(l.msg_id) into taken, done
+        from (select j.id, j.msg_id from cogo.jobs j
+               where j.id = any (wanted) and j.state = 'queued' and j.msg_id = any (messages)
+               order by j.id
+                 for update skip locked) l;
+      if cardinality(done) = cardinality(messages) then
+        delete from pgmq.q_%1$s q where q.ctid = any (places);
+      else
+        delete from pgmq.q_%1$s q
+         where q.msg_id = any (messages)
+           and (q.msg_id = any (done)
+                or not exists (select from cogo.jobs j
+                                where j.id = (q.message ->> 'j')::uuid and j.state = 'queued' and j.msg_id = q.msg_id));
+      end if;
+      low := (select s.last_value from cogo.low_%1$s s);
+      if messages[1] - 500 > low + 100 then
+        perform setval('cogo.low_%1$s', messages[1] - 500);
+      end if;
+      return coalesce(taken, '{}');
+    end
+    $fn$
+  $sql$, queue);
+
+  execute format($sql$
+    create or replace function cogo.drop_%1$s(msg_ids bigint[])
+    returns void
+    language plpgsql
+    set search_path = ''
+    as $fn$
+    begin
+      delete from pgmq.q_%1$s q
+       where q.msg_id in (select x.msg_id from pgmq.q_%1$s x where x.msg_id = any (msg_ids) order by x.msg_id for update skip locked);
+    end
+    $fn$
+  $sql$, queue);
+
+  execute format($sql$
+    create or replace function cogo.head_%1$s(out oldest bigint, out newest bigint)
+    language sql
+    set search_path = ''
+    as $fn$
+      select (select q.msg_id from pgmq.q_%1$s q order by q.msg_id limit 1), s.last_value
+        from pgmq.q_%1$s_msg_id_seq s
+    $fn$
+  $sql$, queue);
+
+  execute format($sql$
+    create or replace function cogo.lost_%1$s(lim int)
+    returns uuid[]
+    language sql
+    set search_path = ''
+    as $fn$
+      select array(
+        select j.id from cogo.jobs j
+         where j.lane = %2$L and j.state = 'queued' and j.pinned_executor_id is null
+           and j.queued_at < clock_timestamp() - interval '10 seconds'
+           and (j.msg_id < (select s.last_value from cogo.low_%1$s s)
+                or not exists (select from pgmq.q_%1$s q where q.msg_id = j.msg_id))
+         order by j.id limit lim
+           for update skip locked)
+    $fn$
+  $sql$, queue, lane);
+end
+$$;
+
+-- sql/jobs/020_fn_create_lane.sql a66be6908613b6ca
+-- cogo.create_lane: makes a lane, its pgmq queue, its watermarks, and the functions that touch the queue's table.
+create or replace function cogo.create_lane(executor text, capability text, band smallint)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+  lane  text := format('%s/%s/%s', executor, capability, band);
+  queue text := replace(format('%s_%s_%s', executor, capability, band), '-', '_');
+begin
+  insert into cogo.lanes (name, executor, capability, band, queue_name)
+  values (lane, create_lane.executor, create_lane.capability, create_lane.band, queue);
+  perform cogo.ensure_queue(queue);
+  execute format('create sequence cogo.low_%s as bigint', queue);
+  execute format('create sequence cogo.turn_%s as bigint', queue);
+
+  perform cogo.create_lane_functions(lane, queue);
+  return lane;
+end
+$$;
+
+-- cogo.create_dispatch: makes cogo.push, pop, drop_messages, low and turn, which call the functions of a lane by its name without
+-- building SQL, and open_lanes: the lanes of an executor kind (null: all) by band that have a message or a backlog. To be called after
+-- lanes are made.
+create or replace function cogo.create_dispatch()
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  push  text;
+  pop   text;
+  gone  text;
+  low   text;
+  open  text;
+  turn  text;
+begin
+  select string_agg(format('when %L then return query select * from cogo.push_%s(ids);', l.name, l.queue_name), e'\n    ' order by l.name),
+         string_agg(format('when %L then return cogo.pop_%s(qty);', l.name, l.queue_name), e'\n    ' order by l.name),
+         string_agg(format('when %L then perform cogo.drop_%s(msg_ids);', l.name, l.queue_name), e'\n    ' order by l.name),
+         string_agg(format('when %L then return (select s.last_value from cogo.low_%s s);', l.name, l.queue_name), e'\n    ' order by l.name),
+         string_agg(format('when %L then exists (select from pgmq.q_%s q where q.msg_id >= (select s.last_value from cogo.low_%s s))',
+           l.name, l.queue_name, l.queue_name), e'\n    ' order by l.name),
+         string_agg(format('when %L then return (select s.last_value from cogo.turn_%s s);', l.name, l.queue_name), e'\n    ' order by l.name)
+    into push, pop, gone, low, open, turn
+    from cogo.lanes l;
+  execute format($sql$
+    create or replace function cogo.push(lane text, ids uuid[]) returns table (job_id uuid, msg_id bigint)
+    language plpgsql rows 20 set search_path = '' as $fn$ #variable_conflict use_column
+    begin case lane
+    %s
+    end case; end $fn$ $sql$, push);
+  execute format($sql$
+    create or replace function cogo.pop(lane text, qty int) returns uuid[]
+    language plpgsql set search_path = '' as $fn$ begin case lane
+    %s
+    end case; end $fn$ $sql$, pop);
+  execute format($sql$
+    create or replace function cogo.drop_messages(lane text, msg_ids bigint[]) returns void
+    language plpgsql set search_path = '' as $fn$ begin case lane
+    %s
+    end case; end $fn$ $sql$, gone);
+  execute format($sql$
+    create or replace function cogo.low(lane text) returns bigint
+    language plpgsql set search_path = '' as $fn$ begin case lane
+    %s
+    end case; end $fn$ $sql$, low);
+  execute format($sql$
+    create or replace function cogo.turn(lane text) returns bigint
+    language plpgsql set search_path = '' as $fn$ begin case lane
+    %s
+    end case; end $fn$ $sql$, turn);
+  execute format($sql$
+    create or replace function cogo.open_lanes(executor text) returns table (name text, backlog boolean, ready boolean)
+    language plpgsql set search_path = '' as $fn$ #variable_conflict use_column
+    begin return query select o.name, o.backlog, o.ready from (
+    select l.name, l.backlog, l.band, case l.name
+    %s
+    end as ready from cogo.lanes l where open_lanes.executor is null or l.executor = open_lanes.executor) o
+    where o.ready or o.backlog order by o.band, o.name; end $fn$ $sql$, open);
+end
+$$;
+
+-- sql/jobs/135_fn_tell.sql be2f0bb0561830e0
+-- cogo.tell: records one event of each of the jobs, with the same data and the attempt.
+--
+-- Of quiet jobs the plain turns of a life (enqueued, started, done) are not rows: cogo.job_turns reads them off the job itself, which
+-- says all of it. Their trace gets one event a call, with their number. What else happens to a quiet job is a row as with any.
+create or replace function cogo.tell(ids uuid[], kind text, data jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  plain  constant boolean := kind in ('job.enqueued', 'job.started', 'job.done');
+  loud   boolean;
+  traced boolean;
+begin
+  select coalesce(bool_or(not j.quiet), false), coalesce(bool_or(j.quiet and j.trace_id is not null), false) into loud, traced
+    from cogo.jobs j where j.id = any (ids);
+  if loud or not plain then
+    insert into cogo.job_events (job_id, project_id, kind, data, trace_id, quiet)
+    select j.id, j.project_id, tell.kind, tell.data || jsonb_build_object('attempt', j.attempt), j.trace_id, j.quiet
+      from cogo.jobs j where j.id = any (ids) and not (plain and j.quiet) order by j.id;
+  end if;
+  if traced and plain then
+    insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
+    select j.trace_id, tell.kind, 'jobs', j.project_id, jsonb_build_object('jobs', count(*))
+      from cogo.jobs j where j.id = any (ids) and j.quiet and j.trace_id is not null
+     group by j.trace_id, j.project_id;
+  end if;
+end
+$$;
+
+-- sql/jobs/140_fn_ring.sql 6f5a8a563b59c470
 -- cogo.ring: wakes executors that could take jobs just made ready: the pinned one, or a few more live ones of the lane than there are
--- jobs, at most 20. One message each on agents:{executor_id}; a hint, everyone polls as well. Edge consumers have no ear on Realtime:
+-- jobs, at most 20; one where jobs is 0. One message each on agents:{executor_id}; a hint, everyone polls as well. Edge consumers have no ear on Realtime:
 -- where the lane's kind has a doorbell, it is rung.
 create or replace function cogo.ring(project_id uuid, lane text, pinned_executor_id text default null, jobs bigint default 1)
 returns void
@@ -1315,7 +2656,7 @@ begin
        and not e.draining and e.dead_at is null
        and e.last_seen > clock_timestamp() - interval '60 seconds'
      order by e.last_seen desc
-     limit least(20, ring.jobs + 4)
+     limit case when ring.jobs = 0 then 1 else least(20, ring.jobs + 4) end
   loop
     perform cogo.broadcast('agents:' || bell, 'wake', jsonb_build_object('lane', ring.lane));
   end loop;
@@ -1385,9 +2726,9 @@ begin
 end
 $$;
 
--- sql/jobs/144_fn_ring_doorbell.sql b17abde483bf825d
+-- sql/jobs/144_fn_ring_doorbell.sql 5fec3309dee26a1f
 -- cogo.ring_doorbell: wakes one edge consumer of an executor kind over pg_net, where jobs wait for it (needs_ring) and a seat is free;
--- returns whether it rang. At most one ring a second; while a ring is unanswered, one in five. Called by pg_cron every second, by
+-- returns whether it rang. At most one ring in 100 ms; while one is unanswered, in five seconds. Called by pg_cron every second, by
 -- whatever makes jobs ready, and by a consumer that leaves work behind. The request goes out when the caller's transaction commits.
 -- Two at once: one rings, the other returns at once.
 create or replace function cogo.ring_doorbell(executor text default 'cogo-plan')
@@ -1401,7 +2742,7 @@ declare
 begin
   select d.* into bell from cogo.doorbells d
    where d.executor = ring_doorbell.executor and d.url is not null
-     and (d.rung_at is null or d.rung_at < clock_timestamp() - make_interval(secs => case when d.ticket_hash is null then 1 else 5 end));
+     and (d.rung_at is null or d.rung_at < clock_timestamp() - make_interval(secs => case when d.ticket_hash is null then 0.1 else 5 end));
   if not found or to_regprocedure('net.http_post(text,jsonb,jsonb,jsonb,integer)') is null then
     return false;
   end if;
@@ -1419,6 +2760,213 @@ begin
   update cogo.doorbells d set rung_at = clock_timestamp(), ticket_hash = sha256(convert_to(ticket, 'UTF8')) where d.executor = bell.executor;
   perform net.http_post(url := bell.url, body := jsonb_build_object('ticket', ticket), timeout_milliseconds := 5000);
   return true;
+end
+$$;
+
+-- sql/jobs/150_fn_push_jobs.sql 1ec4bd73b9115448
+-- cogo.push_jobs: makes locked jobs queued: each gets a new message in its lane's queue, or none where it is pinned. Their slots
+-- must be taken already. Rings the executors; only one where they are handed on: who made room for them has a hand free itself.
+create or replace function cogo.push_jobs(ids uuid[], handed_on boolean default false)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  batch record;
+begin
+  if cardinality(ids) = 0 then
+    return;
+  end if;
+  for batch in
+    select j.lane, array_agg(j.id order by j.id) as ids
+      from cogo.jobs j
+     where j.id = any (push_jobs.ids) and j.pinned_executor_id is null
+     group by j.lane
+     order by j.lane
+  loop
+    update cogo.jobs j
+       set state = 'queued', blocked_on = null, msg_id = p.msg_id, queued_at = clock_timestamp(), lease_token = null, lease_until = null
+      from cogo.push(batch.lane, batch.ids) p
+     where j.id = p.job_id;
+  end loop;
+  update cogo.jobs j
+     set state = 'queued', blocked_on = null, msg_id = null, queued_at = clock_timestamp(), lease_token = null, lease_until = null
+   where j.id = any (push_jobs.ids) and j.pinned_executor_id is not null;
+  perform cogo.ring(w.project_id, w.lane, w.pinned_executor_id, case when handed_on then 0 else w.n end)
+     from (select j.project_id, j.lane, j.pinned_executor_id, count(*) as n
+             from cogo.jobs j where j.id = any (push_jobs.ids) group by 1, 2, 3) w;
+end
+$$;
+
+-- sql/jobs/167_fn_mark_backlog.sql c236efe67f7002e2
+-- cogo.mark_backlog: notes that jobs of the lanes wait for their turn; written once, sweep takes it back when none do.
+create or replace function cogo.mark_backlog(names text[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  update cogo.lanes l set backlog = true
+   where l.name in (select x.name from cogo.lanes x where x.name = any (names) and not x.backlog order by x.name for update);
+end
+$$;
+
+-- sql/jobs/170_fn_admit_jobs.sql 7dde155438f5333d
+-- cogo.admit_jobs: makes locked jobs that are due queued, or blocked: on slot where their concurrency key has none left (jobs of one
+-- key take its slots by band and age), on turn where their project has its share of the lane's ready list. The caller holds the locks
+-- of lock_jobs. handed_on: as push_jobs.
+create or replace function cogo.admit_jobs(ids uuid[], handed_on boolean default false)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  admitted uuid[];
+  late     uuid[];
+begin
+  if cardinality(ids) = 0 then
+    return;
+  end if;
+  with wanting as (
+    select j.id, j.project_id, j.concurrency_key,
+           row_number() over (partition by j.project_id, j.concurrency_key order by j.band, j.id) as place
+      from cogo.jobs j
+     where j.id = any (admit_jobs.ids) and j.state in ('scheduled', 'blocked')
+  ),
+  free as (
+    select w.id, w.project_id, w.concurrency_key
+      from wanting w
+      left join cogo.job_slots s on s.project_id = w.project_id and s.key = w.concurrency_key
+     where w.concurrency_key is null or w.place <= s.slots - s.used
+  ),
+  taken as (
+    update cogo.job_slots s
+       set used = s.used + f.n
+      from (select x.project_id, x.concurrency_key, count(*)::int as n from free x
+             where x.concurrency_key is not null group by x.project_id, x.concurrency_key) f
+     where s.project_id = f.project_id and s.key = f.concurrency_key
+  )
+  select coalesce(array_agg(f.id), '{}') into admitted from free f;
+
+  update cogo.jobs j set state = 'blocked', blocked_on = 'slot'
+   where j.id = any (admit_jobs.ids) and j.state in ('scheduled', 'blocked') and not (j.id = any (admitted))
+     and j.blocked_on is distinct from 'slot';
+
+  select coalesce(array_agg(p.id), '{}') into late
+    from (select j.id, row_number() over (partition by j.project_id, j.lane order by j.id) as place, h.room
+            from cogo.jobs j
+            join (select r.project_id, r.lane, cogo.ready_room(r.project_id, r.lane) as room
+                    from (select distinct x.project_id, x.lane from cogo.jobs x
+                           where x.id = any (admitted) and x.pinned_executor_id is null and x.concurrency_key is null
+                           offset 0) r) h
+              on h.project_id = j.project_id and h.lane = j.lane
+           where j.id = any (admitted) and j.pinned_executor_id is null and j.concurrency_key is null) p
+   where p.place > p.room;
+  if cardinality(late) > 0 then
+    update cogo.jobs j set state = 'blocked', blocked_on = 'turn' where j.id = any (late);
+    perform cogo.mark_backlog(array(select distinct j.lane from cogo.jobs j where j.id = any (late)));
+    admitted := array(select a from unnest(admitted) a except select l from unnest(late) l);
+  end if;
+  perform cogo.push_jobs(admitted, handed_on);
+end
+$$;
+
+-- sql/jobs/180_fn_free_slots.sql 660497d59b31df26
+-- cogo.free_slots: gives back the slots of jobs that stopped being queued or running, and admits the next blocked ones of the same
+-- keys. The caller holds the locks of lock_jobs for the given jobs, so their slots are locked; blocked jobs are locked here, and one
+-- that is locked by another is left to it (sweep finds a slot that stays free).
+create or replace function cogo.free_slots(ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  freed record;
+  free  int;
+begin
+  for freed in
+    select j.project_id, j.concurrency_key as key, count(*)::int as n
+      from cogo.jobs j
+     where j.id = any (free_slots.ids) and j.concurrency_key is not null
+     group by j.project_id, j.concurrency_key
+     order by j.project_id, j.concurrency_key
+  loop
+    update cogo.job_slots s set used = greatest(s.used - freed.n, 0)
+     where s.project_id = freed.project_id and s.key = freed.key
+    returning s.slots - s.used into free;
+    if free > 0 then
+      perform cogo.admit_jobs(array(
+        select j.id from cogo.jobs j
+         where j.project_id = freed.project_id and j.concurrency_key = freed.key and j.state = 'blocked' and j.blocked_on = 'slot'
+         order by j.band, j.id
+         limit free
+           for update skip locked), true);
+    end if;
+  end loop;
+end
+$$;
+
+-- sql/jobs/200_fn_executor_scope.sql aaa222313d08a944
+-- cogo.executor_scope: who works here: (kind, project_id) the caller may serve as executor_id. A worker token: its executor kind in
+-- its project. The server: the kind the executor registered with, or every kind (null), in every project (null).
+-- current: epoch is none, or that of its newest process; draining as it registered. Takes note of its presence.
+-- Errors: CG001 anonymous, CG002 not a worker or the id is another project's, CG004 malformed id.
+create or replace function cogo.executor_scope(
+  executor_id text, epoch int, insist boolean, out kind text, out project_id uuid, out current boolean, out draining boolean)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  who  record := cogo.identity();
+  home record;
+begin
+  if who.kind = 'anon' then
+    perform cogo.fail('CG001', 'a worker token is needed', null, 'Send it in x-cogo-token');
+  elsif who.kind not in ('worker', 'service') then
+    perform cogo.fail('CG002', 'only workers take jobs', null, 'Use a worker token');
+  end if;
+  if coalesce(executor_id, '') !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' then
+    perform cogo.fail('CG004', 'executor_id must be 1 to 100 letters, digits, dots, dashes or underscores',
+      jsonb_build_object('field', 'executor_id'));
+  end if;
+  select e.* into home from cogo.executors e where e.id = executor_scope.executor_id;
+  executor_scope.current := coalesce(executor_scope.epoch >= home.epoch, true);
+  executor_scope.draining := coalesce(home.draining, false);
+  if who.kind = 'service' then
+    executor_scope.kind := home.kind;
+    executor_scope.project_id := home.project_id;
+  elsif home.kind is not null and (home.project_id is distinct from who.project_id or home.kind <> who.executor) then
+    perform cogo.fail('CG002', 'this executor id is not yours', null, 'Choose another executor id');
+  else
+    executor_scope.kind := who.executor;
+    executor_scope.project_id := who.project_id;
+  end if;
+  if executor_scope.current and (insist or home.dead_at is not null
+       or home.last_seen < clock_timestamp() - make_interval(secs => least(10, coalesce(home.beat_s, 10) / 2.0))) then
+    -- who holds the row notes it as well; waiting for them with jobs locked (turn) could go round in a circle with a beat
+    update cogo.executors e set last_seen = clock_timestamp(), dead_at = null
+     where e.id in (select x.id from cogo.executors x where x.id = executor_scope.executor_id for update skip locked);
+  end if;
+end
+$$;
+
+-- sql/jobs/201_fn_reporting_scope.sql cda8c6337e74a2ea
+-- cogo.reporting_scope: whose jobs the caller may report on: those of project_id (a worker token), or all of them (every, the server).
+-- Errors: CG001 anonymous, CG002 not a worker.
+create or replace function cogo.reporting_scope(out every boolean, out project_id uuid)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  who record := cogo.identity();
+begin
+  if who.kind = 'anon' then
+    perform cogo.fail('CG001', 'a worker token is needed', null, 'Send it in x-cogo-token');
+  elsif who.kind not in ('worker', 'service') then
+    perform cogo.fail('CG002', 'only workers report on jobs', null, 'Use a worker token');
+  end if;
+  reporting_scope.every := who.kind = 'service';
+  reporting_scope.project_id := who.project_id;
 end
 $$;
 
@@ -1481,6 +3029,81 @@ begin
                         select x.parent_id from jsonb_array_elements(items) i join cogo.jobs x on x.id = (i ->> 'job_id')::uuid))
       order by s.project_id, s.key for update;
   end if;
+end
+$$;
+
+-- sql/jobs/203_fn_read_items.sql f22cdc066183c5c3
+-- cogo.read_items: [{job_id, token, …}] of a worker's call, by job id. Items without a job_id are left out. Error: CG000 malformed.
+create or replace function cogo.read_items(items jsonb, out ids uuid[], out tokens bigint[], out bodies jsonb[])
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  if jsonb_typeof(items) is distinct from 'array' then
+    perform cogo.fail('CG000', 'an array of {job_id, token, …} is needed');
+  end if;
+  select array_agg(i.id), array_agg(i.token), array_agg(i.body) into ids, tokens, bodies
+    from (select (e ->> 'job_id')::uuid as id, (e ->> 'token')::bigint as token, e as body
+            from jsonb_array_elements(items) e where e ->> 'job_id' is not null
+           order by 1) i;
+exception
+  -- only the reading is in a block with a handler: row locks of a subtransaction cost the update after it
+  when invalid_text_representation or numeric_value_out_of_range then
+    perform cogo.fail('CG000', 'job_id must be a uuid and token a number', jsonb_build_object('reason', sqlerrm));
+end
+$$;
+
+-- sql/jobs/204_fenced_item.sql baa42479275b50f9
+-- by hand
+
+-- sql/jobs/205_fn_fenced.sql 2fb665ff503806ca
+-- cogo.fenced: reads [{job_id, token, …}] of a worker's call, locks those jobs in order, and returns each item once with whether its
+-- token still holds the lease. Jobs outside the caller's project answer lost, as unknown ones do.
+-- Errors: CG001/CG002 not a worker, CG000 malformed.
+create or replace function cogo.fenced(items jsonb)
+returns cogo.fenced_item[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  who    record := cogo.reporting_scope();
+  ids    uuid[];
+  tokens bigint[];
+  bodies jsonb[];
+  answer cogo.fenced_item[];
+begin
+  select r.ids, r.tokens, r.bodies into ids, tokens, bodies from cogo.read_items(fenced.items) r;
+  if ids is null then
+    return '{}';
+  end if;
+  perform cogo.lock_jobs(ids);
+  -- an id said twice keeps the item with the right token
+  select array_agg((f.job_id, f.token, f.body, f.held, f.cancel_requested, f.keyed, f.parented)::cogo.fenced_item order by f.job_id)
+    into answer
+    from (select distinct on (i.id) i.id as job_id, i.token, i.body,
+                 coalesce(j.state = 'running' and j.lease_token = i.token, false) as held,
+                 j.cancel_requested_at is not null as cancel_requested,
+                 j.concurrency_key is not null as keyed, j.parent_id is not null as parented
+            from unnest(ids, tokens, bodies) as i(id, token, body)
+            left join cogo.jobs j on j.id = i.id and (who.every or j.project_id = who.project_id)
+           order by i.id, (j.lease_token is not distinct from i.token) desc) f;
+  return answer;
+end
+$$;
+
+-- sql/jobs/210_fn_close_attempts.sql e76b4d237c57c397
+-- cogo.close_attempts: records the attempts of running, locked jobs as over without having ended the job well. To be called before
+-- their state changes.
+create or replace function cogo.close_attempts(ids uuid[], outcome text, error jsonb default null)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  insert into cogo.job_attempts (job_id, attempt, project_id, lease_token, executor_id, started_at, outcome, error)
+  select j.id, j.attempt, j.project_id, j.lease_token, j.executor_id, j.leased_at, close_attempts.outcome, close_attempts.error
+    from cogo.jobs j where j.id = any (ids) and j.state = 'running' order by j.id;
 end
 $$;
 
@@ -1568,6 +3191,300 @@ begin
 end
 $$;
 
+-- sql/jobs/235_fn_make_jobs.sql 0f6b1150600420e5
+-- cogo.make_jobs: makes the fresh jobs of a plan, their messages, slots and events; returns the states [{job_id, state}] of all.
+-- The caller has checked who asks, and locked the project against being deleted.
+create or replace function cogo.make_jobs(project_id uuid, plan cogo.planned_job[], made_by text, batch_id uuid)
+returns table (job_id uuid, state text)
+language plpgsql
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  total   int;
+  parents boolean;
+  keyed   boolean;
+  other   boolean;
+  route   record;
+  quiet   boolean;
+  traced  boolean;
+  late    text[] := '{}';
+  -- the message of each item, by its place
+  msgs    bigint[] := array_fill(null::bigint, array[cardinality(plan)]);
+  sent    bigint[];
+  room    int;
+  states  text[];
+begin
+  select count(*) filter (where p.fresh), coalesce(bool_or(p.parent_id is not null) filter (where p.fresh), false),
+         coalesce(bool_or(p.concurrency_key is not null) filter (where p.fresh), false),
+         coalesce(bool_or(p.wait in ('slot', 'pin')) filter (where p.fresh), false)
+    into total, parents, keyed, other
+    from unnest(plan) p;
+  quiet := total > 25;
+  -- the slots of the keys in play exist and are locked before any job is
+  if keyed then
+    insert into cogo.job_slots (project_id, key)
+    select distinct make_jobs.project_id, p.concurrency_key from unnest(plan) p
+     where p.concurrency_key is not null and p.fresh
+     order by 2
+    on conflict do nothing;
+    perform from cogo.job_slots s
+      where s.project_id = make_jobs.project_id and s.key in (select p.concurrency_key from unnest(plan) p where p.fresh)
+      order by s.key for update;
+  end if;
+  if parents then
+    perform from cogo.jobs j where j.id in (select p.parent_id from unnest(plan) p where p.fresh) order by j.id for update;
+    update cogo.jobs j set pending_children = j.pending_children + c.n
+      from (select p.parent_id, count(*)::int as n from unnest(plan) p where p.fresh and p.parent_id is not null group by p.parent_id) c
+     where j.id = c.parent_id;
+  end if;
+
+  -- jobs that are ready right away get their message first, so that each row is written once; those over their project's share of
+  -- the lane wait for their turn
+  for route in
+    select p.lane, array_agg(p.job_id order by p.nth) as ids, array_agg(p.nth order by p.nth) as places from unnest(plan) p
+     where p.fresh and p.wait is null group by p.lane order by p.lane
+  loop
+    room := greatest(cogo.ready_room(make_jobs.project_id, route.lane), 0);
+    if room < cardinality(route.ids) then
+      late := late || route.lane;
+    end if;
+    if room > 0 then
+      -- messages are numbered in the order of the ids
+      select array_agg(m.msg_id order by m.msg_id) into sent from cogo.push(route.lane, route.ids[:room]) m;
+      for i in 1..cardinality(sent) loop
+        msgs[route.places[i]] := sent[i];
+      end loop;
+    end if;
+  end loop;
+  if cardinality(late) > 0 then
+    perform cogo.mark_backlog(late);
+  end if;
+
+  with item as materialized (
+    select p.*,
+           case when p.message is not null then 'queued' when p.wait is null then 'blocked' else 'scheduled' end as begins
+      from rows from (unnest(plan), unnest(msgs)) as p(
+             nth, job_id, fresh, type, payload, lane, band, run_at, wait, max_attempts, key, request_hash, pin, concurrency_key, rate_key,
+             parent_id, trace_id, msg_id, problem, message)
+     where p.fresh
+  ),
+  made as (
+    insert into cogo.jobs (id, project_id, type, lane, band, state, blocked_on, quiet, run_at, msg_id, queued_at, max_attempts,
+                           pinned_executor_id, concurrency_key, parent_id, batch_id, trace_id, created_by)
+    select i.job_id, make_jobs.project_id, i.type, i.lane, i.band, i.begins, case i.begins when 'blocked' then 'turn' end, quiet, i.run_at,
+           i.message, case i.begins when 'queued' then clock_timestamp() end, i.max_attempts, i.pin, i.concurrency_key, i.parent_id,
+           make_jobs.batch_id, i.trace_id, made_by
+      from item i
+  ),
+  stored as (
+    insert into cogo.job_payloads (job_id, project_id, input)
+    select i.job_id, make_jobs.project_id, i.payload from item i
+  )
+  select array_agg(i.begins order by i.nth), coalesce(bool_or(i.trace_id is not null), false) into states, traced from item i;
+
+  if not quiet then
+    insert into cogo.job_events (job_id, project_id, kind, data, trace_id)
+    select p.job_id, make_jobs.project_id, 'job.enqueued', jsonb_build_object('type', p.type), p.trace_id
+      from unnest(plan) p where p.fresh;
+  elsif traced then
+    insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
+    select p.trace_id, 'job.enqueued', 'jobs', make_jobs.project_id, jsonb_build_object('jobs', count(*))
+      from unnest(plan) p where p.fresh and p.trace_id is not null group by p.trace_id;
+  end if;
+  if other then
+    perform cogo.admit_jobs(array(select p.job_id from unnest(plan) p where p.fresh and p.wait in ('slot', 'pin')));
+  end if;
+  perform cogo.ring(make_jobs.project_id, w.lane, null, w.n)
+     from (select p.lane, count(*) as n from unnest(plan) p where p.fresh and p.wait is null group by p.lane) w;
+  if not other and total = cardinality(plan) then
+    return query select p.job_id, p.state from rows from (unnest(plan), unnest(states)) as p(
+      nth, job_id, fresh, type, payload, lane, band, run_at, wait, max_attempts, key, request_hash, pin, concurrency_key, rate_key,
+      parent_id, trace_id, msg_id, problem, state);
+  else
+    return query
+      select p.job_id, coalesce(j.state, h.state, 'forgotten')
+        from unnest(plan) p
+        left join cogo.jobs j on j.id = p.job_id
+        left join lateral (select x.state from cogo.jobs_history x where x.id = p.job_id and j.id is null limit 1) h on true
+       order by p.nth;
+  end if;
+end
+$$;
+
+-- sql/jobs/245_fn_take_turns.sql e263f0cc5e75c7a8
+-- cogo.take_turns: jobs that wait for their turn: the projects of the lane one after the other, and in a project its types, each
+-- oldest first. Returns the jobs, locked. Waits for nothing. Starts at a random project, looks at no more groups (a type of a project)
+-- than it needs, at most at 500; what it costs does not depend on how many jobs wait.
+create or replace function cogo.take_turns(lane text, project_id uuid, every_type boolean, exact text[], prefixes text[], qty int)
+returns uuid[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  low      timestamptz := to_timestamp(cogo.turn(lane) / 1000000.0);
+  start    uuid := gen_random_uuid();
+  home     uuid := coalesce(take_turns.project_id, start);
+  label    text := '';
+  wrapped  boolean := take_turns.project_id is not null;
+  next     record;
+  over     boolean := false;
+  projects uuid[] := '{}';
+  types    text[] := '{}';
+  more     uuid[];
+  taken    uuid[] := '{}';
+begin
+  for looked in 1..500 loop
+    select j.project_id, j.type into next
+      from cogo.jobs j
+     where j.lane = take_turns.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low
+       and (j.project_id, j.type) > (home, label)
+     order by j.project_id, j.type limit 1;
+    if found and (take_turns.project_id is null or next.project_id = take_turns.project_id)
+       and (not wrapped or take_turns.project_id is not null or next.project_id < start) then
+      home := next.project_id;
+      label := next.type;
+      if every_type or label = any (exact) or label like any (prefixes) then
+        projects := projects || home;
+        types := types || label;
+      end if;
+    elsif wrapped then
+      over := true;
+    else
+      wrapped := true;
+      home := '00000000-0000-0000-0000-000000000000';
+      label := '';
+    end if;
+    continue when cardinality(types) < qty - cardinality(taken) and not over and looked < 500;
+    while cardinality(types) > 0 and cardinality(taken) < qty loop
+      select array_agg(x.id order by x.nth, x.run_at, x.id) into more
+        from (select j.id, j.run_at, g.nth
+                from unnest(projects, types) with ordinality g(project_id, type, nth)
+               cross join lateral (
+                 select j.id, j.run_at from cogo.jobs j
+                  where j.lane = take_turns.lane and j.project_id = g.project_id and j.type = g.type
+                    and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low and not (j.id = any (taken))
+                  order by j.run_at, j.id
+                  limit greatest((qty - cardinality(taken)) / cardinality(types), 1)
+                    for update skip locked) j
+               limit qty - cardinality(taken)) x;
+      exit when more is null;
+      taken := taken || more;
+      exit when cardinality(types) = 1;
+    end loop;
+    exit when over or cardinality(taken) >= qty;
+    projects := '{}';
+    types := '{}';
+  end loop;
+  return taken;
+end
+$$;
+
+-- sql/jobs/246_fn_take_turn.sql dab1c23b964b1b29
+-- cogo.take_turn: take_turns for one job of any type, which most claims want: the oldest of a random project's first type, in one
+-- statement, or two. Returns it locked, or nothing. Waits for nothing.
+create or replace function cogo.take_turn(lane text, project_id uuid)
+returns uuid[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  low   timestamptz := to_timestamp(cogo.turn(lane) / 1000000.0);
+  start uuid := coalesce(take_turn.project_id, gen_random_uuid());
+  one   uuid;
+begin
+  select j.id into one from cogo.jobs j
+   where j.lane = take_turn.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low
+     and j.project_id >= start and (take_turn.project_id is null or j.project_id = take_turn.project_id)
+   order by j.project_id, j.type, j.run_at, j.id
+   limit 1 for update skip locked;
+  if not found and take_turn.project_id is null then
+    select j.id into one from cogo.jobs j
+     where j.lane = take_turn.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low and j.project_id < start
+     order by j.project_id, j.type, j.run_at, j.id
+     limit 1 for update skip locked;
+  end if;
+  return case when one is null then '{}' else array[one] end;
+end
+$$;
+
+-- sql/jobs/247_fn_earlier_work.sql 7e941cd5268a29d9
+-- cogo.earlier_work: what earlier attempts of a job left: {steps?: {name: output}, children?: [{job_id, type, state, result, error}]}.
+create or replace function cogo.earlier_work(job_id uuid)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (select coalesce((select jsonb_build_object('steps', jsonb_object_agg(s.name, s.output))
+                       from cogo.job_steps s where s.job_id = earlier_work.job_id having count(*) > 0), '{}')
+        || coalesce((select jsonb_build_object('children', jsonb_agg(c.child order by c.id))
+                       from (select j.id, jsonb_build_object('job_id', j.id, 'type', j.type, 'state', j.state, 'result', j.result, 'error', p.error) as child
+                               from cogo.jobs j left join cogo.job_payloads p on p.job_id = j.id where j.parent_id = earlier_work.job_id
+                             union all
+                             select h.id, jsonb_build_object('job_id', h.id, 'type', h.type, 'state', h.state, 'result', h.result, 'error', h.error)
+                               from cogo.jobs_history h where h.parent_id = earlier_work.job_id) c
+                     having count(*) > 0), '{}'));
+end
+$$;
+
+-- sql/jobs/250_fn_lease_jobs.sql ee41f7f9da5a81cc
+-- cogo.lease_jobs: gives locked jobs to an executor: running, a new token. Returns what claim answers. steps and children are there
+-- where a job has them, which a first attempt has not.
+create or replace function cogo.lease_jobs(ids uuid[], executor_id text, lease_s int)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  moment  timestamptz := clock_timestamp();
+  heard   boolean;
+  answer  jsonb;
+begin
+  with leased as (
+    update cogo.jobs j
+       set state = 'running', blocked_on = null, attempt = j.attempt + 1, msg_id = null, executor_id = lease_jobs.executor_id,
+           lease_token = nextval('cogo.lease_tokens'), lease_s = lease_jobs.lease_s,
+           lease_until = moment + make_interval(secs => lease_jobs.lease_s), leased_at = moment,
+           started_at = coalesce(j.started_at, moment)
+     where j.id = any (ids)
+    returning j.id, j.project_id, j.type, j.attempt, j.lease_token, j.trace_id, j.quiet, j.band, j.pinned_executor_id,
+              j.cancel_requested_at
+  )
+  select jsonb_agg(jsonb_build_object(
+           'job_id', l.id, 'token', l.lease_token::text, 'attempt', l.attempt, 'type', l.type, 'payload', p.input,
+           'checkpoint', p.checkpoint, 'project_id', l.project_id, 'trace_id', l.trace_id, 'lease_s', lease_jobs.lease_s,
+           'cancel_requested', l.cancel_requested_at is not null)
+           || case when l.attempt = 1 then '{}' else cogo.earlier_work(l.id) end
+           order by l.pinned_executor_id is null, l.band, l.id),
+         bool_or(not l.quiet or l.trace_id is not null)
+    into answer, heard
+    from leased l left join cogo.job_payloads p on p.job_id = l.id;
+  if heard then
+    perform cogo.tell(ids, 'job.started', jsonb_build_object('executor_id', lease_jobs.executor_id));
+  end if;
+  return answer;
+end
+$$;
+
+-- sql/jobs/260_fn_verdicts.sql b3ef3cd8cddc7e58
+-- cogo.verdicts: the answer of fail and release: [{job_id, verdict, state}] by job id. A lost attempt learns no state: it may be
+-- another project's job.
+create or replace function cogo.verdicts(items cogo.fenced_item[])
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (select coalesce(jsonb_agg(jsonb_build_object('job_id', i.job_id,
+             'verdict', case when not i.held then 'lost' when i.cancel_requested then 'cancelled' else 'ok' end,
+             'state', case when i.held then j.state end) order by i.job_id), '[]')
+      from unnest(items) i left join cogo.jobs j on j.id = i.job_id);
+end
+$$;
+
 -- sql/jobs/270_fn_job_json.sql 85736ed537d25464
 -- cogo.job_json: a job's own row as the API shows it. outcome: what the result of a job that ran to its end says of itself (a build
 -- that ran and found failing tests has a result of state failed).
@@ -1586,6 +3503,242 @@ as $$
     'cancel_requested', j.cancel_requested_at is not null, 'priority', j.band,
     'outcome', case when jsonb_typeof(j.result -> 'state') = 'string' then j.result ->> 'state' end)
 $$;
+
+-- sql/jobs/287_fn_waiting_turns.sql 3360836235aa985f
+-- cogo.waiting_turns: the oldest run_at of jobs that wait for their turn, for each project and type of the lane, at most 1,000.
+create or replace function cogo.waiting_turns(lane text)
+returns table (project_id uuid, type text, run_at timestamptz)
+language plpgsql
+stable
+set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+  return query
+  with recursive waiting as (
+    (select j.project_id, j.type, j.run_at, 1 as n from cogo.jobs j
+      where j.lane = waiting_turns.lane and j.state = 'blocked' and j.blocked_on = 'turn'
+      order by j.project_id, j.type, j.run_at limit 1)
+    union all
+    select f.project_id, f.type, f.run_at, w.n + 1
+      from waiting w
+     cross join lateral (
+       select j.project_id, j.type, j.run_at from cogo.jobs j
+        where j.lane = waiting_turns.lane and j.state = 'blocked' and j.blocked_on = 'turn'
+          and (j.project_id, j.type) > (w.project_id, w.type)
+        order by j.project_id, j.type, j.run_at limit 1) f
+     where w.n < 1000
+  )
+  select w.project_id, w.type, w.run_at from waiting w;
+end
+$$;
+
+-- sql/jobs/300_fn_enqueue.sql 972956f0981c2d47
+-- cogo_api.enqueue: makes jobs in one transaction with whatever else the caller does; returns [{job_id, state, duplicate, batch_id?}]
+-- in order.
+--
+-- jobs: [{type, payload?, priority?, delay_s?, key?, max_attempts?, executor?, pin?, concurrency_key?, rate_key?, parent_id?,
+-- trace_id?}], up to 1,000. priority is the band: 0 first, 1 default, 2 last. executor overrides the lane rule of the type. pin: only
+-- this executor takes it. concurrency_key: as many jobs of the key at a time as its slots (1 unless set_job_limit). rate_key: the rate
+-- to keep to, the type's unless said. parent_id links to a job of the same project, which may await it.
+-- key: the first job made with it is returned again (duplicate = true) for 7 days, also when that job's row is gone.
+-- batch: {} makes a batch of these jobs, {id} adds them to one of the project, {name} names it; see batch_status.
+-- More than 25 jobs in a call are quiet: their turns are recorded, but not broadcast one by one.
+-- Needs editor. Errors: as require_role; CG000 not an array; CG003 unknown batch; CG004 a field out of range or an unknown type;
+-- CG005 a payload over 128 KB (put it in Storage and send the path); CG023 a key used with another input; CG024 the project has as
+-- many jobs waiting as it may.
+create or replace function cogo_api.enqueue(project_id uuid, jobs jsonb, batch jsonb default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+as $$
+declare
+  plan   cogo.planned_job[];
+  group_id uuid;
+  answer jsonb;
+begin
+  perform cogo.require_role(enqueue.project_id, 'editor');
+  perform from cogo.projects p where p.id = enqueue.project_id for key share;
+  plan := cogo.plan_jobs(enqueue.project_id, enqueue.jobs);
+  if exists (select from unnest(plan) p where p.key is not null) then
+    plan := cogo.claim_job_keys(enqueue.project_id, plan);
+  end if;
+  perform cogo.check_quota(enqueue.project_id, cardinality(plan));
+  plan := cogo.apply_rates(enqueue.project_id, plan);
+  if batch is not null then
+    group_id := cogo.open_batch(enqueue.project_id, batch, (select count(*)::int from unnest(plan) p where p.fresh));
+  end if;
+  select coalesce(jsonb_agg(case when group_id is null
+             then jsonb_build_object('job_id', m.job_id, 'state', m.state, 'duplicate', not m.fresh)
+             else jsonb_build_object('job_id', m.job_id, 'state', m.state, 'duplicate', not m.fresh, 'batch_id', group_id) end
+           order by m.nth), '[]')
+    into answer
+    -- two lists of one order, laid beside each other: a join of them would be planned for ten rows
+    from rows from (cogo.make_jobs(enqueue.project_id, plan, cogo.principal(), group_id), unnest(plan)) as m(
+           job_id, state, nth, planned_id, fresh, type, payload, lane, band, run_at, wait, max_attempts, key, request_hash, pin,
+           concurrency_key, rate_key, parent_id, trace_id, msg_id, problem);
+  return answer;
+end
+$$;
+revoke all on function cogo_api.enqueue(uuid, jsonb, jsonb) from public;
+grant execute on function cogo_api.enqueue(uuid, jsonb, jsonb) to anon, authenticated, service_role;
+
+-- sql/jobs/310_fn_claim.sql f199813dc9caf19b
+-- cogo_api.claim: leases up to qty ready jobs to an executor; returns [{job_id, token, attempt, type, payload, checkpoint, project_id,
+-- trace_id, lease_s, cancel_requested, steps?, children?}]. token (a string: it is a bigint) goes with every later call for the
+-- attempt. steps: outputs earlier attempts stored; children: the jobs it awaited, with their results.
+--
+-- Jobs pinned to the executor first, then its lanes by band, each roughly first in, first out, and no project more than its share
+-- while others wait. A worker token gets jobs of its project only. include_types: exact types or prefixes ending in '.*'. epoch: as
+-- register_executor gave it, so that a process another one of the same id has replaced gets nothing.
+-- The lease ends lease_s after the last beat, by the database's clock: count it on a monotonic clock and stop at 80 %.
+-- An empty answer is normal; nothing ever waits for a lock here.
+-- Errors: CG001/CG002/CG004 as executor_scope; CG004 qty not 1 to 1000, lease_s not 5 to 3600; CG025 the executor is draining, or its
+-- epoch is over.
+create or replace function cogo_api.claim(
+  executor_id text, qty int default 1, lease_s int default 30, include_types text[] default null, epoch int default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+as $$
+declare
+  scope    record;
+  chosen   uuid[];
+  lane     record;
+  exact    text[];
+  prefixes text[];
+begin
+  if coalesce(qty, 0) not between 1 and 1000 then
+    perform cogo.fail('CG004', 'qty must be 1 to 1000', jsonb_build_object('field', 'qty'));
+  end if;
+  if coalesce(lease_s, 0) not between 5 and 3600 then
+    perform cogo.fail('CG004', 'lease_s must be 5 to 3600', jsonb_build_object('field', 'lease_s'));
+  end if;
+  scope := cogo.executor_scope(claim.executor_id, claim.epoch, false);
+  if not scope.current then
+    perform cogo.fail('CG025', 'a newer process runs as this executor', jsonb_build_object('epoch', claim.epoch), 'Stop this one');
+  elsif scope.draining then
+    perform cogo.fail('CG025', 'this executor is draining', null, 'Register it again to take jobs');
+  end if;
+  if include_types is not null then
+    exact := array(select t from unnest(include_types) t where t not like '%.*');
+    prefixes := array(select replace(left(t, -1), '_', '\_') || '%' from unnest(include_types) t where t like '%.*');
+  end if;
+
+  chosen := array(
+    select j.id from cogo.jobs j
+     where j.pinned_executor_id = claim.executor_id and j.state = 'queued'
+       and (scope.project_id is null or j.project_id = scope.project_id)
+       and (include_types is null or j.type = any (exact) or j.type like any (prefixes))
+     order by j.band, j.queued_at
+     limit qty
+       for update skip locked);
+
+  for lane in
+    select l.name, l.backlog from cogo.lanes l where scope.kind is null or l.executor = scope.kind order by l.band, l.name
+  loop
+    exit when cardinality(chosen) >= qty;
+    if scope.project_id is null and include_types is null then
+      chosen := chosen || cogo.pop(lane.name, qty - cardinality(chosen));
+    else
+      chosen := chosen || cogo.pick_jobs(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
+    end if;
+    if lane.backlog and qty = 1 and include_types is null and cardinality(chosen) = 0 then
+      chosen := cogo.take_turn(lane.name, scope.project_id);
+    elsif lane.backlog and cardinality(chosen) < qty then
+      chosen := chosen
+        || cogo.take_turns(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
+    end if;
+  end loop;
+  if cardinality(chosen) = 0 then
+    return '[]';
+  end if;
+  return cogo.lease_jobs(chosen, claim.executor_id, lease_s);
+end
+$$;
+revoke all on function cogo_api.claim(text, int, int, text[], int) from public;
+grant execute on function cogo_api.claim(text, int, int, text[], int) to anon, authenticated, service_role;
+
+-- sql/jobs/320_fn_beat.sql 6270ea3da01c4172
+-- cogo_api.beat: keeps leases alive, all of an executor's in one call; returns [{job_id, verdict}].
+--   ok      the lease runs lease_s from now
+--   cancel  the same, and somebody wants the job cancelled: stop it, then finish or fail it
+--   lost    the token is not the job's any more, or the epoch is over: stop at once, nothing of this attempt counts
+-- beats: [{job_id, token, progress?, log?, steps?}]; an empty list is presence only. progress replaces the last one; at most two a
+-- second become events. log: text or a list of lines, up to 16,384 characters a beat are kept. steps: [{name, output}] done since the
+-- last beat, which a later attempt finds in its claim.
+-- Errors: CG001/CG002/CG004 as executor_scope; CG000 malformed.
+create or replace function cogo_api.beat(executor_id text, beats jsonb, epoch int default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+as $$
+declare
+  scope  record;
+  held   cogo.fenced_item[] := '{}';
+  moment timestamptz;
+begin
+  scope := cogo.executor_scope(beat.executor_id, beat.epoch, coalesce(beats, '[]') = '[]');
+  if coalesce(beats, '[]') <> '[]' then
+    held := cogo.fenced(beats);
+  end if;
+  moment := clock_timestamp();
+  if not scope.current then
+    return (select coalesce(jsonb_agg(jsonb_build_object('job_id', f.job_id, 'verdict', 'lost')), '[]') from unnest(held) f);
+  end if;
+  update cogo.jobs j
+     set lease_until = moment + make_interval(secs => j.lease_s)
+    from unnest(held) f
+   where j.id = f.job_id and f.held;
+  perform cogo.store_steps(held);
+
+  if exists (select from unnest(held) f where f.body ? 'progress') then
+    with said as (
+      select f.job_id, f.body -> 'progress' as progress
+        from unnest(held) f
+       where f.held and jsonb_typeof(f.body -> 'progress') <> 'null'
+    ),
+    due as (
+      select s.job_id, s.progress, p.project_id from said s join cogo.job_payloads p on p.job_id = s.job_id
+       where p.progress_at is null or p.progress_at <= moment - interval '500 milliseconds'
+    ),
+    kept as (
+      update cogo.job_payloads p
+         set progress = s.progress,
+             progress_at = case when exists (select from due d where d.job_id = s.job_id) then moment else p.progress_at end
+        from said s where p.job_id = s.job_id
+    )
+    insert into cogo.job_events (job_id, project_id, kind, data, trace_id)
+    select d.job_id, d.project_id, 'job.progress', jsonb_build_object('progress', d.progress), j.trace_id
+      from due d join cogo.jobs j on j.id = d.job_id order by d.job_id;
+  end if;
+
+  if exists (select from unnest(held) f where f.body ? 'log') then
+    insert into cogo.job_events (job_id, project_id, kind, data, trace_id)
+    select f.job_id, j.project_id, 'job.log', jsonb_build_object('log', left(case jsonb_typeof(f.body -> 'log')
+             when 'array' then (select string_agg(line, e'\n' order by n)
+                                  from jsonb_array_elements_text(f.body -> 'log') with ordinality l(line, n))
+             else f.body ->> 'log' end, 16384)), j.trace_id
+      from unnest(held) f
+      join cogo.jobs j on j.id = f.job_id
+     where f.held and jsonb_typeof(f.body -> 'log') in ('string', 'array')
+     order by f.job_id;
+  end if;
+
+  return coalesce((
+    select jsonb_agg(jsonb_build_object('job_id', f.job_id,
+             'verdict', case when not f.held then 'lost' when f.cancel_requested then 'cancel' else 'ok' end) order by f.job_id)
+      from unnest(held) f), '[]');
+end
+$$;
+revoke all on function cogo_api.beat(text, jsonb, int) from public;
+grant execute on function cogo_api.beat(text, jsonb, int) to anon, authenticated, service_role;
 
 -- sql/jobs/327_fn_spawn_children.sql d27f1cb2c24c3af8
 -- cogo.spawn_children: makes the children and events held items of finish or release carry, in the same transaction. children: items of
@@ -1629,7 +3782,73 @@ begin
 end
 $$;
 
--- sql/jobs/330_fn_finish.sql ca3bc0f9a3953f5a
+-- sql/jobs/328_fn_finish_plain.sql e1a08e81dd25cae5
+-- cogo.finish_plain: ends running jobs well where none of the call's has more to it: no concurrency key, no parent, no wish to cancel,
+-- every token current. Returns the ids of those it ended, or null where something of that does not hold when it looks: then nothing
+-- is changed, and the long way takes all of them. That one locks slots and parents first; here no lock but those of the jobs, by id.
+create or replace function cogo.finish_plain(ids uuid[], tokens bigint[], bodies jsonb[], every boolean, project_id uuid)
+returns uuid[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  plain int;
+  ended uuid[];
+  heard boolean;
+begin
+  select count(*) into plain
+    from unnest(ids, tokens) as i(id, token)
+    join cogo.jobs j on j.id = i.id
+   where j.state = 'running' and j.lease_token = i.token and j.cancel_requested_at is null and j.concurrency_key is null
+     and j.parent_id is null and (every or j.project_id = finish_plain.project_id);
+  if plain < cardinality(ids) then
+    return null;
+  end if;
+  with done as (
+    update cogo.jobs j
+       set state = 'succeeded', finished_at = clock_timestamp(), lease_token = null, lease_until = null, result = i.body -> 'result'
+      from unnest(ids, tokens, bodies) as i(id, token, body)
+     where j.id = i.id and j.state = 'running' and j.lease_token = i.token and j.cancel_requested_at is null
+    returning j.id, j.quiet, j.trace_id
+  )
+  select coalesce(array_agg(d.id), '{}'), bool_or(not d.quiet or d.trace_id is not null) into ended, heard from done d;
+  if heard then
+    perform cogo.tell(ended, 'job.done', '{"state":"succeeded"}');
+  end if;
+  return ended;
+end
+$$;
+
+-- sql/jobs/329_fn_finish_one.sql 3ad3405b7c17deaf
+-- cogo.finish_one: finish_plain for a single job, in one statement: whether it ended it well. False: nothing was changed, and the long
+-- way says why. results: as finish.
+create or replace function cogo.finish_one(results jsonb, every boolean, project_id uuid)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  item  jsonb := results -> 0;
+  done  record;
+begin
+  if item ?| array['children', 'events', 'await'] or (item ->> 'job_id') !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+     or (item ->> 'token') !~ '^[0-9]{1,18}$' then
+    return false;
+  end if;
+  update cogo.jobs j
+     set state = 'succeeded', finished_at = clock_timestamp(), lease_token = null, lease_until = null, result = item -> 'result'
+   where j.id = (item ->> 'job_id')::uuid and j.state = 'running' and j.lease_token = (item ->> 'token')::bigint
+     and j.cancel_requested_at is null and j.concurrency_key is null and j.parent_id is null
+     and (every or j.project_id = finish_one.project_id)
+  returning j.id, not j.quiet or j.trace_id is not null as heard into done;
+  if done.heard then
+    perform cogo.tell(array[done.id], 'job.done', '{"state":"succeeded"}');
+  end if;
+  return done.id is not null;
+end
+$$;
+
+-- sql/jobs/330_fn_finish.sql 06bd16c058214e29
 -- cogo_api.finish: records results; returns [{job_id, verdict, state}] by job id.
 -- results: [{job_id, token, result, children?, events?, await?, checkpoint?}]. ok: the job succeeded. cancelled: somebody had asked for
 -- that; the result is kept all the same. lost: the token is stale and nothing was changed.
@@ -1642,16 +3861,39 @@ returns jsonb
 language plpgsql
 security definer
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
+  who       record := cogo.reporting_scope();
+  ids       uuid[];
+  tokens    bigint[];
+  bodies    jsonb[];
+  plain     uuid[];
   items     cogo.fenced_item[];
   special   boolean;
   awaiting  uuid[] := '{}';
   cancelled uuid[] := '{}';
   ended     uuid[];
 begin
+  if jsonb_typeof(results) = 'array' and jsonb_array_length(results) = 1 and cogo.finish_one(results, who.every, who.project_id) then
+    return jsonb_build_array(jsonb_build_object('job_id', lower(results -> 0 ->> 'job_id'), 'verdict', 'ok', 'state', 'succeeded'));
+  end if;
+  select r.ids, r.tokens, r.bodies into ids, tokens, bodies from cogo.read_items(results) r;
+  if ids is null then
+    return '[]';
+  end if;
+  if not exists (select from unnest(bodies) b where b ?| array['children', 'events', 'await']) then
+    plain := cogo.finish_plain(ids, tokens, bodies, who.every, who.project_id);
+    if cardinality(plain) = cardinality(ids) then
+      return (select jsonb_agg(jsonb_build_object('job_id', i.id, 'verdict', 'ok', 'state', 'succeeded')) from unnest(ids) i(id));
+    elsif plain is not null then
+      -- an id said twice, or one that was lost or cancelled between the look and the update
+      results := (select jsonb_agg(b.body) from unnest(ids, bodies) as b(id, body) where not (b.id = any (plain)));
+    end if;
+  end if;
+  plain := coalesce(plain, '{}');
   perform cogo.lock_children(results);
-  items := cogo.fenced(results);
+  items := cogo.fenced(coalesce(results, '[]'));
   select coalesce(bool_or(i.body ?| array['children', 'events', 'await']), false),
          coalesce(array_agg(i.job_id) filter (where i.cancel_requested), '{}'),
          coalesce(array_agg(i.job_id) filter (where not i.cancel_requested and i.body -> 'await' = 'true'), '{}')
@@ -1675,30 +3917,113 @@ begin
            result = i.body -> 'result'
       from unnest(items) i
      where j.id = i.job_id and i.held and not i.cancel_requested and not (i.job_id = any (awaiting))
-    returning j.id, j.project_id, j.attempt, j.trace_id, j.quiet
+    returning j.id
   )
-  insert into cogo.job_events (job_id, project_id, kind, data, trace_id, quiet)
-  select d.id, d.project_id, 'job.done', jsonb_build_object('state', 'succeeded', 'attempt', d.attempt), d.trace_id, d.quiet from done d;
+  select array_agg(d.id) into ended from done d;
+  perform cogo.tell(ended, 'job.done', '{"state":"succeeded"}');
 
-  -- most jobs have neither a key nor a parent
   select array_agg(i.job_id) into ended
     from unnest(items) i where i.held and (i.keyed or i.parented) and not (i.job_id = any (awaiting));
   if ended is not null then
     perform cogo.jobs_over(ended, ended);
   end if;
   return coalesce((
-    select jsonb_agg(jsonb_build_object('job_id', i.job_id,
-             'verdict', case when not i.held then 'lost' when i.cancel_requested then 'cancelled' else 'ok' end,
-             'state', case when not i.held then null when i.cancel_requested then 'cancelled'
-                           when i.job_id = any (awaiting) then (select j.state from cogo.jobs j where j.id = i.job_id)
-                           else 'succeeded' end) order by i.job_id)
-      from unnest(items) i), '[]');
+    select jsonb_agg(x.verdict order by x.job_id)
+      from (select i.job_id, jsonb_build_object('job_id', i.job_id,
+                   'verdict', case when not i.held then 'lost' when i.cancel_requested then 'cancelled' else 'ok' end,
+                   'state', case when not i.held then null when i.cancel_requested then 'cancelled'
+                                 when i.job_id = any (awaiting) then (select j.state from cogo.jobs j where j.id = i.job_id)
+                                 else 'succeeded' end) as verdict
+              from unnest(items) i
+            union all
+            select p.id, jsonb_build_object('job_id', p.id, 'verdict', 'ok', 'state', 'succeeded') from unnest(plain) p(id)) x), '[]');
 end
 $$;
 revoke all on function cogo_api.finish(jsonb) from public;
 grant execute on function cogo_api.finish(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/350_fn_release.sql 6f328a157727b01a
+-- sql/jobs/335_fn_turn.sql 6e55dd142e130e16
+-- cogo_api.turn: finish and claim in one call and one transaction, which is what a busy worker does all day: half the calls and half
+-- the commits. Returns {verdicts: as finish, jobs: as claim}; results are recorded when the answer is there, both or neither.
+-- results: as finish, may be empty; the rest as claim. Errors: as finish and claim; then nothing was recorded, nor leased.
+create or replace function cogo_api.turn(
+  executor_id text, results jsonb, qty int default 1, lease_s int default 30, include_types text[] default null, epoch int default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+as $$
+declare
+  verdicts jsonb := case when turn.results = '[]' then '[]' else cogo_api.finish(turn.results) end;
+begin
+  return jsonb_build_object('verdicts', verdicts,
+    'jobs', cogo_api.claim(turn.executor_id, turn.qty, turn.lease_s, turn.include_types, turn.epoch));
+end
+$$;
+revoke all on function cogo_api.turn(text, jsonb, int, int, text[], int) from public;
+grant execute on function cogo_api.turn(text, jsonb, int, int, text[], int) to anon, authenticated, service_role;
+
+-- sql/jobs/340_fn_fail.sql 4bef64c4278e19a3
+-- cogo_api.fail: records failed attempts; returns [{job_id, verdict, state}] by job id.
+-- failures: [{job_id, token, error:{code, message, reason?}, retryable, retry_after_s?}].
+-- A retryable failure is tried again after retry_after_s, or after a full-jitter backoff: random() * least(60, 0.5 * 2^(failures - 1))
+-- seconds; when max_attempts failures are spent the job is dead (exhausted_retries). One that is not retryable is dead at once, with
+-- error.reason where that is a dead-letter reason, else validation_failed.
+-- Errors: CG001/CG002/CG000 as fenced.
+create or replace function cogo_api.fail(failures jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+as $$
+declare
+  items cogo.fenced_item[] := cogo.fenced(failures);
+  item  record;
+  job   cogo.jobs;
+  error jsonb;
+  delay double precision;
+  held  uuid[] := '{}';
+  over  uuid[] := '{}';
+begin
+  for item in select i.* from unnest(items) i where i.held order by i.job_id loop
+    error := coalesce(item.body -> 'error', '{}');
+    perform cogo.close_attempts(array[item.job_id], case when item.cancel_requested then 'cancelled' else 'failed' end, error);
+    update cogo.jobs j set failures = j.failures + 1 where j.id = item.job_id returning j.* into job;
+    update cogo.job_payloads p set error = item.body -> 'error' where p.job_id = item.job_id;
+    held := held || item.job_id;
+    if item.cancel_requested then
+      perform cogo.settle_cancelled(array[item.job_id]);
+      over := over || item.job_id;
+    elsif not coalesce((item.body ->> 'retryable')::boolean, true) then
+      perform cogo.bury_job(job.id, error ->> 'reason', 'validation_failed', error);
+      over := over || item.job_id;
+    elsif job.failures >= job.max_attempts then
+      perform cogo.bury_job(job.id, 'exhausted_retries', 'exhausted_retries', error);
+      over := over || item.job_id;
+    else
+      delay := coalesce(
+        least(greatest((item.body ->> 'retry_after_s')::double precision, 0), 2592000),
+        random() * least(60, 0.5 * power(2, job.failures - 1)));
+      update cogo.jobs j
+         set state = 'scheduled', run_at = clock_timestamp() + make_interval(secs => delay), lease_token = null, lease_until = null
+       where j.id = job.id;
+      perform cogo.tell(array[job.id], 'job.retry',
+        jsonb_build_object('failures', job.failures, 'delay_s', round(delay::numeric, 3), 'error', error));
+    end if;
+  end loop;
+  perform cogo.jobs_over(over, held);
+  return cogo.verdicts(items);
+exception
+  when invalid_text_representation or numeric_value_out_of_range then
+    perform cogo.fail('CG000', 'retryable must be true or false, retry_after_s a number', jsonb_build_object('reason', sqlerrm));
+end
+$$;
+revoke all on function cogo_api.fail(jsonb) from public;
+grant execute on function cogo_api.fail(jsonb) to anon, authenticated, service_role;
+
+-- sql/jobs/350_fn_release.sql a988e1cee656e8a9
 -- cogo_api.release: hands leases back without a result (drain, wall limit, a voluntary yield); costs no attempt of max_attempts.
 -- releases: [{job_id, token, checkpoint?, steps?, children?, await?}]; returns [{job_id, verdict, state}] by job id. The job is queued
 -- again at once and its next claim gets the checkpoint; with await it is blocked until its children are over.
@@ -1708,6 +4033,7 @@ returns jsonb
 language plpgsql
 security definer
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
 as $$
 declare
   items     cogo.fenced_item[];
@@ -1745,8 +4071,8 @@ $$;
 revoke all on function cogo_api.release(jsonb) from public;
 grant execute on function cogo_api.release(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/353_fn_family.sql 933bb29ba5c23f71
--- cogo.family: a job and all below it that are not over, the job first.
+-- sql/jobs/353_fn_family.sql fdbdf57da47ffa7e
+-- cogo.family: a job and all below it, the job first. Also those that are over: what a child began may go on when the child has ended.
 create or replace function cogo.family(job_id uuid)
 returns uuid[]
 language sql
@@ -1758,13 +4084,12 @@ as $$
     union all
     select j.id, b.depth + 1
       from below b join cogo.jobs j on j.parent_id = b.id
-     where j.state not in ('succeeded', 'cancelled', 'dead')
   )
   select array(select b.id from below b order by b.depth, b.id)
 $$;
 
--- sql/jobs/355_fn_lock_family.sql 894102ab045b5bf6
--- cogo.lock_family: locks a job as lock_jobs does, with all below it that are not over where below is said; returns their ids, the job's
+-- sql/jobs/355_fn_lock_family.sql d3beef079a410574
+-- cogo.lock_family: locks a job as lock_jobs does, with all below it where below is said; returns their ids, the job's
 -- first. A child that was made while this waited for a lock would be locked out of order, so then all is let go and begun anew: once
 -- a job is locked, no more children of it can be made.
 create or replace function cogo.lock_family(job_id uuid, below boolean)
@@ -1877,6 +4202,70 @@ $$;
 revoke all on function cogo_api.job_detail(uuid) from public;
 grant execute on function cogo_api.job_detail(uuid) to anon, authenticated, service_role;
 
+-- sql/jobs/398_fn_job_turns.sql ba4d3a817da8a670
+-- cogo.job_turns: the turns of a job's life that no event was stored for, as events: enqueued, each start, done. The id of such an
+-- event is its time in microseconds, as that of a stored one is about, so they are in one order.
+create or replace function cogo.job_turns(job_id uuid)
+returns table (id bigint, kind text, data jsonb, at timestamptz)
+language plpgsql
+stable
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  job record;
+begin
+  select j.quiet, j.type, j.state, j.attempt, j.created_at, j.finished_at into job from cogo.jobs j where j.id = job_turns.job_id;
+  if not found then
+    select h.quiet, h.type, h.state, h.attempt, h.created_at, h.finished_at into job
+      from cogo.jobs_history h where h.id = job_turns.job_id limit 1;
+  end if;
+  if not coalesce(job.quiet, false) then
+    return;
+  end if;
+  return query
+    select (extract(epoch from t.at) * 1000000)::bigint, t.kind, t.data, t.at
+      from (select 'job.enqueued' as kind, jsonb_build_object('type', job.type) as data, 0 as attempt, job.created_at as at
+            union all
+            select 'job.started', jsonb_build_object('attempt', a.attempt, 'executor_id', a.executor_id), a.attempt, a.started_at
+              from cogo.attempts a where a.job_id = job_turns.job_id
+            union all
+            select 'job.done', jsonb_build_object('state', job.state, 'attempt', job.attempt), job.attempt, job.finished_at where job.state = 'succeeded') t
+     where not exists (
+       select from cogo.job_events e
+        where e.job_id = job_turns.job_id and e.kind = t.kind
+          and coalesce((e.data ->> 'attempt')::int, 0) = t.attempt);
+end
+$$;
+
+-- sql/jobs/400_fn_job_events.sql 0840b49087d7aa8d
+-- cogo_api.job_events: the events of a job after an id, oldest first, at most 1,000: [{id, kind, data, at}]. Needs viewer.
+-- Error: CG003.
+create or replace function cogo_api.job_events(job_id uuid, after_id bigint default 0, lim int default 200)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  most int := least(greatest(coalesce(lim, 200), 1), 1000);
+begin
+  perform cogo.readable_job(job_events.job_id, 'viewer');
+  return coalesce((
+    select jsonb_agg(jsonb_build_object('id', e.id, 'kind', e.kind, 'data', e.data, 'at', e.at) order by e.id)
+      from (select x.id, x.kind, x.data, x.at
+              from ((select s.id, s.kind, s.data, s.at from cogo.job_events s
+                      where s.job_id = job_events.job_id and s.id > coalesce(after_id, 0)
+                      order by s.id limit most)
+                    union all
+                    select t.id, t.kind, t.data, t.at from cogo.job_turns(job_events.job_id) t where t.id > coalesce(after_id, 0)) x
+             order by x.id limit most) e), '[]');
+end
+$$;
+revoke all on function cogo_api.job_events(uuid, bigint, int) from public;
+grant execute on function cogo_api.job_events(uuid, bigint, int) to anon, authenticated, service_role;
+
 -- sql/jobs/410_fn_list_jobs.sql 12d847bd66ecd663
 -- cogo_api.list_jobs: the newest jobs of a project, of one state where given, at most 500, also those of the history; a dead one with
 -- its reason. Needs viewer.
@@ -1937,6 +4326,136 @@ end
 $$;
 revoke all on function cogo_api.list_dead(uuid, text, text, int) from public;
 grant execute on function cogo_api.list_dead(uuid, text, text, int) to anon, authenticated, service_role;
+
+-- sql/jobs/420_fn_register_executor.sql 28ad18a765b7ed5d
+-- cogo_api.register_executor: announces an executor, or changes what it says of itself; returns {executor_id, kind, project_id, epoch}.
+-- info: {version?, slots?, capabilities?, draining?, kind?, instance?, beat_s?, epoch?, …}, kept whole. A worker token fixes kind and project;
+-- the server may name a kind (default cogo-plan) and serves every project.
+-- instance: a name of the process. Another instance of the same id begins a new epoch: claims and beats that carry an older one are
+-- refused, and the leases of the old process end with the next sweep. The same instance again keeps its epoch and its leases; without
+-- one, every registration is an epoch and leases are left alone. epoch: the one this process had: it is refused when another process
+-- has taken over since, so that one which was away does not take the executor back.
+-- beat_s: how often it will be heard of (1 to 300 s): after three misses it counts as dead and its leases end at once.
+-- Errors: as executor_scope; CG004 unknown kind, beat_s out of range; CG007 a version this database does not work with; CG025 its
+-- epoch is over.
+create or replace function cogo_api.register_executor(executor_id text, info jsonb default '{}')
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  scope record := cogo.executor_scope(register_executor.executor_id, null, false);
+  kind  text;
+  made  cogo.executors;
+  old   cogo.executors;
+  oldest text := cogo.oldest_worker();
+begin
+  if (info ->> 'version') ~ '^\d{1,9}\.\d{1,9}\.\d{1,9}' and (info ->> 'kind') = 'cogo-work'
+     and string_to_array(substring(info ->> 'version' from '^\d+\.\d+\.\d+'), '.')::int[] < string_to_array(oldest, '.')::int[]
+  then
+    perform cogo.fail('CG007', format('this worker is version %s, this database works with %s and later', info ->> 'version', oldest),
+      jsonb_build_object('version', info ->> 'version', 'oldest', oldest), 'Update cogo-work on this machine and start it again');
+  end if;
+  if (cogo.identity()).kind = 'service' then
+    kind := coalesce(info ->> 'kind', scope.kind, 'cogo-plan');
+    if kind not in ('cogo-plan', 'cogo-work') then
+      perform cogo.fail('CG004', 'kind must be cogo-plan or cogo-work', jsonb_build_object('field', 'kind'));
+    end if;
+  else
+    kind := scope.kind;
+  end if;
+  select e.* into old from cogo.executors e where e.id = register_executor.executor_id for update;
+  if old.epoch > (info ->> 'epoch')::int and old.instance is distinct from left(info ->> 'instance', 200) then
+    perform cogo.fail('CG025', 'a newer process runs as this executor', jsonb_build_object('epoch', (info ->> 'epoch')::int),
+      'Stop this one');
+  end if;
+  insert into cogo.executors as e (id, project_id, kind, info, draining, instance, beat_s)
+  values (register_executor.executor_id, scope.project_id, kind, coalesce(info - 'epoch', '{}'), coalesce((info ->> 'draining')::boolean, false),
+    left(info ->> 'instance', 200), (info ->> 'beat_s')::int)
+  on conflict on constraint executors_pkey do update
+    set kind = excluded.kind, info = excluded.info, draining = excluded.draining, instance = excluded.instance,
+        beat_s = excluded.beat_s, dead_at = null,
+        epoch = e.epoch + case when e.instance = excluded.instance then 0 else 1 end,
+        started_at = case when e.instance = excluded.instance then e.started_at else clock_timestamp() end,
+        last_seen = clock_timestamp()
+    where e.project_id is not distinct from excluded.project_id
+  returning e.* into made;
+  if not found then
+    perform cogo.fail('CG002', 'this executor id is not yours', null, 'Choose another executor id');
+  end if;
+  if old.instance <> made.instance then
+    -- the old process is gone, or will find out: what it held is free. Whose row is locked just now is being reported on.
+    update cogo.jobs j set lease_until = clock_timestamp()
+     where j.id in (select x.id from cogo.jobs x
+                     where x.state = 'running' and x.executor_id = made.id and x.lease_until > clock_timestamp()
+                     order by x.id for update skip locked);
+  end if;
+  perform cogo.broadcast('agents:' || made.id, 'presence',
+    jsonb_build_object('executor_id', made.id, 'kind', made.kind, 'epoch', made.epoch, 'draining', made.draining, 'info', made.info));
+  return jsonb_build_object('executor_id', made.id, 'kind', made.kind, 'project_id', made.project_id, 'epoch', made.epoch);
+exception
+  when check_violation or invalid_text_representation or numeric_value_out_of_range then
+    perform cogo.fail('CG004', 'info is out of range: beat_s is 1 to 300, draining true or false', jsonb_build_object('reason', sqlerrm));
+    return null;
+end
+$$;
+revoke all on function cogo_api.register_executor(text, jsonb) from public;
+grant execute on function cogo_api.register_executor(text, jsonb) to anon, authenticated, service_role;
+
+-- sql/jobs/440_fn_sweep.sql 718e7f16badd89ab
+-- cogo_api.sweep: what no caller does: dead executors, expired leases, due jobs, free slots, lost messages, low watermarks. Scheduled every 5 s; one
+-- at a time (a second one returns {skipped: true}); each part takes a bounded bite. Returns {expired, dead, due, promoted, resent,
+-- executors_dead}.
+-- Error: CG002 not the server.
+create or replace function cogo_api.sweep()
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+as $$
+declare
+  lapsed   jsonb;
+  died     text[];
+  late     uuid[];
+  due      uuid[];
+  promoted int;
+  resent   int;
+begin
+  perform cogo.require_service();
+  if not pg_try_advisory_xact_lock(hashtextextended('cogo.sweep', 0)) then
+    return jsonb_build_object('skipped', true);
+  end if;
+  -- an executor that missed three beats it promised: what it holds is free at once
+  with gone as (
+    update cogo.executors e set dead_at = clock_timestamp()
+     where e.id in (select x.id from cogo.executors x
+                     where x.dead_at is null and x.last_seen < clock_timestamp() - make_interval(secs => 3 * x.beat_s)
+                     order by x.id for update skip locked)
+    returning e.id
+  )
+  select coalesce(array_agg(g.id), '{}') into died from gone g;
+  if cardinality(died) > 0 then
+    update cogo.jobs j set lease_until = clock_timestamp()
+     where j.id in (select x.id from cogo.jobs x where x.state = 'running' and x.executor_id = any (died) order by x.id for update skip locked);
+  end if;
+  late := array(select j.id from cogo.jobs j where j.state = 'running' and j.lease_until <= clock_timestamp() order by j.id limit 500);
+  due := array(select j.id from cogo.jobs j where j.state = 'scheduled' and j.run_at <= clock_timestamp() order by j.run_at limit 1000);
+  -- one pass over all locks, in their order: taking the second set while holding the first could meet a finish in a circle
+  perform cogo.lock_jobs(late || due);
+  lapsed := cogo.expire_leases(late);
+  -- again under the lock: one of them may have been cancelled meanwhile
+  due := array(select j.id from cogo.jobs j where j.id = any (due) and j.state = 'scheduled' and j.run_at <= clock_timestamp());
+  perform cogo.admit_jobs(due);
+  promoted := cogo.fill_slots(200);
+  resent := cogo.reconcile_lanes(500);
+  return lapsed || jsonb_build_object('due', cardinality(due), 'promoted', promoted, 'resent', resent,
+    'executors_dead', cardinality(died));
+end
+$$;
+revoke all on function cogo_api.sweep() from public;
+grant execute on function cogo_api.sweep() to service_role;
 
 -- sql/jobs/470_fn_housekeeping.sql 945b505f03862eef
 -- cogo.housekeeping: deletes what nobody needs any more, hourly, in bounded bites: expired idempotency keys, full rate buckets, traces and
@@ -2071,6 +4590,74 @@ $$;
 revoke all on function cogo_api.ring_doorbell(text) from public;
 grant execute on function cogo_api.ring_doorbell(text) to service_role;
 
+-- sql/jobs/480_fn_can_use_artifact.sql 5ab6c1a6ab45f07e
+-- cogo.can_read_artifact, cogo.can_write_artifact: whether the caller may read or make an object of the bucket cogo-artifacts. Used by
+-- the policies on storage.objects; they disclose nothing but that answer. An existing object is never written again.
+--   jobs/{job_id}/{attempt}/{set}/{file}   read: the project's members, tokens and workers; write: a worker of the project and the
+--                                          executor kind that runs this attempt, while it runs
+--   payloads/{project_id}/{name}           read: the same; write: editors of the project
+create or replace function cogo.can_read_artifact(name text)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  part text[] := string_to_array(name, '/');
+  home uuid;
+begin
+  if part[1] = 'payloads' then
+    home := part[2]::uuid;
+  elsif part[1] = 'jobs' then
+    select j.project_id into home from cogo.jobs j where j.id = part[2]::uuid;
+    if not found then
+      select h.project_id into home from cogo.jobs_history h where h.id = part[2]::uuid limit 1;
+    end if;
+  end if;
+  if home is null then
+    return false;
+  end if;
+  -- readers of a public project see its jobs, not what they left behind
+  return coalesce(cogo.role_in(home) in ('service', 'worker', 'editor', 'admin', 'owner'), false) or exists (
+    select from cogo.project_members m where m.project_id = home and m.user_id = (cogo.identity()).user_id);
+exception
+  when invalid_text_representation or sqlstate 'CG001' then
+    return false;
+end
+$$;
+
+create or replace function cogo.can_write_artifact(name text)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  part text[] := string_to_array(name, '/');
+  who  record := cogo.identity();
+begin
+  if name !~ '^[A-Za-z0-9_-]+(/[A-Za-z0-9_][A-Za-z0-9._-]*){2,5}$' then
+    return false;
+  elsif part[1] = 'payloads' and cardinality(part) = 3 then
+    return coalesce(cogo.role_in(part[2]::uuid) in ('service', 'editor', 'admin', 'owner'), false);
+  elsif part[1] = 'jobs' and cardinality(part) >= 4 and part[3] ~ '^\d{1,9}$' then
+    return who.kind = 'service' or who.kind = 'worker' and exists (
+      select from cogo.jobs j join cogo.executors e on e.id = j.executor_id
+       where j.id = part[2]::uuid and j.project_id = who.project_id and j.state = 'running' and j.attempt = part[3]::int
+         and e.kind = who.executor);
+  end if;
+  return false;
+exception
+  when invalid_text_representation or sqlstate 'CG001' then
+    return false;
+end
+$$;
+
+-- sql/jobs/900_schedules.sql f37a092aa42b1886
+-- by hand
+
 -- sql/jobs/910_grants.sql 5f6407c67647e365
 -- Nothing in cogo is for the API roles but the two functions that policies on realtime.messages call.
 revoke all on all tables in schema cogo from public, anon, authenticated, service_role;
@@ -2078,4 +4665,42 @@ revoke all on all sequences in schema cogo from public, anon, authenticated, ser
 revoke all on all functions in schema cogo from public, anon, authenticated, service_role;
 grant execute on function cogo.can_read_topic(text), cogo.can_write_topic(text) to anon, authenticated, service_role;
 
+-- sql/jobs/920_artifacts.sql 74677a4f3c795797
+-- by hand
+
 -- end of what is built
+
+-- jobs: the functions of the lanes in their new form
+do $$
+begin
+  perform cogo.create_lane_functions(l.name, l.queue_name) from cogo.lanes l;
+  perform cogo.create_dispatch();
+end
+$$;
+
+-- proof: the sweep comes every second instead of every 5, so that with a lease of 30 s a lost job is handed on within 32
+do $$
+begin
+  if to_regprocedure('cron.schedule(text,text,text)') is not null then
+    perform cron.schedule('cogo-sweep', '1 seconds', 'select cogo_api.sweep()');
+  end if;
+end
+$$;
+
+-- Worker: the bucket of artifacts and its policies.
+grant execute on function cogo.can_read_artifact(text), cogo.can_write_artifact(text) to anon, authenticated, service_role;
+
+do $$
+begin
+  if to_regclass('storage.objects') is null or to_regclass('storage.buckets') is null then
+    return;
+  end if;
+  insert into storage.buckets (id, name, public) values ('cogo-artifacts', 'cogo-artifacts', false) on conflict do nothing;
+  execute 'drop policy if exists cogo_artifacts_read on storage.objects';
+  execute 'drop policy if exists cogo_artifacts_write on storage.objects';
+  execute 'create policy cogo_artifacts_read on storage.objects for select to anon, authenticated
+             using (bucket_id = ''cogo-artifacts'' and cogo.can_read_artifact(name))';
+  execute 'create policy cogo_artifacts_write on storage.objects for insert to anon, authenticated
+             with check (bucket_id = ''cogo-artifacts'' and cogo.can_write_artifact(name))';
+end
+$$;

@@ -3,6 +3,7 @@ import type { Rpc } from '@cogo/client/rpc.ts';
 import type { CogoError } from '@cogo/spec/errors.ts';
 import { ok, type Result } from '@cogo/spec/result.ts';
 import type { FileRow } from './document.ts';
+import type { FileGraph } from './graph/symbols/symbol.ts';
 
 /** About this much JSON goes into one call: far below every gateway's body limit, enough to hide the round trip. */
 const BATCH_BYTES = 1_000_000;
@@ -18,17 +19,20 @@ export interface WriterOptions {
   /** A file the database refuses; the run goes on without it. */
   onRefused(path: string, why: string): void;
   onWritten(files: FileRow[]): void;
+  /** The graph of a file the database refuses; its chunks are in. */
+  onGraphRefused?(path: string, why: string): void;
 }
 
 export interface Writer {
   /** Resolves when the writer can take more: one batch is on its way while the next is filled. */
-  add(row: FileRow): Promise<Result<void>>;
+  add(row: FileRow, graph?: FileGraph): Promise<Result<void>>;
   flush(): Promise<Result<void>>;
 }
 
 /** Sends files to an index run in batches. An error that concerns the run (not a file) ends the writing. */
 export function indexWriter(options: WriterOptions): Writer {
   let batch: FileRow[] = [];
+  let graphs = new Map<string, FileGraph>();
   let bytes = 0;
   let underway: Promise<Result<void>> = Promise.resolve(ok(undefined));
 
@@ -36,16 +40,19 @@ export function indexWriter(options: WriterOptions): Writer {
     const before = await underway;
     if (!before.ok) return before;
     const rows = batch;
+    const withThem = graphs;
     batch = [];
+    graphs = new Map();
     bytes = 0;
-    if (rows.length > 0) underway = put(options, rows);
+    if (rows.length > 0) underway = putBoth(options, rows, withThem);
     return ok(undefined);
   }
 
   return {
-    async add(row) {
+    async add(row, graph) {
       batch.push(row);
-      bytes += weight(row);
+      if (graph) graphs.set(row.path, graph);
+      bytes += weight(row) + (graph ? 150 * (graph.nodes.length + graph.edges.length) : 0);
       return bytes >= (options.batchBytes ?? BATCH_BYTES) ? await send() : ok(undefined);
     },
     async flush() {
@@ -63,8 +70,38 @@ function weight(row: FileRow): number {
   );
 }
 
+async function putBoth(
+  options: WriterOptions,
+  rows: FileRow[],
+  graphs: ReadonlyMap<string, FileGraph>,
+): Promise<Result<void>> {
+  const taken: FileGraph[] = [];
+  const onWritten = (files: FileRow[]) => {
+    for (const { path } of files) taken.push(...(graphs.get(path) ? [graphs.get(path)!] : []));
+    options.onWritten(files);
+  };
+  const result = await put({ ...options, onWritten }, rows);
+  return result.ok && taken.length > 0 ? await putGraphs(options, taken) : result;
+}
+
+async function putGraphs(options: WriterOptions, files: FileGraph[]): Promise<Result<void>> {
+  const error = await attempt(options, 'index_graph', files);
+  if (error === undefined) return ok(undefined);
+  if (concernsTheRun(error)) return { ok: false, error };
+  if (files.length === 1) {
+    options.onGraphRefused?.(
+      files[0]!.path,
+      `the database refused its graph: ${error.message} (${error.code})`,
+    );
+    return ok(undefined);
+  }
+  const middle = files.length >> 1;
+  const first = await putGraphs(options, files.slice(0, middle));
+  return first.ok ? await putGraphs(options, files.slice(middle)) : first;
+}
+
 async function put(options: WriterOptions, rows: FileRow[]): Promise<Result<void>> {
-  const error = await attempt(options, rows);
+  const error = await attempt(options, 'index_put', rows);
   if (error === undefined) {
     options.onWritten(rows);
     return ok(undefined);
@@ -80,10 +117,14 @@ async function put(options: WriterOptions, rows: FileRow[]): Promise<Result<void
   return first.ok ? await put(options, rows.slice(middle)) : first;
 }
 
-async function attempt(options: WriterOptions, files: FileRow[]): Promise<CogoError | undefined> {
+async function attempt(
+  options: WriterOptions,
+  fn: 'index_put' | 'index_graph',
+  files: unknown[],
+): Promise<CogoError | undefined> {
   const { rpc, runId, signal } = options;
   for (let tries = 0; ; tries += 1) {
-    const result = await rpc.call('index_put', { run_id: runId, files }, signal ? { signal } : {});
+    const result = await rpc.call(fn, { run_id: runId, files }, signal ? { signal } : {});
     if (result.ok) return undefined;
     const delay = (options.retryDelaysMs ?? RETRY_DELAYS_MS)[tries];
     const isTransient = result.error.code === 'unavailable' || result.error.code === 'timeout';

@@ -2,6 +2,8 @@ import { realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Rpc } from '@cogo/client/rpc.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
+import { entryFiles } from './graph/repository_graph.ts';
+import { graphReader } from './graph/symbols/file_graph.ts';
 import { indexWriter } from './index_writer.ts';
 import { type ReadDocument, readDocuments } from './read_documents.ts';
 import { CONFIG_FILE, readIndexConfig } from './repo_config.ts';
@@ -20,8 +22,15 @@ export interface IndexOptions {
   signal?: AbortSignal;
   /** Reads and compares, writes nothing. */
   dryRun?: boolean;
+  /**
+   * Only these files, as stored (relative, `/`, NFC); all others stay as they are in the index. One that is no longer
+   * there, or no longer one to index, leaves it.
+   */
+  paths?: string[];
   /** Untracked files that are not ignored count too. Default: tracked files only. */
   untracked?: boolean;
+  /** Where the program begins, relative to the root; default: as `chooseEntries` says. */
+  entries?: string[];
 }
 
 export interface IndexProgress {
@@ -68,18 +77,22 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     if (!root.ok) return root;
     const { config, warning } = await readIndexConfig(root.value);
     progress('walk', 0, 0);
-    const walk = await walkRepository({
+    const walked = await walkRepository({
       root: root.value,
       ...config,
       untracked: options.untracked ?? false,
       signal,
     });
+    const only = options.paths && new Set(options.paths);
+    const walk = only ? restricted(walked, only) : walked;
     const call = signal ? { signal } : {};
     const files = await rpc.call<KnownFile[]>('index_files', { project_id: projectId, repo }, call);
     if (!files.ok) return files;
     const report = emptyReport(walk, warning);
-    const known = new Map(files.value.map((file) => [file.path, file]));
-    const written = await run(walk, known, report);
+    const known = new Map(
+      files.value.filter((file) => only?.has(file.path) ?? true).map((file) => [file.path, file]),
+    );
+    const written = await run(walk, walked, known, report);
     if (!written.ok) return written;
     return ok({ ...report, ms: Math.round(performance.now() - started) });
   } catch (error) {
@@ -102,11 +115,16 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     });
   }
 
-  async function run(walk: Walk, known: Map<string, KnownFile>, report: IndexReport): Promise<Result<void>> {
+  async function run(
+    walk: Walk,
+    walked: Walk,
+    known: Map<string, KnownFile>,
+    report: IndexReport,
+  ): Promise<Result<void>> {
     const begun = options.dryRun ? undefined : await begin(walk);
     if (begun && !begun.ok) return begun;
     const runId = begun?.value.run_id;
-    const result = await write(runId, walk, known, report).catch((error: unknown) => {
+    const result = await write(runId, walk, walked, known, report).catch((error: unknown) => {
       if (signal?.aborted) return failure('aborted', 'Indexing was stopped; the index is as it was before.');
       return failure(
         'internal',
@@ -132,9 +150,13 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
   async function write(
     runId: string | undefined,
     walk: Walk,
+    walked: Walk,
     known: Map<string, KnownFile>,
     report: IndexReport,
   ): Promise<Result<void>> {
+    const place = await realpath(options.root);
+    const paths = walked.candidates.map(({ path }) => path);
+    const graph = runId === undefined ? undefined : graphReader(place, paths);
     const writer =
       runId === undefined
         ? undefined
@@ -147,17 +169,18 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
               if (known.has(path)) report.changed -= 1;
               else report.added -= 1;
             },
+            onGraphRefused: (path, why) => report.warnings.push({ path, why }),
             onWritten: (rows) => {
               for (const row of rows) chunksWritten += row.chunks.length;
             },
           });
     const kept = new Set<string>();
     let done = 0;
-    for await (const document of readDocuments(walk.candidates, known, signal)) {
+    for await (const document of readDocuments(walk.candidates, known, signal, graph)) {
       done += 1;
       note(document, kept, known, report);
       if (document.kind === 'row') {
-        const added = await writer?.add(document.row);
+        const added = await writer?.add(document.row, document.graph);
         if (added && !added.ok) return added;
       }
       progress('read', done, walk.candidates.length, document.path);
@@ -169,15 +192,25 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     report.skipped.sort((a, b) => (a.path < b.path ? -1 : 1));
     if (runId === undefined) return ok(undefined);
     progress('publish', done, walk.candidates.length);
+    for (const why of graph?.warnings() ?? []) report.warnings.push({ why });
+    if (report.added + report.changed + deleted.length > 0) {
+      if (deleted.length > 0) {
+        const gone = await rpc.call(
+          'index_delete',
+          { run_id: runId, paths: deleted },
+          signal ? { signal } : {},
+        );
+        if (!gone.ok) return gone;
+      }
+      const entries = await entryFiles(place, walked.candidates, options.entries);
+      const measured = await rpc.call('index_entries', { run_id: runId, entries }, signal ? { signal } : {});
+      if (!measured.ok) return measured;
+    }
     return await publish(runId, deleted, report);
   }
 
   async function publish(runId: string, deleted: string[], report: IndexReport): Promise<Result<void>> {
     const call = signal ? { signal } : {};
-    if (deleted.length > 0) {
-      const gone = await rpc.call('index_delete', { run_id: runId, paths: deleted }, call);
-      if (!gone.ok) return gone;
-    }
     const { added, changed, unchanged } = report;
     const stats = { added, changed, unchanged, deleted: deleted.length, skipped: report.skipped.length };
     const finished = await rpc.call<{ files: number; chunks: number }>(
@@ -190,6 +223,14 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     report.chunks = finished.value.chunks;
     return ok(undefined);
   }
+}
+
+function restricted(walk: Walk, only: ReadonlySet<string>): Walk {
+  return {
+    ...walk,
+    candidates: walk.candidates.filter(({ path }) => only.has(path)),
+    skipped: walk.skipped.filter(({ path }) => only.has(path)),
+  };
 }
 
 async function folder(path: string): Promise<Result<string>> {

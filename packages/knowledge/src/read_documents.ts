@@ -1,10 +1,14 @@
 import { contentHash, documentRow, EXTRACTOR_VERSION, type FileRow } from './document.ts';
 import { decodeText, skipByContent } from './policy/content_policy.ts';
+import { chunkGraph } from './graph/symbols/chunk_graph.ts';
+import type { GraphReader } from './graph/symbols/file_graph.ts';
+import type { FileGraph } from './graph/symbols/symbol.ts';
 import { readSource } from './read_source.ts';
 import type { Candidate } from './walk/candidates.ts';
 
 export type ReadDocument =
-  | { kind: 'row'; path: string; row: FileRow }
+  /** `graph`: its symbols and relationships, when they were asked for. */
+  | { kind: 'row'; path: string; row: FileRow; graph?: FileGraph }
   | { kind: 'unchanged'; path: string }
   | { kind: 'gone'; path: string }
   /** `keep`: the version already indexed may stay. */
@@ -18,6 +22,7 @@ export async function* readDocuments(
   candidates: Candidate[],
   known: ReadonlyMap<string, { content_hash: string; extractor: string }>,
   signal?: AbortSignal,
+  graph?: GraphReader,
 ): AsyncGenerator<ReadDocument> {
   const ahead: Array<ReturnType<typeof readSource>> = [];
   for (const [index, candidate] of candidates.entries()) {
@@ -30,7 +35,7 @@ export async function* readDocuments(
     const { path } = candidate;
     if (read.kind === 'gone') yield { kind: 'gone', path };
     else if (read.kind === 'skipped') yield { ...read, path };
-    else yield await toDocument(path, read.bytes, known.get(path));
+    else yield await toDocument(path, read.bytes, known.get(path), graph);
   }
 }
 
@@ -38,6 +43,7 @@ async function toDocument(
   path: string,
   bytes: Buffer,
   before: { content_hash: string; extractor: string } | undefined,
+  graph: GraphReader | undefined,
 ): Promise<ReadDocument> {
   if (before?.extractor === EXTRACTOR_VERSION && before.content_hash === contentHash(bytes)) {
     return { kind: 'unchanged', path };
@@ -47,9 +53,21 @@ async function toDocument(
     if (!decoded.ok) return { kind: 'skipped', path, why: decoded.why, keep: false };
     const why = skipByContent(decoded.text, path);
     if (why !== undefined) return { kind: 'skipped', path, why, keep: false };
-    return { kind: 'row', path, row: await documentRow(path, bytes, decoded.text) };
+    const row = await documentRow(path, bytes, decoded.text);
+    return { kind: 'row', path, row, ...(graph ? { graph: readGraph(graph, row, decoded.text) } : {}) };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { kind: 'skipped', path, why: `could not be cut into chunks: ${message}`, keep: false };
+  }
+}
+
+/** A file whose graph cannot be read is still indexed as text: what its chunks name is its graph then. */
+function readGraph(reader: GraphReader, row: FileRow, text: string): FileGraph {
+  try {
+    return reader.read(row.path, text) ?? chunkGraph(row.path, row.chunks);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    row.warning ??= `its relationships could not be read: ${message}`;
+    return chunkGraph(row.path, row.chunks);
   }
 }

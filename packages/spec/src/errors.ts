@@ -97,12 +97,17 @@ const FOREIGN_STATES = new Map<string, ErrorSlug>([
   ['PGRST003', 'unavailable'], // no connection from the pool in time
   ['42501', 'forbidden'], // insufficient_privilege
   ['22P02', 'validation_failed'], // invalid_text_representation, for example a malformed uuid
+  ['22P05', 'validation_failed'], // untranslatable_character: \u0000 in JSON, which jsonb cannot hold
+  ['22021', 'validation_failed'], // character_not_in_repertoire: not UTF-8, or NUL in text
   ['22023', 'validation_failed'], // invalid_parameter_value
   ['23505', 'bad_request'], // unique_violation
   ['23514', 'validation_failed'], // check_violation
   ['57014', 'timeout'], // query_canceled by statement_timeout
   ['40001', 'unavailable'], // serialization_failure
   ['40P01', 'unavailable'], // deadlock_detected
+  ['57P01', 'unavailable'], // admin_shutdown: the backend was terminated
+  ['57P02', 'unavailable'], // crash_shutdown
+  ['57P03', 'unavailable'], // cannot_connect_now: the server starts or stops
   ['53300', 'unavailable'], // too_many_connections
   ['53100', 'unavailable'], // disk_full
 ]);

@@ -223,6 +223,14 @@ async function serve(o: StackOptions, parts: Parts): Promise<void> {
     functionsState: () => supervisor?.state() ?? 'off',
   });
   closers.push(() => served.close());
+  // The edge consumer is woken by the database, which has to know where it is: the port is another one each time.
+  const { db } = database.connection;
+  const ring = async (url: string | null) => {
+    await db.query('select cogo_api.set_doorbell($1::text)', [url]);
+  };
+  await ring(supervisor ? `http://${HOST}:${ports.gateway}/functions/v1/jobs-run` : null);
+  // Of an own Postgres the schedules go on without us.
+  if (supervisor && o.dbUrl) closers.push(() => ring(null));
 }
 
 function describe(

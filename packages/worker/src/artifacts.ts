@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export interface Artifact {
@@ -10,30 +10,50 @@ export interface Artifact {
   size: number;
   sha256: string;
   mime: string;
-  /** Where it lies: a folder of the worker's machine (`local`). */
-  store: 'local';
+  /** `local`: only in the data folder of the worker's machine. `storage`: also in the bucket `cogo-artifacts`. */
+  store: 'local' | 'storage';
 }
 
-const MIME: Record<string, string> = { json: 'application/json', log: 'text/plain; charset=utf-8' };
+const MIME: Record<string, string> = {
+  json: 'application/json',
+  log: 'text/plain; charset=utf-8',
+  sarif: 'application/sarif+json',
+};
+
+/** A name that is a path nowhere: no separator, no dot in front, nothing that cannot be printed. */
+const PLAIN = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/;
 
 /**
- * Writes one set of artifacts of an attempt, 0600, below `root`. File names come from the worker, the job's id from the
- * dispatcher: anything but a plain id is refused rather than turned into a path.
+ * Writes one set of artifacts of an attempt, 0600, below `root`. Rejects what is no plain name, and a folder that is a
+ * link: neither may turn into a path elsewhere. A file that is there is replaced.
  */
 export async function writeArtifacts(
   root: string,
   attempt: { jobId: string; attempt: number },
   set: string,
-  files: Record<string, string>,
+  files: Record<string, string | Buffer>,
 ): Promise<Artifact[]> {
-  if (!/^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(attempt.jobId)) throw new Error('a job id must be a plain word');
-  const base = `jobs/${attempt.jobId}/${Math.trunc(attempt.attempt)}/${set}`;
+  const parts = ['jobs', attempt.jobId, String(Math.trunc(attempt.attempt)), set];
+  for (const name of [...parts, ...Object.keys(files)]) {
+    if (!PLAIN.test(name)) throw new Error(`${JSON.stringify(name)} is no plain name for an artifact`);
+  }
+  const base = parts.join('/');
   const dir = join(root, base);
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await mkdir(root, { recursive: true, mode: 0o700 });
+  for (let i = 1; i <= parts.length; i++) {
+    const folder = join(root, ...parts.slice(0, i));
+    await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    if (!(await lstat(folder)).isDirectory()) throw new Error(`${folder} is a link or a file, not a folder`);
+  }
   const written: Artifact[] = [];
-  for (const [name, text] of Object.entries(files)) {
-    const bytes = Buffer.from(text, 'utf8');
-    await writeFile(join(dir, name), bytes, { mode: 0o600 });
+  for (const [name, content] of Object.entries(files)) {
+    const bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : content;
+    const file = join(dir, name);
+    // Exclusive creation follows no link.
+    await rm(file, { force: true });
+    await writeFile(file, bytes, { mode: 0o600, flag: 'wx' });
     written.push({
       path: `${base}/${name}`,
       name: `${set}/${name}`,

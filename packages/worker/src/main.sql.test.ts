@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -124,13 +124,20 @@ test('a job of a repository the owner does not allow is dead with the reason pol
   assert.deepEqual([job['state'], job['reason']], ['dead', 'policy_violation']);
 });
 
-test('code.debug is refused with a reason that says what to do', async (t) => {
+test('every type of the lane has its executor, and a payload that is wrong is refused by it', async (t) => {
   const p = await place(t, []);
-  const jobId = await p.world.enqueue({ type: 'code.debug' });
-  await p.start('run', '--once').ended;
-  const job = await status(p, jobId);
-  assert.deepEqual([job['state'], job['reason']], ['dead', 'dependency_unavailable']);
-  assert.match(JSON.stringify(job['error']), /code\.debug/);
+  const types = ['code.debug', 'index.file', 'quality.lint', 'quality.secrets'];
+  const jobs = await Promise.all(types.map((type) => p.world.enqueue({ type, payload: { surprise: 1 } })));
+  await p.start('run', '--once', '--slots', '4').ended;
+  for (const jobId of jobs) {
+    const job = await status(p, jobId);
+    assert.deepEqual(
+      [job['state'], job['reason']],
+      ['dead', 'validation_failed'],
+      JSON.stringify(job['error']),
+    );
+    assert.match(JSON.stringify(job['error']), /The job is not valid/);
+  }
 });
 
 test('SIGTERM kills the work, hands the lease back and exits 0', async (t) => {
@@ -209,4 +216,120 @@ test('enroll keeps the token for later runs, status tells who the worker is', as
     [told.credentials, told.identity.kind, told.identity.project_id],
     ['enrolment', 'worker', p.world.project],
   );
+});
+
+test('rotate replaces the kept token and revokes the one before; revoke ends it and forgets it', async (t) => {
+  const p = await place(t, []);
+  const { SUPABASE_URL: url, SUPABASE_PUBLISHABLE_KEY: key } = p.env;
+  await p.start('enroll', '--url', url, '--apikey', key, '--token', p.token).ended;
+  Object.assign(p.env, { SUPABASE_URL: undefined, SUPABASE_PUBLISHABLE_KEY: undefined });
+  Object.assign(p.env, { COGO_WORKER_TOKEN: undefined });
+  const kept = join(p.env.COGO_DATA, 'worker.json');
+  const rotated = await p.start('rotate', '--json').ended;
+  assert.equal(rotated.code, 0, rotated.err);
+  const { token } = JSON.parse(readFileSync(kept, 'utf8'));
+  assert.notEqual(token, p.token);
+  assert.equal(statSync(kept).mode & 0o777, 0o600);
+  const asked = (given: string) => db.rpc('anon', undefined, { 'x-cogo-token': given }).call('whoami');
+  const old = await asked(p.token);
+  assert.ok(!old.ok && old.error.code === 'unauthorized');
+  assert.ok((await asked(token)).ok);
+  const revoked = await p.start('revoke').ended;
+  assert.equal(revoked.code, 0, revoked.err);
+  assert.ok(!(await asked(token)).ok);
+  assert.equal(existsSync(kept), false);
+  assert.equal((await p.start('rotate').ended).code, 2);
+});
+
+test('a token that was rotated and never stored is revoked by the next rotation; the kept one goes on', async (t) => {
+  const p = await place(t, []);
+  const rpc = (token: string) => db.rpc('anon', undefined, { 'x-cogo-token': token });
+  const first = await rpc(p.token).call<{ token: string }>('rotate_token');
+  const second = await rpc(p.token).call<{ token: string }>('rotate_token');
+  assert.ok(first.ok && second.ok);
+  assert.ok(!(await rpc(first.value.token).call('whoami')).ok);
+  assert.ok((await rpc(p.token).call('whoami')).ok);
+  assert.ok((await rpc(second.value.token).call('whoami')).ok);
+});
+
+test('of two processes with the same name the newer wins, and the older exits with 3 and says why', async (t) => {
+  const p = await place(t, []);
+  const older = p.start('run');
+  while (!p.gateway.calls.includes('claim')) await new Promise((resolve) => setImmediate(resolve));
+  const newer = p.start('run');
+  const { code, err } = await older.ended;
+  assert.equal(code, 3, err);
+  assert.match(err, /Another process runs as cogo-work\.[^ ]+ since.*EXECUTOR_ID/);
+  newer.child.kill('SIGTERM');
+  assert.equal((await newer.ended).code, 0);
+});
+
+test('a job whose type needs approval waits for cogo-work approve, and deny is policy_violation', async (t) => {
+  const p = await place(t, [{ name: 'test', run: ['node', '-e', 'console.log(1)'] }]);
+  writeFileSync(join(p.dir, 'cogo-work.toml'), '[types."code.*"]\napprove = "ask"\n');
+  const yes = await p.world.enqueue({ payload: { repo_path: p.repo } });
+  const no = await p.world.enqueue({ payload: { repo_path: p.repo } });
+  const worker = p.start('run', '--allow-repo', p.repo, '--slots', '2');
+  await worker.said(new RegExp(`cogo-work approve ${yes}`));
+  await worker.said(new RegExp(`cogo-work approve ${no}`));
+  const told = await p.start('status', '--json').ended;
+  assert.deepEqual(
+    JSON.parse(told.out)
+      .waiting.map((one: { jobId: string }) => one.jobId)
+      .sort(),
+    [yes, no].sort(),
+  );
+  assert.equal((await p.start('approve', yes).ended).code, 0);
+  assert.equal((await p.start('deny', no, '--reason', 'not today').ended).code, 0);
+  await worker.said(/job finished/);
+  await worker.said(/job failed/);
+  assert.equal((await status(p, yes))['state'], 'succeeded');
+  const denied = await status(p, no);
+  assert.deepEqual([denied['state'], denied['reason']], ['dead', 'policy_violation']);
+  assert.match(JSON.stringify(denied['error']), /denied the job: not today/);
+  const again = await p.start('approve', yes).ended;
+  assert.equal(again.code, 2);
+  assert.match(again.err, /No job .* waits for approval.*None does/);
+  worker.child.kill('SIGTERM');
+  await worker.ended;
+});
+
+test('a command outside the allow-list is refused before anything runs, with the line to add', async (t) => {
+  const p = await place(t, [
+    { name: 'first', run: ['touch', 'ran'] },
+    { name: 'second', run: ['curl', 'example.com'] },
+  ]);
+  const rules = '[types."code.build.test"]\ncommands = [["touch", "*"]]\n';
+  writeFileSync(join(p.dir, 'cogo-work.toml'), rules);
+  const jobId = await p.world.enqueue({ payload: { repo_path: p.repo } });
+  assert.equal((await p.start('run', '--once', '--allow-repo', p.repo).ended).code, 0);
+  const job = await status(p, jobId);
+  assert.deepEqual([job['state'], job['reason']], ['dead', 'policy_violation']);
+  assert.match(JSON.stringify(job['error']), /add \[\\"curl\\",\\"example\.com\\"\] to commands under/);
+});
+
+test('a mistake in cogo-work.toml stops the worker with the line', async (t) => {
+  const p = await place(t, []);
+  writeFileSync(join(p.dir, 'cogo-work.toml'), 'executor = "x"\nslot = 2\n');
+  const { code, err } = await p.start('run', '--once').ended;
+  assert.equal(code, 2);
+  assert.match(err, /cogo-work\.toml:2: slot is not known here\. Known are: /);
+});
+
+test('what a worker killed by SIGKILL left is gone after the next start', async (t) => {
+  const p = await place(t, [{ name: 'test', run: 'sleep 1000' }]);
+  const jobId = await p.world.enqueue({ payload: { repo_path: p.repo } });
+  const killed = p.start('run', '--allow-repo', p.repo);
+  await killed.said(/job started/);
+  const work = join(p.env.COGO_DATA, 'work');
+  const [left] = readdirSync(work);
+  killed.child.kill('SIGKILL');
+  await killed.ended;
+  assert.ok(existsSync(join(work, left!)));
+  await p.world.cancel(jobId);
+  await p.world.expire(jobId);
+  const { code, err } = await p.start('run', '--once').ended;
+  assert.equal(code, 0, err);
+  assert.match(err, /removed what a worker that was killed had left/);
+  assert.deepEqual(readdirSync(work), []);
 });

@@ -29,6 +29,10 @@ test('every command has a help text, with exit code 0', async (t) => {
     ['status', '--help'],
     ['doctor', '--help'],
     ['enroll', '--help'],
+    ['rotate', '--help'],
+    ['revoke', '--help'],
+    ['approve', '--help'],
+    ['deny', '--help'],
   ]) {
     const given = io(t);
     assert.equal(await main(argv, given), 0, argv.join(' '));
@@ -43,6 +47,10 @@ test('wrong use is exit code 2, with one JSON document when asked for', async (t
     ['run', '--sandbox', 'maybe'],
     ['run', '--slots', '0', '--url', 'http://x', '--apikey', 'k', '--token', 'cogo_wt_a'],
     ['enroll'],
+    ['rotate'],
+    ['approve'],
+    ['deny', 'no-such-job', '--reason', 'x'],
+    ['run', '--config', 'absent.toml'],
   ]) {
     const given = io(t);
     assert.equal(await main([...argv, '--json'], given), 2, argv.join(' '));

@@ -2,7 +2,17 @@ import { Command, CommanderError, Option } from 'commander';
 import { cogoError, type CogoError } from '@cogo/spec/errors.ts';
 import type { Result } from '@cogo/spec/result.ts';
 import { COGO_VERSION } from '@cogo/spec/version.ts';
-import { enroll, exitOf, run, status, unexpected, type Answer } from './cli/commands.ts';
+import {
+  decide,
+  enroll,
+  exitOf,
+  revoke,
+  rotate,
+  run,
+  status,
+  unexpected,
+  type Answer,
+} from './cli/commands.ts';
 import type { Flags } from './cli/config.ts';
 import { doctor } from './cli/doctor.ts';
 import { processIo, type Io } from './cli/io.ts';
@@ -10,7 +20,7 @@ import { SANDBOX_MODES } from './sandbox/sandbox.ts';
 
 /**
  * Runs `cogo-work` with the arguments after the program's name and resolves with the exit code: 0 ok, 1 failed, 2 wrong
- * use or nothing there, 130 interrupted. Never rejects.
+ * use or nothing there, 3 replaced by a newer process of the same name, 130 interrupted. Never rejects.
  */
 export async function main(argv: string[], io: Io = processIo()): Promise<number> {
   let exit = 0;
@@ -56,14 +66,18 @@ function program(io: Io, answer: (json: boolean, got: Result<Answer>) => void): 
       writeErr: (text) => io.err(text),
       outputError: () => {},
     })
-    .addHelpText('after', '\nExit codes: 0 ok, 1 failed, 2 wrong use or nothing there, 130 interrupted.');
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 ok, 1 failed, 2 wrong use or nothing there, 3 replaced by a newer process of the same name, 130 interrupted.',
+    );
   const add = (name: string, about: string, action: Action, options: (command: Command) => Command) => {
     const command = options(root.command(name).description(about)).option(
       '--json',
       'print one JSON document on stdout, everything else on stderr',
     );
-    command.action(async () => {
-      const flags = command.opts<Flags & { json?: boolean }>();
+    command.action(async (job: unknown) => {
+      const given = command.opts<Flags & { json?: boolean }>();
+      const flags = typeof job === 'string' ? { ...given, job } : given;
       answer(flags.json ?? false, await action(flags, io));
     });
   };
@@ -99,7 +113,17 @@ Example: cogo-work run --allow-repo ~/code --slots 2 --sandbox require`,
 Example: cogo-work enroll --url https://<ref>.supabase.co --apikey sb_publishable_… --token -`,
     ),
   );
+  add('rotate', 'Replace the token of this machine: the old one is revoked.', rotate, data);
+  add('revoke', 'Revoke the token of this machine and forget it.', revoke, data);
+  add('approve <job>', 'Let a job start that waits for its owner (see status).', decide(true), data);
+  add('deny <job>', 'Refuse a job that waits for its owner.', decide(false), (command) =>
+    data(command).option('--reason <text>', 'told to whoever asked for the job'),
+  );
   return root;
+}
+
+function data(command: Command): Command {
+  return command.option('--data <dir>', 'data folder (default: COGO_DATA, else the nearest .cogo)');
 }
 
 function connection(command: Command): Command {
@@ -116,6 +140,10 @@ function connection(command: Command): Command {
 function work(command: Command): Command {
   const many = (value: string, before: string[] = []) => [...before, value];
   return command
+    .option(
+      '--config <file>',
+      'the owner’s rules (default: ./cogo-work.toml, else cogo/cogo-work.toml of the user)',
+    )
     .option('--executor <id>', 'name of this worker (default: EXECUTOR_ID, else cogo-work.<host>)')
     .option('--slots <n>', 'jobs at once (default: 1)')
     .option('--include <types>', 'only these job types, with commas between; code.* is a prefix')
@@ -127,9 +155,10 @@ function work(command: Command): Command {
     .addOption(
       new Option(
         '--sandbox <mode>',
-        'auto: bubblewrap when it works; require: no job without; unsafe-none',
+        'require: no job without one (default); auto: bubblewrap when it works, else none; unsafe-none',
       ).choices([...SANDBOX_MODES]),
     )
-    .option('--lease <seconds>', 'lease of a job, renewed every third of it (default: 30)')
+    .option('--unsafe-no-sandbox', 'run jobs with the rights of this user; said in every result')
+    .option('--lease <seconds>', 'lease of a job, renewed every few seconds (default: 30)')
     .option('--once', 'do what is ready, then exit');
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { needsDependencies, packageSteps, readPayload, readRecipe } from './recipe.ts';
+import { readPayload, readRecipe } from './recipe.ts';
 
 const config = (recipes: unknown) => JSON.stringify({ recipes });
 const recipe = (...steps: unknown[]) => config({ default: { steps } });
@@ -82,31 +82,14 @@ test('every mistake of a payload is named', () => {
 });
 
 test('a payload may name a repository, a recipe or commands, and may be empty', () => {
-  assert.deepEqual(readPayload({}), { ok: true, value: { repoPath: null, recipe: null, commands: null } });
-  assert.deepEqual(readPayload({ repo_path: '/r', recipe: 'ci' }), {
+  assert.deepEqual(readPayload({}), {
     ok: true,
-    value: { repoPath: '/r', recipe: 'ci', commands: null },
+    value: { repoPath: null, ref: null, recipe: null, commands: null },
+  });
+  assert.deepEqual(readPayload({ repo_path: '/r', ref: 'v1', recipe: 'ci' }), {
+    ok: true,
+    value: { repoPath: '/r', ref: 'v1', recipe: 'ci', commands: null },
   });
   const got = readPayload({ commands: [{ name: 'a', argv: ['x'] }] });
   assert.deepEqual(got.ok && got.value.commands, [{ name: 'a', argv: ['x'], cwd: '', timeoutS: 300 }]);
-});
-
-test('without a recipe the scripts build and test are the steps, but not the placeholder of npm init', () => {
-  const steps = (scripts: unknown) => {
-    const got = packageSteps(JSON.stringify({ scripts }));
-    return got.ok ? got.value.map((step) => step.name) : got.error.message;
-  };
-  assert.deepEqual(steps({ test: 'node --test', build: 'tsc', lint: 'x' }), ['build', 'test']);
-  assert.deepEqual(steps({ test: 'echo "Error: no test specified" && exit 1' }), []);
-  assert.deepEqual(steps({ build: 7 }), []);
-  assert.deepEqual(steps(undefined), []);
-  assert.match(String(packageSteps('{').ok), /false/);
-});
-
-test('a package without dependencies needs nothing installed', () => {
-  assert.equal(needsDependencies('{}'), false);
-  assert.equal(needsDependencies('{"dependencies":{},"workspaces":[]}'), false);
-  assert.equal(needsDependencies('{"devDependencies":{"typescript":"5"}}'), true);
-  assert.equal(needsDependencies('{"workspaces":["packages/*"]}'), true);
-  assert.equal(needsDependencies(null), false);
 });

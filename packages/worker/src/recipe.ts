@@ -12,6 +12,8 @@ export interface Step {
 /** Payload of `code.build.test`. */
 export interface BuildTestPayload {
   repoPath: string | null;
+  /** A commit, branch or tag instead of the working tree. */
+  ref: string | null;
   recipe: string | null;
   commands: Step[] | null;
 }
@@ -28,11 +30,11 @@ const isFields = (value: unknown): value is Fields =>
 /** Reads a payload; every mistake is named with its place. */
 export function readPayload(payload: unknown): Result<BuildTestPayload> {
   if (!isFields(payload)) return wrong('the payload must be an object');
-  const { repo_path, repo_url, recipe, commands } = payload;
+  const { repo_path, repo_url, ref, recipe, commands } = payload;
   if (repo_url !== undefined && repo_url !== null) {
     return wrong('repo_url is not supported by this worker: give repo_path, a folder on its machine');
   }
-  for (const [name, value] of Object.entries({ repo_path, recipe })) {
+  for (const [name, value] of Object.entries({ repo_path, ref, recipe })) {
     if (value !== undefined && value !== null && (typeof value !== 'string' || value === '')) {
       return wrong(`${name} must be a non-empty text`);
     }
@@ -43,6 +45,7 @@ export function readPayload(payload: unknown): Result<BuildTestPayload> {
   if (!steps.ok) return steps;
   return ok({
     repoPath: (repo_path as string | null | undefined) ?? null,
+    ref: (ref as string | null | undefined) ?? null,
     recipe: (recipe as string | null | undefined) ?? null,
     commands: steps.value,
   });
@@ -128,39 +131,4 @@ function readStep(value: unknown, place: string): Result<Step> {
 
 function wrong(message: string): Result<never> {
   return failure('validation_failed', `The job is not valid: ${message}.`.replace(/\.\.$/, '.'));
-}
-
-/** Without a recipe: the package's own `build` and `test`, when there are such scripts. */
-export function packageSteps(packageJson: string | null): Result<Step[]> {
-  if (packageJson === null) return ok([]);
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(packageJson);
-  } catch (error) {
-    return wrong(`package.json is not JSON: ${(error as Error).message}`);
-  }
-  const scripts = isFields(parsed) && isFields(parsed['scripts']) ? parsed['scripts'] : {};
-  const steps: Step[] = [];
-  for (const name of ['build', 'test']) {
-    const script = scripts[name];
-    // What `npm init` writes is a reminder, not a test.
-    if (typeof script !== 'string' || script === '' || script.includes('no test specified')) continue;
-    steps.push({ name, argv: ['npm', 'run', '--silent', name], cwd: '', timeoutS: 900 });
-  }
-  return ok(steps);
-}
-
-/** Whether a package needs anything installed before its scripts can run. */
-export function needsDependencies(packageJson: string | null): boolean {
-  if (packageJson === null) return false;
-  try {
-    const parsed: unknown = JSON.parse(packageJson);
-    if (!isFields(parsed)) return false;
-    return ['dependencies', 'devDependencies', 'workspaces'].some((key) => {
-      const value = parsed[key];
-      return Array.isArray(value) ? value.length > 0 : isFields(value) && Object.keys(value).length > 0;
-    });
-  } catch {
-    return false;
-  }
 }

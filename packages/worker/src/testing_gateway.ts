@@ -34,7 +34,7 @@ export async function testGateway(t: TestContext, db: TestDatabase): Promise<Tes
     answer(got.error.status, {
       code: row.sqlstate ?? 'XX000',
       message: got.error.message,
-      details: null,
+      details: got.error.details === undefined ? null : JSON.stringify(got.error.details),
       hint: null,
     });
   });

@@ -21,6 +21,8 @@ const INFO = {
   sandbox: 'none',
   host: 'h',
   platform: 'p',
+  instance: 'i',
+  beatS: 4,
 };
 
 test('a worker hears at once of a job that became ready and of a cancellation', async (t) => {

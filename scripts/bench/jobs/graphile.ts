@@ -106,7 +106,9 @@ export async function openGraphile(url: string, maxConnections: number): Promise
     enqueue: (count) => timed(() => put(count)),
     drain: (count) =>
       work(count, { concurrency: CONCURRENCY, connections: DRAIN_CONNECTIONS, batched: true }),
-    single: (count, workers) => work(count, { concurrency: workers, connections: workers, batched: false }),
+    // One connection more than workers: it listens on one.
+    single: (count, workers) =>
+      work(count, { concurrency: workers, connections: workers + 1, batched: false }),
     async latency(rate, count) {
       const starts = new Starts(count);
       const own = openPool(6);

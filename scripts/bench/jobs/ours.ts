@@ -4,6 +4,8 @@ import { COGO_VERSION } from '@cogo/spec/version.ts';
 import { postgresDatabase } from '@cogo/stack/database/database.ts';
 import { applyMigrations, readMigrations } from '@cogo/stack/database/migrations.ts';
 import { applyShims, readShims } from '@cogo/stack/database/shims.ts';
+import { openHeld } from './held.ts';
+import { openLimits } from './limits.ts';
 import {
   DRAIN_BATCH,
   DRAIN_CONNECTIONS,
@@ -75,6 +77,16 @@ export function cogoCalls(url: string, max: number) {
       one<{ verdict: string }[]>('select cogo_api.finish($1::text::jsonb)::text as v', [
         JSON.stringify(leases.map(({ job_id, token }) => ({ job_id, token, result: {} }))),
       ]),
+    turn: (executor: string, leases: readonly Lease[], qty: number, leaseS = 60) =>
+      one<{ verdicts: { verdict: string }[]; jobs: Lease[] }>(
+        'select cogo_api.turn($1::text, $2::text::jsonb, $3::int, $4::int)::text as v',
+        [
+          executor,
+          JSON.stringify(leases.map(({ job_id, token }) => ({ job_id, token, result: {} }))),
+          qty,
+          leaseS,
+        ],
+      ),
     sweep: () => one<unknown>('select cogo_api.sweep()::text as v', []),
   };
 }
@@ -94,26 +106,26 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
   }, 5000);
   let keys = 0;
 
-  const finish = async (leases: readonly Lease[]) => {
-    const verdicts = await calls.finish(leases);
+  const accepted = (verdicts: { verdict: string }[]) => {
     const refused = verdicts.filter((v) => v.verdict !== 'ok').length;
-    if (refused > 0) throw new Error(`${refused} of ${leases.length} finishes were refused`);
+    if (refused > 0) throw new Error(`${refused} of ${verdicts.length} finishes were refused`);
   };
+  const finish = async (leases: readonly Lease[]) => accepted(await calls.finish(leases));
+  /** A busy worker's loop: each call reports what it did and takes the next. */
   const takeAll = async (count: number, workers: number, qty: number) => {
     for (let nth = 0; nth < workers; nth++) await calls.register(`${EXECUTOR}.${nth}`);
     return timed(async () => {
       let left = count;
       await Promise.all(
         Array.from({ length: workers }, async (_, nth) => {
-          while (left > 0) {
-            const leases = await calls.claim(`${EXECUTOR}.${nth}`, qty);
-            if (leases.length === 0) {
-              // The rest is in the hands of the others.
-              await new Promise((resolve) => setTimeout(resolve, 1));
-              continue;
-            }
-            left -= leases.length;
-            await finish(leases);
+          let held: Lease[] = [];
+          while (left > 0 || held.length > 0) {
+            const { verdicts, jobs } = await calls.turn(`${EXECUTOR}.${nth}`, held, qty);
+            accepted(verdicts);
+            held = jobs;
+            left -= jobs.length;
+            // The rest is in the hands of the others.
+            if (jobs.length === 0 && left > 0) await new Promise((resolve) => setTimeout(resolve, 1));
           }
         }),
       );
@@ -164,10 +176,8 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
         wake();
       };
       // The doorbell of an executor is a broadcast, which on an own Postgres is a row and a notification.
-      const stops = await Promise.all([
-        calls.sql.listen('cogo_realtime', ring),
-        calls.sql.listen('cogo_jobs', ring),
-      ]);
+      const ear = postgres(url, { max: 1, onnotice: () => {} });
+      await ear.listen('cogo_realtime', ring);
       const finishing: Promise<void>[] = [];
       const worker = (async () => {
         while (!over) {
@@ -194,7 +204,7 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
       ring();
       await worker;
       await Promise.all(finishing);
-      await Promise.all(stops.map((stop) => stop.unlisten()));
+      await ear.end({ timeout: 2 });
       return starts.since(sent);
     },
     async backlog(rows) {
@@ -212,6 +222,8 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
       });
       await put({ delay_s: 86_400 });
     },
+    ...openHeld(url, calls),
+    ...openLimits(calls, admin, takeAll),
     async emptyClaim(times) {
       return timesOf(times, async () => {
         if ((await calls.claim(EXECUTOR, 1)).length > 0) throw new Error('the backlog holds a ready job');

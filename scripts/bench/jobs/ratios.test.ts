@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { rowOf } from '../report.ts';
-import type { JobsRow } from './measure.ts';
+import { type JobsRow, pairedRatio } from './measure.ts';
 import { ratioTable } from './ratios.ts';
 import { PAYLOAD, sendAtRate, Starts } from './system.ts';
 
@@ -51,4 +51,17 @@ test('a job that starts twice counts from its first start', async () => {
   starts.mark(0);
   await starts.all;
   assert.deepEqual(starts.since(sent), first);
+});
+
+test('systems are compared run by run, and a run that failed counts for neither', () => {
+  assert.equal(pairedRatio([20, 30, 400, null], [10, 20, 100, 1]), 2);
+  assert.equal(pairedRatio([null], [1]), null);
+  const table = ratioTable(
+    [
+      { ...row('drain', 'ours', '1/s', [100, 50]), runs: [100, null] },
+      { ...row('drain', 'peer', '1/s', [50, 500]), runs: [50, 500] },
+    ],
+    'ours',
+  );
+  assert.match(table, /2\.00 x/);
 });

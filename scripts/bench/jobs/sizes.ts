@@ -12,42 +12,57 @@ export interface Sizes {
   workers: number[];
   /** Jobs of one step of the workers curve. */
   curve: number;
+  /** Jobs under concurrency keys. */
+  limited: number;
+  /** Jobs of the loud project, and of the light one. */
+  tenants: { jobs: number; probes: number };
+  /** Jobs a second while a snapshot is held for so long. */
+  held: { rate: number; seconds: number };
 }
 
 export const FULL: Sizes = {
   runs: 3,
   drain: 40_000,
-  single: 3000,
+  single: 4000,
   enqueue: 40_000,
   latency: { rates: [100, 400], seconds: 4 },
   backlog: 200_000,
   emptyClaims: 50,
   workers: [1, 4, 16, 64],
   curve: 2000,
+  limited: 3000,
+  tenants: { jobs: 100_000, probes: 300 },
+  held: { rate: 800, seconds: 60 },
 };
 
 export const QUICK: Sizes = {
   runs: 3,
-  drain: 8000,
+  drain: 20_000,
   single: 1000,
-  enqueue: 8000,
-  latency: { rates: [100], seconds: 1.5 },
+  enqueue: 20_000,
+  latency: { rates: [100], seconds: 2 },
   backlog: 20_000,
   emptyClaims: 20,
   workers: [1, 8, 32],
   curve: 600,
+  limited: 800,
+  tenants: { jobs: 10_000, probes: 60 },
+  held: { rate: 800, seconds: 10 },
 };
 
 export const SMOKE: Sizes = {
-  runs: 3,
-  drain: 20_000,
-  single: 1000,
+  runs: 5,
+  drain: 30_000,
+  single: 0,
   enqueue: 0,
   latency: { rates: [], seconds: 0 },
   backlog: 0,
   emptyClaims: 0,
   workers: [],
   curve: 0,
+  limited: 0,
+  tenants: { jobs: 0, probes: 0 },
+  held: { rate: 0, seconds: 0 },
 };
 
 export interface JobsArgs {
@@ -55,6 +70,8 @@ export interface JobsArgs {
   smoke: boolean;
   json: string | undefined;
   backlog: number | undefined;
+  held: number | undefined;
+  only: string | undefined;
 }
 
 /** Exits 2 on wrong use, as the other benchmarks do. */
@@ -67,16 +84,28 @@ export function jobsArgs(argv: string[] = process.argv.slice(2)): JobsArgs {
         smoke: { type: 'boolean', default: false },
         json: { type: 'string' },
         backlog: { type: 'string' },
+        held: { type: 'string' },
+        only: { type: 'string' },
       },
     });
-    const backlog = values.backlog === undefined ? undefined : Number(values.backlog);
-    if (backlog !== undefined && !(Number.isInteger(backlog) && backlog > 0)) {
-      throw new Error('--backlog takes a number of rows');
-    }
-    return { quick: values.quick, smoke: values.smoke, json: values.json, backlog };
+    const number = (name: 'backlog' | 'held', what: string) => {
+      const value = values[name] === undefined ? undefined : Number(values[name]);
+      if (value !== undefined && !(Number.isInteger(value) && value > 0)) {
+        throw new Error(`--${name} takes a number of ${what}`);
+      }
+      return value;
+    };
+    return {
+      quick: values.quick,
+      smoke: values.smoke,
+      json: values.json,
+      backlog: number('backlog', 'rows'),
+      held: number('held', 'seconds'),
+      only: values.only,
+    };
   } catch (error) {
     console.error(
-      `${(error as Error).message}\nUse: npm run -s bench:jobs -- [--quick] [--smoke] [--json FILE] [--backlog N]`,
+      `${(error as Error).message}\nUse: npm run -s bench:jobs -- [--quick] [--smoke] [--json FILE] [--backlog ROWS] [--held SECONDS] [--only MEASURE]`,
     );
     process.exit(2);
   }

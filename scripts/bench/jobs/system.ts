@@ -32,6 +32,12 @@ export interface QueueSystem {
   backlog(rows: number): Promise<void>;
   /** Times of `times` claims that find nothing. */
   emptyClaim(times: number): Promise<number[]>;
+  /** `count` jobs under keys that limit them, one at a time: the share kept of the rate without keys, and the most over a limit. */
+  limited?(count: number, workers: number): Promise<Record<string, number>>;
+  /** p99 from enqueue to start of a project's few jobs, alone and while another project has `jobs` queued. */
+  tenants?(o: { jobs: number; probes: number }): Promise<Record<string, number>>;
+  /** Jobs at a rate while an old snapshot is held: how much of it is kept, and what is left undone. */
+  held?(o: { rate: number; seconds: number }): Promise<Record<string, number>>;
   close(): Promise<void>;
 }
 

@@ -44,6 +44,15 @@ export const MATRIX: Record<string, Expectation> = {
   create_token: { args: (f) => ({ project_id: f.project, kind: 'project', name: 'x' }), expect: ADMIN },
   list_tokens: { args: project, expect: ADMIN },
   revoke_token: { args: async (f) => ({ id: await f.token() }), expect: ADMIN },
+  rotate_token: {
+    args: () => ({}),
+    expect: 'unauthorized forbidden ok ok ok forbidden forbidden ok forbidden',
+  },
+  // Of the token before: none here, so nobody of the table loses its own.
+  drop_token: {
+    args: () => ({ previous: true }),
+    expect: 'unauthorized forbidden ok ok ok forbidden forbidden ok forbidden',
+  },
   // http
   request_begin: {
     args: (_f, who) => ({ request: { trace_id: `m-${who}`, function: 'x', principal: who } }),
@@ -65,8 +74,24 @@ export const MATRIX: Record<string, Expectation> = {
   index_finish: { args: async (f) => ({ run_id: await f.run(), stats: {} }), expect: INDEX },
   index_abort: { args: async (f) => ({ run_id: await f.run(), reason: 'x' }), expect: INDEX },
   index_status: { args: project, expect: READ },
+  index_graph: { args: async (f) => ({ run_id: await f.run(), files: [] }), expect: INDEX },
+  index_entries: { args: async (f) => ({ run_id: await f.run(), entries: [] }), expect: INDEX },
+  trace_put: {
+    args: async (f) => {
+      await f.service('index_begin', { project_id: f.project, repo: 'traced' });
+      return { project_id: f.project, repo: 'traced', calls: [] };
+    },
+    expect: INDEX,
+  },
+  graph_symbol: { args: (f) => ({ project_id: f.project, symbol: 'x' }), expect: READ },
+  graph_walk: { args: (f) => ({ project_id: f.project, path: 'x' }), expect: READ },
+  graph_callers: { args: (f) => ({ project_id: f.project, symbol: 'x' }), expect: READ },
+  graph_callees: { args: (f) => ({ project_id: f.project, symbol: 'x' }), expect: READ },
+  graph_impact: { args: (f) => ({ project_id: f.project, symbol: 'x' }), expect: READ },
+  graph_path: { args: (f) => ({ project_id: f.project, from_symbol: 'x', to_symbol: 'y' }), expect: READ },
   lexicon: { args: (f) => ({ project_id: f.project, terms: ['a'] }), expect: READ },
   search: { args: (f) => ({ project_id: f.project, query: { terms: { a: 1 } } }), expect: READ },
+  span_chunks: { args: (f) => ({ project_id: f.project, path: 'a' }), expect: READ },
   get_chunks: { args: (f) => ({ project_id: f.project, ids: [1] }), expect: READ },
   embed_status: { args: project, expect: READ },
   embed_start: {
@@ -84,6 +109,17 @@ export const MATRIX: Record<string, Expectation> = {
   embed_retry: { args: async (f) => ({ project_id: f.project, model: await f.model() }), expect: WRITE },
   embed_switch: { args: (f) => ({ project_id: f.project, model: 'hash-1024-v1' }), expect: ADMIN },
   embed_cancel: { args: async (f) => ({ project_id: f.project, model: await f.model() }), expect: ADMIN },
+  mirror_status: { args: project, expect: READ },
+  mirror_start: { args: project, expect: ADMIN },
+  mirror_take: {
+    args: async (f) => {
+      await f.service('mirror_start', { project_id: f.project });
+      return { project_id: f.project };
+    },
+    expect: INDEX,
+  },
+  mirror_done: { args: (f) => ({ project_id: f.project, ids: [] }), expect: INDEX },
+  mirror_stop: { args: project, expect: ADMIN },
   // chat: a session is its owner's alone, whatever the role in the project
   chat_begin: {
     args: (f) => ({
@@ -112,6 +148,10 @@ export const MATRIX: Record<string, Expectation> = {
   claim: { args: (_f, who) => ({ executor_id: `e-${who}` }), expect: WORKER },
   beat: { args: (_f, who) => ({ executor_id: `e-${who}`, beats: [] }), expect: WORKER },
   finish: { args: async (f) => ({ results: [await f.held()] }), expect: WORKER },
+  turn: {
+    args: async (f, who) => ({ executor_id: `e-${who}`, results: [await f.held()] }),
+    expect: WORKER,
+  },
   fail: { args: async (f) => ({ failures: [await f.held()] }), expect: WORKER },
   release: { args: async (f) => ({ releases: [await f.held()] }), expect: WORKER },
   register_executor: { args: (_f, who) => ({ executor_id: `r-${who}`, info: {} }), expect: WORKER },

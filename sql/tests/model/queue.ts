@@ -1,9 +1,16 @@
-// The real queue as the model's commands speak to it: cogo_api by the server, and looks into the tables by the superuser.
+// The real queue as the model's commands speak to it: cogo_api by the server or with a worker token, and looks into the tables by the
+// superuser.
+import type { Rpc } from '@cogo/client/rpc.ts';
 import type { TestDatabase } from '@cogo/stack/testing.ts';
 
 export interface Claimed {
   job_id: string;
   token: string;
+  attempt?: number;
+  checkpoint?: unknown;
+  cancel_requested?: boolean;
+  steps?: Record<string, unknown>;
+  children?: { job_id: string; state: string; result: { by?: string } | null }[];
 }
 
 export interface Verdict {
@@ -15,11 +22,25 @@ export interface Verdict {
 /** A job's row, as the invariants see it. */
 export interface JobRow {
   id: string;
+  project_id: string;
+  type: string;
+  lane: string;
   state: string;
+  blocked_on: string | null;
   lease_token: string | null;
+  executor_id: string | null;
   pinned_executor_id: string | null;
   concurrency_key: string | null;
+  parent_id: string | null;
+  attempt: number;
+  failures: number;
+  lease_losses: number;
+  releases: number;
+  pending_children: number;
 }
+
+const ROW = `id, project_id, type, lane, state, blocked_on, lease_token::text, executor_id, pinned_executor_id, concurrency_key,
+  parent_id, attempt, failures, lease_losses, releases, pending_children`;
 
 /** What a refused call answers: its SQLSTATE. */
 export class Refused extends Error {
@@ -31,23 +52,37 @@ export class Refused extends Error {
   }
 }
 
+/** Has a worker token of the first project; all other executors are the server's. */
+export const TOKEN_WORKER = 'cogo-work.t4';
+
 export class RealQueue {
   readonly #db: TestDatabase;
-  project = '';
+  readonly projects: string[] = [];
+  #worker: Rpc | null = null;
 
   constructor(db: TestDatabase) {
     this.#db = db;
   }
 
-  /** An empty queue with a project of its own. */
+  /** An empty queue with two projects. The first has small limits: two ready jobs a lane, and a rate on index.file. */
   async reset(): Promise<void> {
     const tables = await this.#db.sql<{ name: string }>(`
       select format('%I.%I', schemaname, tablename) as name from pg_tables
-       where (schemaname = 'cogo' and tablename like 'job%' and tablename not in ('job_types', 'job_kinds'))
+       where (schemaname = 'cogo' and (tablename like 'job%' or tablename = 'executors') and tablename not in ('job_types', 'job_kinds'))
           or (schemaname = 'realtime' and tablename = 'messages')
        union all select 'pgmq.q_' || queue_name from cogo.lanes`);
     await this.#db.sql(`truncate ${tables.map((table) => table.name).join(', ')} cascade`);
-    this.project = (await this.call<{ id: string }>('create_project($1::text)', ['model'])).id;
+    this.projects.length = 0;
+    for (const name of ['first', 'second']) {
+      this.projects.push((await this.call<{ id: string }>('create_project($1::text)', [name])).id);
+    }
+    await this.limit(0, { kind: 'project', ready_share: 2 });
+    await this.limit(0, { kind: 'rate', key: 'index.file', per_minute: 1 });
+    const { token } = await this.call<{ token: string }>(
+      `create_token($1::uuid, 'worker', 'model', 'cogo-work')`,
+      [this.projects[0]],
+    );
+    this.#worker = this.#db.rpc('anon', undefined, { 'x-cogo-token': token });
   }
 
   /** Throws `Refused` when the function raises. Without a request context the superuser is the server. */
@@ -73,35 +108,57 @@ export class RealQueue {
     }
   }
 
-  enqueue(job: object): Promise<{ job_id: string; state: string; duplicate: boolean }[]> {
-    return this.call('enqueue($1::uuid, $2::text::jsonb)', [this.project, JSON.stringify([job])]);
+  enqueue(project: number, jobs: object[]): Promise<{ job_id: string; state: string; duplicate: boolean }[]> {
+    return this.call('enqueue($1::uuid, $2::text::jsonb)', [this.projects[project], JSON.stringify(jobs)]);
   }
 
-  claim(executor: string, qty: number): Promise<Claimed[]> {
-    return this.call('claim($1::text, $2::int, 60)', [executor, qty]);
+  async claim(
+    executor: string,
+    qty: number,
+    o: { types?: string[] | null; epoch?: number | null } = {},
+  ): Promise<Claimed[]> {
+    const { types = null, epoch = null } = o;
+    if (executor !== TOKEN_WORKER) {
+      return this.call('claim($1::text, $2::int, 60, $3::text[], $4::int)', [executor, qty, types, epoch]);
+    }
+    const args = { executor_id: executor, qty, lease_s: 60, include_types: types };
+    const got = await this.#worker!.call<Claimed[]>('claim', args);
+    if (!got.ok) throw new Refused(got.error.sqlstate ?? '', got.error.message);
+    return got.value;
   }
 
-  beat(executor: string, lease: Claimed): Promise<Verdict[]> {
-    return this.call('beat($1::text, $2::text::jsonb)', [executor, JSON.stringify([lease])]);
+  beat(executor: string, lease: object, epoch: number | null = null): Promise<Verdict[]> {
+    return this.call('beat($1::text, $2::text::jsonb, $3::int)', [executor, JSON.stringify([lease]), epoch]);
   }
 
-  finish(lease: Claimed, result: object): Promise<Verdict[]> {
-    return this.call('finish($1::text::jsonb)', [JSON.stringify([{ ...lease, result }])]);
+  finish(lease: object): Promise<Verdict[]> {
+    return this.call('finish($1::text::jsonb)', [JSON.stringify([lease])]);
   }
 
-  fail(lease: Claimed, retryable: boolean, retryAfterS: number): Promise<Verdict[]> {
-    const error = { code: 'model', message: 'as the model says' };
-    return this.call('fail($1::text::jsonb)', [
-      JSON.stringify([{ ...lease, error, retryable, retry_after_s: retryAfterS }]),
+  turn(
+    executor: string,
+    lease: object,
+    qty: number,
+    epoch: number | null,
+  ): Promise<{ verdicts: Verdict[]; jobs: Claimed[] }> {
+    return this.call('turn($1::text, $2::text::jsonb, $3::int, 60, null, $4::int)', [
+      executor,
+      JSON.stringify([lease]),
+      qty,
+      epoch,
     ]);
   }
 
-  release(lease: Claimed): Promise<Verdict[]> {
+  fail(lease: object): Promise<Verdict[]> {
+    return this.call('fail($1::text::jsonb)', [JSON.stringify([lease])]);
+  }
+
+  release(lease: object): Promise<Verdict[]> {
     return this.call('release($1::text::jsonb)', [JSON.stringify([lease])]);
   }
 
-  cancel(job: string): Promise<{ state: string }> {
-    return this.call('cancel($1::uuid)', [job]);
+  cancel(job: string, children: boolean): Promise<{ state: string; children: number }> {
+    return this.call('cancel($1::uuid, $2::boolean)', [job, children]);
   }
 
   redrive(job: string): Promise<{ job_id: string; duplicate: boolean }> {
@@ -112,11 +169,26 @@ export class RealQueue {
     return this.call('pin($1::uuid, $2::text)', [job, executor]);
   }
 
+  limit(project: number, limit: object): Promise<unknown> {
+    return this.call('set_job_limit($1::uuid, $2::text::jsonb)', [
+      this.projects[project],
+      JSON.stringify(limit),
+    ]);
+  }
+
+  register(executor: string, instance: string): Promise<{ epoch: number }> {
+    const kind = executor.startsWith('cogo-plan') ? 'cogo-plan' : 'cogo-work';
+    return this.call('register_executor($1::text, $2::text::jsonb)', [
+      executor,
+      JSON.stringify({ kind, instance, beat_s: 5 }),
+    ]);
+  }
+
   async sweep(): Promise<void> {
     await this.call('sweep()');
   }
 
-  result(job: string): Promise<{ result: { by?: string } | null; state: string }> {
+  status(job: string): Promise<{ result: { by?: string } | null; state: string }> {
     return this.call('job_status($1::uuid)', [job]);
   }
 
@@ -128,51 +200,53 @@ export class RealQueue {
     );
   }
 
+  /** Nobody hears of the executor for longer than it promised. */
+  async silence(executor: string): Promise<void> {
+    await this.#db.sql(
+      `update cogo.executors set last_seen = clock_timestamp() - interval '1 minute' where id = $1`,
+      [executor],
+    );
+  }
+
   async endDelays(): Promise<void> {
     await this.#db.sql(`update cogo.jobs set run_at = clock_timestamp() where state = 'scheduled'`);
   }
 
-  /** Somebody empties the ready lists in Studio; the lanes are rebuilt from the jobs. */
+  /** Somebody empties the ready lists in Studio. */
   async purge(): Promise<void> {
-    const lanes = await this.#db.sql<{ name: string; queue_name: string }>(
-      'select name, queue_name from cogo.lanes',
-    );
+    const lanes = await this.lanes();
     await this.#db.sql(`truncate ${lanes.map((lane) => `pgmq.q_${lane.queue_name}`).join(', ')}`);
-    for (const lane of lanes) await this.call('rebuild_lane($1::text)', [lane.name]);
+  }
+
+  async rebuild(): Promise<void> {
+    for (const lane of await this.lanes()) await this.call('rebuild_lane($1::text)', [lane.name]);
+  }
+
+  /** What waits has waited long enough for the sweep to look whether its message is still there. */
+  async reconcileNow(): Promise<void> {
+    await this.#db.sql(
+      `update cogo.jobs set queued_at = clock_timestamp() - interval '1 minute' where state = 'queued'`,
+    );
+    await this.#db.sql(`update cogo.lanes set reconciled_at = '-infinity'`);
+    await this.sweep();
+  }
+
+  /** What housekeeping does with jobs that are over, without the hour it gives them. */
+  async moveToHistory(): Promise<void> {
+    await this.#db.sql(`select cogo.move_to_history(100, interval '-1 second')`);
+  }
+
+  lanes(): Promise<{ name: string; queue_name: string }[]> {
+    return this.#db.sql('select name, queue_name from cogo.lanes order by name');
   }
 
   jobs(): Promise<JobRow[]> {
     return this.#db.sql<JobRow>(
-      'select id, state, lease_token::text, pinned_executor_id, concurrency_key from cogo.jobs',
+      `select ${ROW} from cogo.jobs union all select ${ROW} from cogo.jobs_history`,
     );
   }
 
-  /** Lines that must not be there, whatever was called. */
-  async violations(): Promise<string[]> {
-    const rows = await this.#db.sql<{ what: string }>(`
-      select 'one token on two jobs: ' || j.lease_token as what
-        from cogo.jobs j where j.lease_token is not null group by j.lease_token having count(*) > 1
-      union all
-      select 'the live attempt is closed already: ' || j.id
-        from cogo.jobs j join cogo.job_attempts a on a.job_id = j.id
-       where j.state in ('running', 'succeeded') and a.attempt >= j.attempt
-      union all
-      select 'an attempt has vanished: ' || j.id
-        from cogo.jobs j
-       where j.attempt <> (select count(*) from cogo.attempts a where a.job_id = j.id)
-      union all
-      select n.done || ' recorded successes of a job that is ' || j.state || ': ' || j.id
-        from cogo.jobs j
-       cross join lateral (
-         select count(*) as done from cogo.job_events e where e.job_id = j.id and e.kind = 'job.done') n
-       where n.done <> case when j.state = 'succeeded' then 1 else 0 end
-      union all
-      select 'slots of ' || s.key || ': ' || s.used || ' of ' || s.slots || ' counted, ' || n.held || ' held'
-        from cogo.job_slots s
-       cross join lateral (
-         select count(*) as held from cogo.jobs j
-          where j.project_id = s.project_id and j.concurrency_key = s.key and j.state in ('queued', 'running')) n
-       where n.held <> s.used or s.used > s.slots`);
-    return rows.map((row) => row.what);
+  lines(sql: string): Promise<{ what: string }[]> {
+    return this.#db.sql(sql);
   }
 }

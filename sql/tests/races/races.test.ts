@@ -157,6 +157,31 @@ test('two index runs begun at once: one stays, and its chunks only are shown', {
   for (const end of ends) if (!end.ok) assert.equal(end.error.code, 'stale_generation');
 });
 
+test('a claim waits for nothing, whatever rows of the queue others hold', { skip }, async () => {
+  await call('register_executor', { executor_id: 'patient', info: { kind: 'cogo-work', beat_s: 1 } });
+  const jobs = [{ type: 'code.debug', concurrency_key: 'held' }, { type: 'code.debug' }];
+  await call('enqueue', { project_id: project, jobs });
+  // long ago, so that its presence is to be noted
+  await place.sql(
+    `update cogo.executors set last_seen = clock_timestamp() - interval '2 seconds' where id = 'patient'`,
+  );
+  const tables = ['executors', 'job_slots', 'lanes', 'job_quotas', 'jobs', 'job_payloads', 'job_keys'];
+  await place.db.transaction(async (holder) => {
+    for (const table of tables) await holder.query(`select from cogo.${table} for update`);
+    for (const asked of [
+      `select cogo_api.claim('patient', 10) as v`,
+      `select cogo_api.turn('patient', '[]', 10) -> 'jobs' as v`,
+      `select cogo_api.beat('patient', '[]') as v`,
+    ]) {
+      const [answer] = await place.db.transaction(async (asker) => {
+        await asker.query(`set local lock_timeout = '2s'`);
+        return asker.query<{ v: unknown }>(asked);
+      });
+      assert.deepEqual(answer!.v, [], asked);
+    }
+  });
+});
+
 test('a finish that comes while the lease is swept is either recorded or lost, never both', {
   skip,
 }, async () => {

@@ -9,6 +9,7 @@ import { CommandError } from '../command_error.ts';
 import { wholeNumber } from '../numbers.ts';
 import { table } from '../table.ts';
 import { unwrap } from '../unwrap.ts';
+import { registerEvalCallgraph } from './eval_callgraph.ts';
 
 interface Common {
   db?: string;
@@ -85,6 +86,7 @@ export function registerEval(host: Host, root: Command): void {
       );
     },
   });
+  registerEvalCallgraph(host, group);
 }
 
 const AFTER =

@@ -3,12 +3,15 @@ import type { Host } from '../command.ts';
 import { registerAsk } from './ask.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
+import { registerEmbed } from './embed.ts';
 import { registerEval } from './evaluate.ts';
 import { registerGraph } from './graph/graph.ts';
 import { registerIndex } from './index_repo.ts';
 import { registerJobs } from './jobs/register.ts';
 import { registerKeys } from './keys.ts';
 import { registerLogs } from './logs.ts';
+import { registerMcp } from './mcp.ts';
+import { registerMirror } from './mirror.ts';
 import { registerProjects } from './projects.ts';
 import { registerPsql } from './psql.ts';
 import { registerReset } from './reset.ts';
@@ -32,7 +35,10 @@ export const COMMANDS: ((host: Host, root: Command) => void)[] = [
   registerGraph,
   registerSearch,
   registerAsk,
+  registerEmbed,
   registerEval,
+  registerMcp,
+  registerMirror,
   registerJobs,
   registerProjects,
   registerToken,

@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 import { addCommand, withProject, type Host, type ProjectOption } from '../command.ts';
 import { wholeNumber } from '../numbers.ts';
 import { connect, getProject } from '../session/connect.ts';
+import { questionVectorHere } from '../session/embedders.ts';
 import { unwrap } from '../unwrap.ts';
 
 type Options = ProjectOption & {
@@ -45,9 +46,12 @@ export function registerSearch(host: Host, root: Command): void {
             ...(options.path ? { path_prefix: options.path } : {}),
           },
           explain: options.explain ?? false,
+          questionVector: questionVectorHere(run.io),
+          signal: run.io.signal,
         }),
         'search',
       );
+      if (found.degraded) run.io.stderr.write(`warning: searched by words only: ${found.degraded.message}\n`);
       const text = found.items
         .map((item, at) => {
           const name = item.symbol ?? item.heading ?? item.kind;

@@ -1,4 +1,5 @@
 import type { Rpc } from '@cogo/client/rpc.ts';
+import { rpcDispatcher, type NewJob } from '@cogo/worker/dispatch/dispatcher.ts';
 import { interrupted } from '../command_error.ts';
 import { unwrap } from '../unwrap.ts';
 
@@ -99,11 +100,8 @@ export function isFinal(state: string): boolean {
 }
 
 /** Enqueues one job and returns its id. */
-export async function enqueueOne(rpc: Rpc, projectId: string, job: Record<string, unknown>): Promise<string> {
-  const made = unwrap(
-    await rpc.call<{ job_id: string }[]>('enqueue', { project_id: projectId, jobs: [job] }),
-    `enqueue ${String(job['type'])}`,
-  );
+export async function enqueueOne(rpc: Rpc, projectId: string, job: NewJob): Promise<string> {
+  const made = unwrap(await rpcDispatcher(rpc).enqueue(projectId, [job]), `enqueue ${job.type}`);
   return made[0]!.job_id;
 }
 

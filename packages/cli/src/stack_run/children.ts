@@ -55,6 +55,8 @@ export async function workerChild(o: {
       SUPABASE_PUBLISHABLE_KEY: o.publishableKey,
       COGO_WORKER_TOKEN: token,
       COGO_DATA: o.dir,
+      // Its owner's own folder: a machine without bubblewrap still gets its first build, and is told of it.
+      COGO_WORKER_SANDBOX: process.env['COGO_WORKER_SANDBOX'] ?? 'auto',
       COGO_WORKSPACE: o.allowRepos[0],
       COGO_ALLOW_REPOS: o.allowRepos.slice(1).join(delimiter),
     },

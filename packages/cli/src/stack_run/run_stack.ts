@@ -8,6 +8,7 @@ import { CommandError } from '../command_error.ts';
 import { INSTALL_ROOT } from '../install.ts';
 import { ensureProject } from '../session/connect.ts';
 import { supervise, type Supervised } from '../supervise/child.ts';
+import { embedderEnvironment } from '../session/embedders.ts';
 import { unwrap } from '../unwrap.ts';
 import { metricsChild, workerChild } from './children.ts';
 
@@ -55,6 +56,8 @@ export async function runStack(
   const interrupt = () => starting.abort(signal.reason);
   if (signal.aborted) interrupt();
   signal.addEventListener('abort', interrupt, { once: true });
+  // The functions get their embedders by the environment; those of the repository's cogo.config.json are put there.
+  Object.assign(process.env, embedderEnvironment({ cwd: process.cwd(), env: process.env }));
   const { startStack } = await import('@cogo/stack/start.ts');
   const stack = unwrap(
     await startStack({

@@ -1,5 +1,7 @@
 import { queryFeatures } from '@cogo/spec/hash_embedding.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
+import { processQuestionVector } from '../embed/environment.ts';
+import type { QuestionVector } from '../embed/question_vectors.ts';
 import { type Question, type Route, readQuestion } from './question.ts';
 import { namesOf, rankOf } from './ranking.ts';
 import type { CallRpc, Lexicon, ScoredSpan } from './span.ts';
@@ -25,6 +27,8 @@ export interface SearchOptions {
   filter?: SearchFilter;
   /** Each item says how its score came about. */
   explain?: boolean;
+  /** Makes the question's vector where the project's vectors are not hash-1024-v1; by the process' environment unless given. */
+  questionVector?: QuestionVector | undefined;
   signal?: AbortSignal;
 }
 
@@ -39,6 +43,8 @@ export interface SearchAnswer {
   /** Document frequencies of the question's terms: hand them to the answerer. */
   lexicon?: Lexicon;
   terms: Record<string, number>;
+  /** Why the search went without vectors although its strategy has them. */
+  degraded?: { code: string; message: string };
 }
 
 /**
@@ -82,31 +88,44 @@ export async function search(options: SearchOptions): Promise<Result<SearchAnswe
   if (Object.keys(question.terms).length === 0)
     return ok({ ...base, items: [], generation: null, took_ms: 0 });
 
-  const found = await options.rpc.call<Found>(
-    'search',
-    {
-      project_id: options.projectId,
-      query: {
-        q: question.text.slice(0, 1000),
-        terms: question.terms,
-        translated: question.translated,
-        words: question.words,
-        names: namesOf(question),
-        limit,
-        strategy,
-        route: question.route,
-        weights: { ...FIELD_WEIGHTS[question.route], lexical: 1, vector: Math.max(weight, 0.1) },
-        rank: rankOf(question),
-        ...(strategy === 'lexical' ? {} : { features: queryFeatures(vectorText(question)) }),
-        ...(options.filter ? { filter: options.filter } : {}),
-        ...(options.explain ? { explain: true } : {}),
-      },
-    },
-    options.signal ? { signal: options.signal } : {},
-  );
+  const query = {
+    q: question.text.slice(0, 1000),
+    terms: question.terms,
+    translated: question.translated,
+    words: question.words,
+    names: namesOf(question),
+    limit,
+    strategy,
+    route: question.route,
+    weights: { ...FIELD_WEIGHTS[question.route], lexical: 1, vector: Math.max(weight, 0.1) },
+    rank: rankOf(question),
+    ...(options.filter ? { filter: options.filter } : {}),
+    ...(options.explain ? { explain: true } : {}),
+  };
+  const features = strategy === 'lexical' ? {} : { features: queryFeatures(vectorText(question)) };
+  const found = await ask(options, { ...query, ...features });
   if (!found.ok) return found;
-  const { items, generation, took_ms, lexicon } = found.value;
-  return ok({ ...base, items, generation, took_ms, ...(lexicon ? { lexicon } : {}) });
+  const { model } = found.value;
+  if (!model || strategy === 'lexical') return ok({ ...base, ...answerOf(found.value) });
+
+  // The project has a model of its own: its vector is made elsewhere. A provider that cannot be used costs the search
+  // its vectors, not its answer.
+  const made = await (options.questionVector ?? processQuestionVector())(
+    model,
+    question.text,
+    options.signal,
+  );
+  if (!made.ok) {
+    const degraded = { code: made.error.code, message: made.error.message };
+    return ok({ ...base, ...answerOf(found.value), degraded });
+  }
+  const again = await ask(options, {
+    ...query,
+    vector: made.value,
+    embedder: model.name,
+    fingerprint: model.fingerprint,
+  });
+  return again.ok ? ok({ ...base, ...answerOf(again.value) }) : again;
 }
 
 interface Found {
@@ -114,6 +133,20 @@ interface Found {
   generation: number | null;
   took_ms: number;
   lexicon?: Lexicon;
+  /** The project's own embedding model, where the search went without vectors for want of one. */
+  model?: NonNullable<Lexicon['model']>;
+}
+
+async function ask(options: SearchOptions, query: Record<string, unknown>): Promise<Result<Found>> {
+  return await options.rpc.call<Found>(
+    'search',
+    { project_id: options.projectId, query },
+    options.signal ? { signal: options.signal } : {},
+  );
+}
+
+function answerOf({ items, generation, took_ms, lexicon }: Found) {
+  return { items, generation, took_ms, ...(lexicon ? { lexicon } : {}) };
 }
 
 /** The text the query vector is made of: the question's words that carry meaning. */

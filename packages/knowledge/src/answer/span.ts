@@ -1,13 +1,6 @@
-import type { Result } from '@cogo/spec/result.ts';
+import type { ModelRef } from '../embed/question_vectors.ts';
 
-/** The part of `Rpc` of `@cogo/client` that answers need; repeated so that functions do not import the client. */
-export interface CallRpc {
-  call<T = unknown>(
-    fn: string,
-    args?: Record<string, unknown>,
-    opts?: { signal?: AbortSignal },
-  ): Promise<Result<T>>;
-}
+export type { CallRpc } from '@cogo/spec/rpc.ts';
 
 /** A chunk as `cogo_api.search` and `get_chunks` return it: what an answer may quote. */
 export interface Span {
@@ -37,5 +30,7 @@ export interface ScoredSpan extends Span {
 export interface Lexicon {
   n: number;
   avg_length?: number;
+  /** When the project's vectors are of another model than hash-1024-v1. */
+  model?: ModelRef;
   df: Record<string, number>;
 }

@@ -4,6 +4,7 @@ import { spec as chat } from './chat.ts';
 import { spec as embed } from './embed.ts';
 import { spec as graph } from './graph.ts';
 import { spec as jobs } from './jobs.ts';
+import { spec as jobsRun } from './jobs-run.ts';
 import { spec as keyVault } from './key-vault.ts';
 import { spec as rag } from './rag.ts';
 import { spec as roleSelect } from './role-select.ts';
@@ -16,6 +17,7 @@ export const FUNCTIONS: readonly FunctionSpec[] = [
   embed,
   graph,
   jobs,
+  jobsRun,
   keyVault,
   rag,
   roleSelect,

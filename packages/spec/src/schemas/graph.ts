@@ -18,6 +18,7 @@ export const edgeKind = z.enum([
 const nodeRef = z.union([
   z.object({ id: bigintId }),
   z.object({ symbol: z.string().min(1).max(500), path: z.string().max(1000).optional() }),
+  z.object({ path: z.string().min(1).max(1000).describe('The file itself.') }),
 ]);
 
 const walk = {
@@ -26,6 +27,10 @@ const walk = {
   depth: z.int().min(1).max(6).default(1),
   limit: z.int().min(1).max(500).default(100),
   min_confidence: z.number().min(0).max(1).optional(),
+  store: z
+    .enum(['postgres', 'neo4j'])
+    .default('postgres')
+    .describe('neo4j: the mirror, where one is configured; it does not know calls seen at run time only.'),
 };
 
 export const graphRequest = z.discriminatedUnion('op', [

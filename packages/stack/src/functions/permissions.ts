@@ -33,8 +33,11 @@ export function providerHosts(env: Record<string, string>): string[] {
   for (const [name, value] of Object.entries(env)) {
     if (value === '') continue;
     if (HOST_OF_KEY[name]) hosts.add(HOST_OF_KEY[name]);
-    if (/^https?:\/\//.test(value)) {
-      const { hostname, port, protocol } = new URL(value);
+    // an address, or JSON that holds some (COGO_EMBEDDERS)
+    const addresses = value.startsWith('{') ? (value.match(/https?:\/\/[^\s"\\]+/g) ?? []) : [value];
+    for (const address of addresses) {
+      if (!/^https?:\/\//.test(address) || !URL.canParse(address)) continue;
+      const { hostname, port, protocol } = new URL(address);
       hosts.add(`${hostname}:${port || DEFAULT_PORT[protocol]}`);
     }
   }
@@ -65,6 +68,8 @@ export function denoArguments(plan: DenoPlan, main: string): string[] {
     join(plan.root, 'functions'),
     join(plan.root, 'packages/spec/src'),
     join(plan.root, 'packages/knowledge/src/answer'),
+    join(plan.root, 'packages/knowledge/src/embed'),
+    join(plan.root, 'packages/worker/src'),
     join(plan.root, 'node_modules'),
     join(main, '..'),
   ];

@@ -279,6 +279,7 @@ class HostSupervisor implements Supervisor {
       functionsDir ?? join(root, 'functions'),
       join(root, 'packages/spec/src'),
       join(root, 'packages/knowledge/src/answer'),
+      join(root, 'packages/worker/src'),
     ];
     let settle: NodeJS.Timeout | undefined;
     for (const folder of folders) {

@@ -4,6 +4,7 @@ import { mailFolder } from './mail_folder.ts';
 import type { GatewayConnection } from './open_connection.ts';
 import { noteFailure, withFailure } from './request_failure.ts';
 import { FileStorageAdapter, ObjectTooLarge } from './storage_adapter.ts';
+import { withRequestHeaders } from './request_headers.ts';
 import { unwrapUploadForm } from './storage_form.ts';
 
 export type Fetch = (request: Request) => Promise<Response>;
@@ -63,7 +64,9 @@ export function createGatewayApp(options: AppOptions): GatewayApp {
   const studio = make(true);
   const answer = (handle: Fetch): Fetch => {
     return async (request) => {
-      const { value, failure } = await withFailure(async () => handle(await unwrapUploadForm(request)));
+      const { value, failure } = await withRequestHeaders(request, () =>
+        withFailure(async () => handle(await unwrapUploadForm(request))),
+      );
       const ofStorage = new URL(request.url).pathname.startsWith('/storage/v1');
       const response =
         failure !== undefined && ofStorage && value.status >= 500 ? storageFailure(failure) : value;

@@ -2,6 +2,7 @@ import { CompiledQuery, type Kysely } from 'kysely';
 import { inOneSession } from './exclusive_kysely.ts';
 import { asPostgrestError, isDatabaseError } from './postgrest_status.ts';
 import { noteFailure } from './request_failure.ts';
+import { headersOfRequest } from './request_headers.ts';
 import { expectError } from './quiet_console.ts';
 
 /** What the gateway library hands to its connection for one request. */
@@ -37,6 +38,7 @@ select set_config('request.jwt.claims', $1, true),
        set_config('request.jwt.claim.sub', $2, true),
        set_config('request.jwt.claim.role', $3, true),
        set_config('storage.operation', $4, true),
+       set_config('request.headers', $5, true),
        set_config('role', $3, true)`;
 
 const RPC_SETTINGS = `
@@ -78,6 +80,7 @@ export function hardenConnection(connection: object): void {
         typeof uid === 'string' ? uid : '',
         role,
         vars.storage?.operation ?? '',
+        JSON.stringify(headersOfRequest()),
       ]),
     );
   };

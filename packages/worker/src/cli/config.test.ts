@@ -7,7 +7,14 @@ import { resolveConfig, resolveConnection, type Flags, type Surroundings } from 
 import { enrolmentPath, readEnrolment, writeEnrolment } from './enrolment.ts';
 
 const TOKEN = 'cogo_wt_abc';
-const nothing: Surroundings = { env: {}, cwd: '/here', dataDir: '/here/.cogo', enrolment: null, stack: null };
+const nothing: Surroundings = {
+  env: {},
+  cwd: '/here',
+  dataDir: '/here/.cogo',
+  enrolment: null,
+  stack: null,
+  file: null,
+};
 const enrolment = { url: 'https://one.example.com', apikey: 'sb_publishable_one', token: 'cogo_wt_one' };
 const stack = {
   gateway: 'http://127.0.0.1:54321',

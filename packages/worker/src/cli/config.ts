@@ -2,6 +2,8 @@ import { hostname } from 'node:os';
 import { delimiter, dirname, resolve } from 'node:path';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import { SANDBOX_MODES, type SandboxMode } from '../sandbox/sandbox.ts';
+import type { Policies } from '../policy.ts';
+import { policiesOf, type ConfigFile } from './config_file.ts';
 import type { Enrolment } from './enrolment.ts';
 
 /** Options of the command line, as commander gives them. */
@@ -15,7 +17,13 @@ export interface Flags {
   workspace?: string;
   allowRepo?: string[];
   sandbox?: string;
+  unsafeNoSandbox?: boolean;
   data?: string;
+  /** A `cogo-work.toml`. */
+  config?: string;
+  /** Of `approve` and `deny`. */
+  job?: string;
+  reason?: string;
   lease?: string;
   once?: boolean;
 }
@@ -26,6 +34,8 @@ export interface Surroundings {
   cwd: string;
   dataDir: string;
   enrolment: Enrolment | null;
+  /** The `cogo-work.toml` in force. */
+  file: ConfigFile | null;
   /** Of the embedded stack in the data folder, when it runs. */
   stack: { gateway: string; publishableKey: string; secretKey: string } | null;
 }
@@ -48,6 +58,8 @@ export interface WorkerConfig extends Connection {
   leaseS: number;
   once: boolean;
   dataDir: string;
+  lane?: 'cogo-work' | 'cogo-plan';
+  policy: Policies;
 }
 
 /**
@@ -95,15 +107,20 @@ export function resolveConnection(flags: Flags, around: Surroundings): Result<Co
   return ok({ url: base.value, apikey, token, from });
 }
 
+/** What a worker runs with: options, then the environment, then `cogo-work.toml`, then the defaults. */
 export function resolveConfig(flags: Flags, around: Surroundings): Result<WorkerConfig> {
   const connection = resolveConnection(flags, around);
   if (!connection.ok) return connection;
-  const { env, cwd, dataDir, stack } = around;
-  const slots = whole(flags.slots ?? env['COGO_WORKER_SLOTS'] ?? '1', '--slots', 1, 64);
+  const { env, cwd, dataDir, stack, file } = around;
+  const slots = whole(flags.slots ?? env['COGO_WORKER_SLOTS'] ?? String(file?.slots ?? 1), '--slots', 1, 64);
   if (!slots.ok) return slots;
-  const lease = whole(flags.lease ?? '30', '--lease', 5, 3600);
+  const lease = whole(flags.lease ?? String(file?.leaseS ?? 30), '--lease', 5, 3600);
   if (!lease.ok) return lease;
-  const sandbox = (flags.sandbox ?? env['COGO_WORKER_SANDBOX'] ?? 'auto') as SandboxMode;
+  const sandbox = (
+    flags.unsafeNoSandbox
+      ? 'unsafe-none'
+      : (flags.sandbox ?? env['COGO_WORKER_SANDBOX'] ?? file?.sandbox ?? 'require')
+  ) as SandboxMode;
   if (!SANDBOX_MODES.includes(sandbox)) {
     return failure(
       'validation_failed',
@@ -111,14 +128,17 @@ export function resolveConfig(flags: Flags, around: Surroundings): Result<Worker
     );
   }
   const executorId =
-    flags.executor ?? env['EXECUTOR_ID'] ?? `cogo-work.${hostname()}`.replace(/[^A-Za-z0-9._-]/g, '-');
+    flags.executor ??
+    env['EXECUTOR_ID'] ??
+    file?.executor ??
+    `cogo-work.${hostname()}`.replace(/[^A-Za-z0-9._-]/g, '-');
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(executorId)) {
     return failure(
       'validation_failed',
       '--executor is 1 to 100 letters, digits, dots, dashes or underscores.',
     );
   }
-  const types = (flags.include ?? env['LIVE_INCLUDE_TYPES'] ?? '')
+  const types = (flags.include ?? env['LIVE_INCLUDE_TYPES'] ?? file?.include?.join(',') ?? '')
     .split(',')
     .map((type) => type.trim())
     .filter(Boolean);
@@ -130,8 +150,10 @@ export function resolveConfig(flags: Flags, around: Surroundings): Result<Worker
     );
   }
   // Beside a stack its project's folder is what the owner works on; elsewhere the folder the worker was started in.
-  const workspaceRoot = flags.workspace ?? env['COGO_WORKSPACE'] ?? (stack ? dirname(dataDir) : cwd);
-  const repos = flags.allowRepo ?? (env['COGO_ALLOW_REPOS'] ?? '').split(delimiter).filter(Boolean);
+  const workspaceRoot =
+    flags.workspace ?? env['COGO_WORKSPACE'] ?? file?.workspace ?? (stack ? dirname(dataDir) : cwd);
+  const repos =
+    flags.allowRepo ?? env['COGO_ALLOW_REPOS']?.split(delimiter).filter(Boolean) ?? file?.allowRepos ?? [];
   return ok({
     ...connection.value,
     executorId,
@@ -143,6 +165,8 @@ export function resolveConfig(flags: Flags, around: Surroundings): Result<Worker
     leaseS: lease.value,
     once: flags.once ?? false,
     dataDir,
+    policy: policiesOf(file),
+    ...(file?.lane ? { lane: file.lane } : {}),
   });
 }
 

@@ -1,10 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { ok, type Result } from '@cogo/spec/result.ts';
+import { COGO_VERSION } from '@cogo/spec/version.ts';
 import { freeBytes } from '../sandbox/disk.ts';
-import { probeBubblewrap, which } from '../sandbox/probe.ts';
+import { probeBubblewrap } from '../sandbox/probe.ts';
+import { probeWatcher } from '../sandbox/watch.ts';
+import { which } from '../sandbox/which.ts';
 import type { Answer } from './commands.ts';
-import { resolveConfig, type Flags } from './config.ts';
+import { resolveConfig, type Flags, type WorkerConfig } from './config.ts';
 import type { Io } from './io.ts';
 import { connect, lookAround } from './surroundings.ts';
 
@@ -19,26 +23,17 @@ const GiB = 1024 ** 3;
 
 /** `cogo-work doctor`: whether this machine can do jobs, and how well they are confined. */
 export async function doctor(flags: Flags, io: Io): Promise<Result<Answer>> {
-  const checks: Check[] = [...machineChecks(), ...sandboxChecks(flags.sandbox === 'require')];
+  const checks: Check[] = [
+    ...machineChecks(),
+    ...sandboxChecks(!flags.unsafeNoSandbox && flags.sandbox !== 'auto' && flags.sandbox !== 'unsafe-none'),
+  ];
   const around = lookAround(flags, io);
   const config = around.ok ? resolveConfig(flags, around.value) : around;
   if (config.ok) {
     checks.push(...(await folderChecks(config.value.dataDir)));
-    const rpc = connect(config.value);
-    const before = performance.now();
-    const who = await rpc.call<{ kind: string; executor: string | null }>('whoami');
-    await rpc.close();
-    const ms = Math.round(performance.now() - before);
-    checks.push(
-      who.ok
-        ? { name: 'gateway', state: 'ok', detail: `${config.value.url} answers in ${ms} ms` }
-        : { name: 'gateway', state: 'fail', detail: who.error.message },
-    );
-    if (who.ok) {
-      const good = who.value.kind === 'worker' || who.value.kind === 'service';
-      const detail = `the gateway takes this worker for a ${who.value.kind}${who.value.executor ? ` of ${who.value.executor}` : ''}`;
-      checks.push({ name: 'token', state: good ? 'ok' : 'fail', detail });
-    }
+    checks.push(...(await gatewayChecks(config.value)));
+    const { file } = around.ok ? around.value : { file: null };
+    checks.push({ name: 'rules', state: 'ok', detail: file?.path ?? 'no cogo-work.toml: the defaults' });
   } else {
     checks.push({ name: 'configuration', state: 'fail', detail: config.error.message });
   }
@@ -50,6 +45,78 @@ export async function doctor(flags: Flags, io: Io): Promise<Result<Answer>> {
       .join('\n'),
     ...(failed ? { exit: 1 as const } : {}),
   });
+}
+
+interface Identity {
+  kind: string;
+  executor: string | null;
+  project_id: string | null;
+}
+
+/** The other side: does it answer, whom does it take us for, is it of our version, does its clock agree, is our name free. */
+async function gatewayChecks(config: WorkerConfig): Promise<Check[]> {
+  const rpc = connect(config);
+  try {
+    const before = performance.now();
+    const who = await rpc.call<Identity>('whoami');
+    const ms = Math.round(performance.now() - before);
+    if (!who.ok) return [{ name: 'gateway', state: 'fail', detail: who.error.message }];
+    const { kind, executor, project_id } = who.value;
+    const good = kind === 'worker' || kind === 'service';
+    const checks: Check[] = [
+      { name: 'gateway', state: 'ok', detail: `${config.url} answers in ${ms} ms` },
+      {
+        name: 'token',
+        state: good ? 'ok' : 'fail',
+        detail: `the gateway takes this worker for a ${kind}${executor ? ` of ${executor}` : ''}`,
+      },
+    ];
+    const version = await rpc.call<{ schema_version: string; oldest_worker?: string; now?: string }>(
+      'version',
+    );
+    if (!version.ok) checks.push({ name: 'database', state: 'fail', detail: version.error.message });
+    else {
+      const { schema_version, oldest_worker: oldest, now } = version.value;
+      const old = oldest !== undefined && olderThan(COGO_VERSION, oldest);
+      const works = oldest === undefined ? '' : `, works with cogo-work ${oldest} and later`;
+      const detail = `schema ${schema_version}${works}; this is ${COGO_VERSION}${old ? ': update cogo-work' : ''}`;
+      checks.push({ name: 'database', state: old ? 'fail' : 'ok', detail });
+      if (now !== undefined) checks.push(clockCheck(Date.parse(now)));
+    }
+    if (project_id !== null) {
+      const listed = await rpc.call<ListedExecutor[]>('list_executors', { project_id });
+      const same = listed.ok ? listed.value.find((row) => row.executor_id === config.executorId) : undefined;
+      const host = same?.info?.host;
+      if (same?.alive && host !== undefined && host !== hostname()) {
+        const detail = `${config.executorId} runs on ${host} now: a worker started here would replace it. Set EXECUTOR_ID`;
+        checks.push({ name: 'name', state: 'warn', detail });
+      } else if (listed.ok) checks.push({ name: 'name', state: 'ok', detail: config.executorId });
+    }
+    return checks;
+  } finally {
+    await rpc.close();
+  }
+}
+
+interface ListedExecutor {
+  executor_id: string;
+  alive: boolean;
+  info?: { host?: string };
+}
+
+/** Leases are counted on a monotonic clock, so a wrong one costs no job; logs and tokens' ends are read by it. */
+function clockCheck(theirs: number): Check {
+  const off = (Date.now() - theirs) / 1000;
+  const detail = `${Math.abs(off).toFixed(1)} s ${off < 0 ? 'behind' : 'ahead of'} the database’s`;
+  return { name: 'clock', state: Math.abs(off) < 30 ? 'ok' : 'warn', detail };
+}
+
+/** By the three numbers of a version. Exported for its table test. */
+export function olderThan(version: string, oldest: string): boolean {
+  const numbers = (text: string) => text.split(/[.+-]/, 3).map(Number);
+  const [a, b] = [numbers(version), numbers(oldest)];
+  const at = a.findIndex((n, i) => n !== b[i]);
+  return at >= 0 && a[at]! < b[at]!;
 }
 
 function machineChecks(): Check[] {
@@ -72,13 +139,25 @@ function machineChecks(): Check[] {
 
 function sandboxChecks(required: boolean): Check[] {
   const probe = probeBubblewrap();
+  const watcher = probeWatcher();
   return [
     probe.ok
       ? { name: 'sandbox', state: 'ok', detail: `bubblewrap ${probe.bwrap.version} works` }
       : {
           name: 'sandbox',
           state: required ? 'fail' : 'warn',
-          detail: `${probe.reason}: jobs would run without a sandbox`,
+          detail: `${probe.reason}: ${required ? 'no job is taken' : 'jobs would run without a sandbox'}`,
+        },
+    watcher
+      ? {
+          name: 'watch',
+          state: 'ok',
+          detail: `strace ${watcher.version} tells what a job tried and was refused`,
+        }
+      : {
+          name: 'watch',
+          state: 'warn',
+          detail: 'strace is missing or may not trace: what a job tries is blocked, and not told',
         },
     which('prlimit')
       ? { name: 'limits', state: 'ok', detail: 'prlimit is there' }

@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
+import { gatewayStore, type ArtifactStore } from '@cogo/client/artifact_store.ts';
 import { dataApiRpc, type Rpc } from '@cogo/client/rpc.ts';
 import { findDataDir, readKeys, readStackFile } from '@cogo/client/stack_file.ts';
 import { ok, type Result } from '@cogo/spec/result.ts';
+import { findConfigFile, loadConfigFile } from './config_file.ts';
 import type { Connection, Flags, Surroundings } from './config.ts';
 import { enrolmentPath, readEnrolment } from './enrolment.ts';
 import type { Io } from './io.ts';
@@ -14,6 +16,10 @@ export function lookAround(flags: Flags, io: Io): Result<Surroundings> {
   if (!own.ok) return own;
   const general = own.value || named !== null ? own : readEnrolment(enrolmentPath(null, io.env));
   if (!general.ok) return general;
+  const found = findConfigFile(flags.config, io.cwd, io.env);
+  if (!found.ok) return found;
+  const file = found.value === null ? ok(null) : loadConfigFile(found.value);
+  if (!file.ok) return file;
   const stack = readStackFile(dataDir);
   const keys = readKeys(dataDir);
   return ok({
@@ -21,6 +27,7 @@ export function lookAround(flags: Flags, io: Io): Result<Surroundings> {
     cwd: io.cwd,
     dataDir,
     enrolment: general.value,
+    file: file.value,
     stack:
       stack.ok && keys.ok
         ? {
@@ -34,4 +41,9 @@ export function lookAround(flags: Flags, io: Io): Result<Surroundings> {
 
 export function connect({ url, apikey, token }: Connection): Rpc {
   return dataApiRpc({ url, apikey, ...(token === null ? {} : { cogoToken: token }) });
+}
+
+/** The bucket of artifacts at the same gateway, with the same credentials. */
+export function storeOf({ url, apikey, token }: Connection): ArtifactStore {
+  return gatewayStore({ url, apikey, ...(token === null ? {} : { cogoToken: token }) });
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type { Result } from '@cogo/spec/result.ts';
-import type { ClaimedJob, ExecutorInfo, WorkerLink } from './worker_link.ts';
+import { isReplaced, type ClaimedJob, type ExecutorInfo, type WorkerLink } from './worker_link.ts';
 
 /** A dispatcher under test, and what the other side can do to it. */
 export interface ConformanceWorld {
@@ -25,6 +25,8 @@ const INFO: ExecutorInfo = {
   sandbox: 'none',
   host: 'test',
   platform: 'linux',
+  instance: 'first',
+  beatS: 4,
 };
 
 /** The promises every WorkerLink keeps: run it on each implementation. `skip` names why it can not run here. */
@@ -201,6 +203,78 @@ export function workerLinkConformance(
     assert.equal(value(await link.beat([{ jobId, token: job!.token }]))[0]!.verdict, 'cancel');
     assert.equal(value(await link.release([{ jobId, token: job!.token }]))[0]!.verdict, 'cancelled');
     assert.equal((await world.state(jobId)).state, 'cancelled');
+  });
+
+  it('a newer process of the same executor takes over, and the older one is told', async (world, link) => {
+    const jobId = await world.enqueue();
+    const [job] = await claim(link);
+    const newer = world.link();
+    value(await newer.register({ ...INFO, instance: 'second' }));
+    const claimed = await link.claim({ qty: 1, leaseS: 30, includeTypes: null });
+    assert.ok(!claimed.ok && isReplaced(claimed.error), JSON.stringify(claimed));
+    assert.equal(value(await link.beat([{ jobId, token: job!.token }]))[0]!.verdict, 'lost');
+    // It must not win back by saying hello again, as a worker does after an outage.
+    const again = await link.register(INFO);
+    assert.ok(!again.ok && isReplaced(again.error), JSON.stringify(again));
+    assert.deepEqual(await claim(newer), []);
+  });
+
+  it('a process that registers again keeps its leases', async (world, link) => {
+    const jobId = await world.enqueue();
+    const [job] = await claim(link);
+    value(await link.register(INFO));
+    assert.equal(value(await link.beat([{ jobId, token: job!.token }]))[0]!.verdict, 'ok');
+    assert.deepEqual(await claim(link), []);
+  });
+
+  it('outputs of steps come with the next claim, the first of a name', async (world, link) => {
+    const jobId = await world.enqueue();
+    const [job] = await claim(link);
+    assert.deepEqual(job!.steps, {});
+    const lease = { jobId, token: job!.token };
+    value(await link.beat([{ ...lease, steps: [{ name: 'fetch', output: { n: 1 } }] }]));
+    value(
+      await link.release([
+        {
+          ...lease,
+          steps: [
+            { name: 'fetch', output: 2 },
+            { name: 'build', output: null },
+          ],
+        },
+      ]),
+    );
+    const [again] = await claim(link);
+    assert.deepEqual(again!.steps, { fetch: { n: 1 }, build: null });
+  });
+
+  it('a job waits for the children it made and gets their results', async (world, link) => {
+    const jobId = await world.enqueue();
+    const [job] = await claim(link);
+    const children = [
+      { type: 'code.debug', payload: { n: 1 } },
+      { type: 'code.debug', payload: { n: 2 } },
+    ];
+    const [settled] = value(
+      await link.release([{ jobId, token: job!.token, checkpoint: 'waiting', children, await: true }]),
+    );
+    assert.deepEqual([settled!.verdict, settled!.state], ['ok', 'blocked']);
+    const made = await claim(link, 5);
+    assert.deepEqual(
+      made.map(({ type, payload }) => [type, payload]),
+      children.map(({ type, payload }) => [type, payload]),
+    );
+    const done = made.map(({ jobId: id, token, payload }) => ({ jobId: id, token, result: payload }));
+    value(await link.finish(done));
+    const [again] = await claim(link, 5);
+    assert.deepEqual([again!.jobId, again!.checkpoint], [jobId, 'waiting']);
+    assert.deepEqual(
+      again!.children.map(({ state, result }) => [state, result]),
+      [
+        ['succeeded', { n: 1 }],
+        ['succeeded', { n: 2 }],
+      ],
+    );
   });
 
   it('a job that was cancelled before it was claimed is never handed out', async (world, link) => {

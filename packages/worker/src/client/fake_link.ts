@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
-import type { CogoError } from '@cogo/spec/errors.ts';
+import { cogoError, type CogoError } from '@cogo/spec/errors.ts';
 import type { Clock } from '../clock.ts';
-import type { ClaimedJob, ExecutorInfo, Lease, Settled, WorkerLink } from './worker_link.ts';
+import type { ClaimedJob, ExecutorInfo, Lease, Settled, Step, WorkerLink } from './worker_link.ts';
 
 export interface FakeJob {
   jobId: string;
   type: string;
   payload: unknown;
-  state: 'queued' | 'running' | 'succeeded' | 'dead' | 'cancelled';
+  state: 'queued' | 'blocked' | 'running' | 'succeeded' | 'dead' | 'cancelled';
   attempt: number;
   failures: number;
   leaseLosses: number;
@@ -20,6 +20,8 @@ export interface FakeJob {
   result: unknown;
   error: unknown;
   checkpoint: unknown;
+  steps: Record<string, unknown>;
+  parent: string | null;
 }
 
 const MAX_FAILURES = 3;
@@ -30,7 +32,7 @@ const MAX_FAILURES = 3;
  */
 export class FakeDispatcher {
   readonly jobs = new Map<string, FakeJob>();
-  readonly executors = new Map<string, ExecutorInfo>();
+  readonly executors = new Map<string, { info: ExecutorInfo; epoch: number }>();
   /** Every call that reached the dispatcher, in order. */
   readonly calls: { fn: string; at: number; size: number }[] = [];
   down: CogoError | null = null;
@@ -41,7 +43,7 @@ export class FakeDispatcher {
     this.#clock = clock;
   }
 
-  enqueue(type: string, payload: unknown = {}): string {
+  enqueue(type: string, payload: unknown = {}, parent: string | null = null): string {
     const jobId = randomUUID();
     this.jobs.set(jobId, {
       jobId,
@@ -59,6 +61,8 @@ export class FakeDispatcher {
       result: null,
       error: null,
       checkpoint: null,
+      steps: {},
+      parent,
     });
     return jobId;
   }
@@ -116,19 +120,40 @@ export class FakeDispatcher {
           }),
         signal,
       );
+    let epoch: number | null = null;
+    const replaced = () => epoch !== null && epoch < (this.executors.get(executorId)?.epoch ?? 0);
+    const refusal = {
+      ok: false as const,
+      error: cogoError('executor_draining', 'a newer process runs as this executor', { details: { epoch } }),
+    };
     return {
       executorId,
-      register: (info, o) => call('register', 1, () => void this.executors.set(executorId, info), o?.signal),
-      claim: ({ qty, leaseS, includeTypes }, o) =>
-        call('claim', qty, () => this.#claim(qty, leaseS, includeTypes), o?.signal),
+      register: async (info, o) => {
+        if (!this.down && replaced()) return refusal;
+        return call(
+          'register',
+          1,
+          () => {
+            const old = this.executors.get(executorId);
+            epoch = (old?.epoch ?? 0) + (old?.info.instance === info.instance ? 0 : 1);
+            this.executors.set(executorId, { info, epoch });
+          },
+          o?.signal,
+        );
+      },
+      claim: async ({ qty, leaseS, includeTypes }, o) =>
+        !this.down && replaced()
+          ? refusal
+          : call('claim', qty, () => this.#claim(qty, leaseS, includeTypes), o?.signal),
       beat: (beats, o) =>
         call(
           'beat',
           beats.length,
           () =>
             beats.map((beat) => {
-              const job = this.#held(beat);
+              const job = replaced() ? null : this.#held(beat);
               if (!job) return { jobId: beat.jobId, verdict: 'lost' as const };
+              keep(job, beat.steps);
               job.leaseUntil = this.#clock.now() + this.#leaseMs.get(job.jobId)!;
               if (beat.progress !== undefined) job.progress = beat.progress;
               if (beat.log !== undefined) job.log += beat.log;
@@ -140,7 +165,8 @@ export class FakeDispatcher {
           o?.signal,
         ),
       finish: (results, o) =>
-        each('finish', results, o?.signal, (job, { result }) => {
+        each('finish', results, o?.signal, (job, { result, children }) => {
+          this.#spawn(job, children);
           job.result = result;
           this.#end(job, 'succeeded');
         }),
@@ -152,9 +178,12 @@ export class FakeDispatcher {
           this.#end(job, job.cancelRequested ? 'cancelled' : again ? 'queued' : 'dead');
         }),
       release: (releases, o) =>
-        each('release', releases, o?.signal, (job, { checkpoint }) => {
+        each('release', releases, o?.signal, (job, { checkpoint, steps, children, await: wait }) => {
           if (checkpoint !== undefined) job.checkpoint = checkpoint;
-          this.#end(job, job.cancelRequested ? 'cancelled' : 'queued');
+          keep(job, steps);
+          this.#spawn(job, children);
+          const open = this.#childrenOf(job).some((child) => !OVER.has(child.state));
+          this.#end(job, job.cancelRequested ? 'cancelled' : wait && open ? 'blocked' : 'queued');
         }),
     };
   }
@@ -183,8 +212,26 @@ export class FakeDispatcher {
         leaseS,
         cancelRequested: job.cancelRequested,
         checkpoint: job.checkpoint,
+        steps: structuredClone(job.steps),
+        children: this.#childrenOf(job).map(({ jobId, type, state, result, error }) => ({
+          jobId,
+          type,
+          state,
+          result,
+          error,
+        })),
       };
     });
+  }
+
+  #childrenOf(job: FakeJob): FakeJob[] {
+    return [...this.jobs.values()].filter((child) => child.parent === job.jobId);
+  }
+
+  #spawn(job: FakeJob, children: object[] = []): void {
+    for (const child of children as { type: string; payload?: unknown }[]) {
+      this.enqueue(child.type, child.payload ?? {}, job.jobId);
+    }
   }
 
   #held({ jobId, token }: Lease): FakeJob | null {
@@ -196,7 +243,18 @@ export class FakeDispatcher {
     job.state = state;
     job.token = null;
     job.leaseUntil = 0;
+    const parent = job.parent === null ? undefined : this.jobs.get(job.parent);
+    if (parent?.state === 'blocked' && this.#childrenOf(parent).every((child) => OVER.has(child.state))) {
+      parent.state = 'queued';
+    }
   }
+}
+
+const OVER = new Set<string>(['succeeded', 'dead', 'cancelled']);
+
+/** The first output of a name stays. */
+function keep(job: FakeJob, steps: Step[] = []): void {
+  for (const { name, output } of steps) if (!Object.hasOwn(job.steps, name)) job.steps[name] = output;
 }
 
 function covers(include: string, type: string): boolean {

@@ -1,5 +1,6 @@
-import type { Rpc } from '@cogo/client/rpc.ts';
+import type { CogoError } from '@cogo/spec/errors.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
+import type { CallRpc } from '@cogo/spec/rpc.ts';
 import { storable } from './storable.ts';
 
 /** A lease on one attempt of a job. `token` fences every later call: it is unique per attempt and never reused. */
@@ -17,6 +18,24 @@ export interface ClaimedJob {
   cancelRequested: boolean;
   /** What an earlier attempt handed back with, null the first time. */
   checkpoint: unknown;
+  /** Outputs that earlier attempts stored, by step. */
+  steps: Record<string, unknown>;
+  /** The jobs this one spawned, with their results, in the order they were made. */
+  children: ChildResult[];
+}
+
+export interface ChildResult {
+  jobId: string;
+  type: string;
+  state: string;
+  result: unknown;
+  error: unknown;
+}
+
+/** Output of a part of a job, kept for its later attempts. */
+export interface Step {
+  name: string;
+  output: unknown;
 }
 
 export interface Lease {
@@ -28,6 +47,8 @@ export interface Beat extends Lease {
   progress?: unknown;
   /** Lines since the last beat. */
   log?: string;
+  /** Done since the last beat; the first output of a name stays. */
+  steps?: Step[];
 }
 
 export interface BeatReply {
@@ -48,6 +69,21 @@ export interface JobFailure extends Lease {
   retryAfterS?: number;
 }
 
+export interface JobResult extends Lease {
+  result: unknown;
+  /** Made in the same transaction, as in `enqueue`, with this job as their parent. */
+  children?: object[];
+}
+
+export interface Release extends Lease {
+  checkpoint?: unknown;
+  steps?: Step[];
+  /** Made in the same transaction, with this job as their parent. */
+  children?: object[];
+  /** The job is blocked until its children are over, instead of queued again. */
+  await?: boolean;
+}
+
 /** What an executor says about itself when it starts. */
 export interface ExecutorInfo {
   /** Its lane. Only the server may choose; a worker token fixes it. */
@@ -58,6 +94,12 @@ export interface ExecutorInfo {
   sandbox: string;
   host: string;
   platform: string;
+  /** Names the process: another instance of the same executor id replaces it. */
+  instance: string;
+  /** How often it will be heard of, seconds: three misses and it counts as dead. */
+  beatS: number;
+  /** It takes no more jobs. */
+  draining?: boolean;
 }
 
 export interface CallOptions {
@@ -70,6 +112,10 @@ export interface CallOptions {
  */
 export interface WorkerLink {
   readonly executorId: string;
+  /**
+   * Announces this process; later calls are made in its epoch. Again (after an outage) it is refused with
+   * `executor_draining` when another process has taken over meanwhile: see `isReplaced`.
+   */
   register(info: ExecutorInfo, o?: CallOptions): Promise<Result<void>>;
   /** @param request.includeTypes exact types or prefixes ending in `.*`; null takes all of the executor's lane */
   claim(
@@ -78,54 +124,59 @@ export interface WorkerLink {
   ): Promise<Result<ClaimedJob[]>>;
   /** Extends each lease and marks the executor as present; an empty list is presence only. */
   beat(beats: Beat[], o?: CallOptions): Promise<Result<BeatReply[]>>;
-  finish(results: (Lease & { result: unknown })[], o?: CallOptions): Promise<Result<Settled[]>>;
+  finish(results: JobResult[], o?: CallOptions): Promise<Result<Settled[]>>;
   fail(failures: JobFailure[], o?: CallOptions): Promise<Result<Settled[]>>;
   /** Hands leases back: costs no attempt. A job that was cancelled meanwhile answers `cancelled`. */
-  release(releases: (Lease & { checkpoint?: unknown })[], o?: CallOptions): Promise<Result<Settled[]>>;
+  release(releases: Release[], o?: CallOptions): Promise<Result<Settled[]>>;
+}
+
+/** Whether a refusal says that a newer process runs as this executor, and not only that it is draining. */
+export function isReplaced(error: CogoError): boolean {
+  const { details } = error;
+  return error.code === 'executor_draining' && isRow(details) && details['epoch'] !== undefined;
 }
 
 /** WorkerLink over `cogo_api`, embedded, on an own Postgres or hosted: whatever the Rpc reaches. */
-export function rpcWorkerLink(rpc: Rpc, executorId: string): WorkerLink {
+export function rpcWorkerLink(rpc: CallRpc, executorId: string): WorkerLink {
   const settle = async (
     fn: string,
     args: Record<string, unknown>,
     o?: CallOptions,
   ): Promise<Result<Settled[]>> => rows(fn, await rpc.call(fn, storable(args), o), settledRow);
+  let epoch: number | null = null;
   return {
     executorId,
-    register: async (info, o) => {
-      const got = await rpc.call('register_executor', { executor_id: executorId, info }, o);
-      return got.ok ? ok(undefined) : got;
+    register: async ({ beatS, ...info }, o) => {
+      const said = { ...info, beat_s: beatS, ...(epoch === null ? {} : { epoch }) };
+      const got = await rpc.call<{ epoch?: unknown } | null>(
+        'register_executor',
+        { executor_id: executorId, info: said },
+        o,
+      );
+      if (!got.ok) return got;
+      epoch = Number.isInteger(got.value?.epoch) ? (got.value!.epoch as number) : null;
+      return ok(undefined);
     },
     claim: async ({ qty, leaseS, includeTypes }, o) =>
       rows(
         'claim',
         await rpc.call(
           'claim',
-          { executor_id: executorId, qty, lease_s: leaseS, include_types: includeTypes },
+          { executor_id: executorId, qty, lease_s: leaseS, include_types: includeTypes, epoch },
           o,
         ),
         claimedRow,
       ),
     beat: async (beats, o) => {
-      const sent = beats.map(({ jobId, token, progress, log }) => ({
-        job_id: jobId,
-        token,
-        ...(progress === undefined ? {} : { progress }),
-        ...(log === undefined ? {} : { log }),
-      }));
+      const sent = beats.map(({ jobId, ...said }) => ({ job_id: jobId, ...said }));
       return rows(
         'beat',
-        await rpc.call('beat', { executor_id: executorId, beats: storable(sent) }, o),
+        await rpc.call('beat', { executor_id: executorId, beats: storable(sent), epoch }, o),
         beatRow,
       );
     },
     finish: (results, o) =>
-      settle(
-        'finish',
-        { results: results.map(({ jobId, token, result }) => ({ job_id: jobId, token, result })) },
-        o,
-      ),
+      settle('finish', { results: results.map(({ jobId, ...said }) => ({ job_id: jobId, ...said })) }, o),
     fail: (failures, o) =>
       settle(
         'fail',
@@ -141,17 +192,7 @@ export function rpcWorkerLink(rpc: Rpc, executorId: string): WorkerLink {
         o,
       ),
     release: (releases, o) =>
-      settle(
-        'release',
-        {
-          releases: releases.map(({ jobId, token, checkpoint }) => ({
-            job_id: jobId,
-            token,
-            ...(checkpoint === undefined ? {} : { checkpoint }),
-          })),
-        },
-        o,
-      ),
+      settle('release', { releases: releases.map(({ jobId, ...said }) => ({ job_id: jobId, ...said })) }, o),
   };
 }
 
@@ -189,6 +230,18 @@ function claimedRow(row: Row): ClaimedJob | null {
     leaseS: Number(leaseS),
     cancelRequested: row['cancel_requested'] === true,
     checkpoint: row['checkpoint'] ?? null,
+    steps: isRow(row['steps']) ? row['steps'] : {},
+    children: Array.isArray(row['children']) ? row['children'].filter(isRow).map(childOf) : [],
+  };
+}
+
+function childOf(row: Row): ChildResult {
+  return {
+    jobId: String(row['job_id']),
+    type: String(row['type']),
+    state: String(row['state']),
+    result: row['result'] ?? null,
+    error: row['error'] ?? null,
   };
 }
 

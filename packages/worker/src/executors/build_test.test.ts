@@ -3,25 +3,13 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import type { ClaimedJob } from '../client/worker_link.ts';
-import { monotonicClock } from '../clock.ts';
 import { bubblewrap, none, temporaryFolder } from '../sandbox/testing.ts';
 import { buildTestExecutor } from './build_test.ts';
 import type { BuildTestResult } from './build_test_report.ts';
 import type { Outcome } from './executor.ts';
+import { claimedJob, jobContext } from './testing.ts';
 
-const JOB: ClaimedJob = {
-  jobId: '7b0c4a70-0000-4000-8000-000000000001',
-  token: '1',
-  attempt: 2,
-  type: 'code.build.test',
-  payload: {},
-  projectId: 'p',
-  traceId: null,
-  leaseS: 30,
-  cancelRequested: false,
-  checkpoint: null,
-};
+const JOB = claimedJob({ attempt: 2 });
 
 for (const kind of ['none', 'bubblewrap'] as const) {
   const skip = kind === 'bubblewrap' && bubblewrap.skip;
@@ -53,13 +41,7 @@ for (const kind of ['none', 'bubblewrap'] as const) {
     const progress: unknown[] = [];
     const outcome = await executor.run(
       { ...JOB, payload },
-      {
-        signal: o.signal ?? new AbortController().signal,
-        clock: monotonicClock,
-        log: () => {},
-        progress: (p) => void progress.push(p),
-        say: o.say ?? (() => {}),
-      },
+      jobContext({ ...o, progress: (p) => void progress.push(p) }),
     );
     // Whatever became of it, no workspace is left behind.
     const work = join(dir, 'work');
@@ -102,7 +84,7 @@ for (const kind of ['none', 'bubblewrap'] as const) {
     );
     assert.equal(result.sandbox.kind, kind);
     assert.equal(result.sandbox.reason, kind === 'none' ? 'a test without a sandbox' : null);
-    assert.deepEqual(progress.at(-1), { step: 'test', done: 1, steps: 2 });
+    assert.deepEqual(progress.at(-1), { phase: 'run', step: 'test', done: 1, steps: 2 });
     // The repository itself was not touched.
     assert.deepEqual(readdirSync(repo), ['cogo.config.json']);
 
@@ -290,16 +272,7 @@ test('a job that cannot be run is refused with its reason', async (t) => {
     ],
   ];
   for (const [payload, code, reason, message] of table) {
-    const outcome = await executor.run(
-      { ...JOB, payload },
-      {
-        signal: new AbortController().signal,
-        clock: monotonicClock,
-        log: () => {},
-        progress: () => {},
-        say: () => {},
-      },
-    );
+    const outcome = await executor.run({ ...JOB, payload }, jobContext());
     assert.ok(outcome.kind === 'failed', JSON.stringify(payload));
     assert.deepEqual([outcome.error.code, outcome.error.reason, outcome.retryable], [code, reason, false]);
     assert.match(outcome.error.message, message);

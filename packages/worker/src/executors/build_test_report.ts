@@ -1,8 +1,11 @@
 import { constants } from 'node:os';
 import type { Artifact } from '../artifacts.ts';
 import type { Step } from '../recipe.ts';
+import type { Attempt } from '../sandbox/attempts.ts';
 import type { CommandResult } from '../sandbox/run_command.ts';
 import type { Violation } from '../sandbox/limits.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { WorkspaceReport } from './workbench.ts';
 
 export interface StepReport {
   name: string;
@@ -22,7 +25,22 @@ export interface StepReport {
   /** Why it was ended, did not start, or was skipped. */
   reason: Violation | 'cwd_not_found' | 'earlier_step_failed' | 'dependencies_missing' | null;
   detail: string | null;
+  /** What it tried to get out of the sandbox; all of it was refused. */
+  attempts: Attempt[];
   peak: { processes: number; memory_bytes: number } | null;
+}
+
+export interface SandboxReport {
+  kind: 'bubblewrap' | 'none';
+  version: string | null;
+  /** Why there is none. */
+  reason: string | null;
+  /** What told the attempts; null where they were blocked and not seen. */
+  watch: string | null;
+}
+
+export function sandboxReport({ kind, version, reason, watch }: Sandbox): SandboxReport {
+  return { kind, version, reason, watch };
 }
 
 /** Result of `code.build.test`: what `finish` carries. */
@@ -32,16 +50,8 @@ export interface BuildTestResult {
   exit_code: number;
   recipe: string;
   steps: StepReport[];
-  sandbox: { kind: 'bubblewrap' | 'none'; version: string | null; reason: string | null };
-  workspace: {
-    repo: string;
-    commit: string | null;
-    dirty: boolean;
-    files: number;
-    bytes: number;
-    left_out: number;
-    dependencies: string[];
-  };
+  sandbox: SandboxReport;
+  workspace: WorkspaceReport;
   ms: number;
   artifacts: Artifact[];
 }
@@ -70,6 +80,7 @@ export function stepReport(step: Step, got: CommandResult): StepReport {
     invalid_utf8: got.stdout.invalidUtf8 || got.stderr.invalidUtf8,
     reason: got.violation,
     detail: got.detail,
+    attempts: got.attempts,
     peak: got.peak && { processes: got.peak.processes, memory_bytes: got.peak.memoryBytes },
   };
 }
@@ -95,6 +106,7 @@ export function unrun(
     invalid_utf8: false,
     reason,
     detail,
+    attempts: [],
     peak: null,
   };
 }
@@ -138,11 +150,16 @@ export function logOf(step: { name: string }): 'test.log' | 'build.log' {
   return /test|check|spec/i.test(step.name) ? 'test.log' : 'build.log';
 }
 
-export function logSection(step: StepReport, output: string): string {
+/** The output stays as the step wrote it, byte for byte, whatever the bytes are. */
+export function logSection(step: StepReport, output: Buffer): Buffer {
   const how =
     step.state === 'skipped'
       ? `skipped: ${step.detail}`
       : `${step.state} (exit ${step.exit_code ?? step.signal ?? '-'}${step.reason ? `, ${step.reason}: ${step.detail}` : ''}) in ${step.ms} ms`;
-  const body = output === '' || output.endsWith('\n') ? output : `${output}\n`;
-  return `== ${step.name}: ${step.argv.join(' ')}\n${body}-- ${how}\n\n`;
+  const gap = output.length === 0 || output.at(-1) === 0x0a ? '' : '\n';
+  return Buffer.concat([
+    Buffer.from(`== ${step.name}: ${step.argv.join(' ')}\n`),
+    output,
+    Buffer.from(`${gap}-- ${how}\n\n`),
+  ]);
 }

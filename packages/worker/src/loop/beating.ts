@@ -1,9 +1,9 @@
 import { backoffMs } from '../backoff.ts';
-import { CALL_MS, isFatal, PRESENCE_MS, type Core } from './core.ts';
+import { BEAT_CALL_MS, CALL_MS, isFatal, PRESENCE_MS, type Core } from './core.ts';
 import { beatEveryMs, MIN_BEAT_MS } from './lease.ts';
 import type { Slot } from './slots.ts';
 
-/** One beat for all slots every third of the lease, earlier for news; presence only while idle. */
+/** One beat for all slots every four seconds or third of the lease, earlier for news; presence only while idle. */
 export async function beatLoop(core: Core): Promise<void> {
   const { clock, random, link, info, log, leaseS } = core.setup;
   let failures = 0;
@@ -13,10 +13,20 @@ export async function beatLoop(core: Core): Promise<void> {
     const news = slots.map((slot) => slot.takeNews());
     const leaseMs = Math.min(leaseS * 1000, ...slots.map((slot) => slot.leaseMs));
     const beats = slots.map(({ job }, i) => ({ jobId: job.jobId, token: job.token, ...news[i] }));
-    const got = await core.call(leaseMs / 3, (signal) => link.beat(beats, { signal }));
+    const got = await core.call(Math.min(BEAT_CALL_MS, leaseMs / 3), (signal) =>
+      link.beat(beats, { signal }),
+    );
     if (got.ok) {
-      // The dispatcher may have lost its memory of this executor while it was away.
-      if (failures > 0) void core.call(CALL_MS, (signal) => link.register(info, { signal }));
+      if (failures > 0) {
+        // Back: whoever pauses after an error need not wait for the end of the pause.
+        core.work.ring();
+        // The dispatcher may have lost its memory of this executor while it was away.
+        void core
+          .call(CALL_MS, (signal) => link.register(info, { signal }))
+          .then((again) => {
+            if (!again.ok && isFatal(again.error)) core.end(again.error);
+          });
+      }
       failures = 0;
       for (const { jobId, verdict } of got.value) {
         const slot = slots.find((s) => s.job.jobId === jobId);
@@ -37,7 +47,7 @@ export async function beatLoop(core: Core): Promise<void> {
       // Soon again, well before the fence.
       await clock.sleep(backoffMs(failures, random, 250, leaseMs / 8), core.over);
     } else {
-      const every = Math.min(PRESENCE_MS, beatEveryMs(leaseMs, random));
+      const every = beatEveryMs(Math.min(leaseMs, 3 * PRESENCE_MS), random);
       await core.news.wait(clock, Math.max(0, every - floor), core.over);
     }
   }

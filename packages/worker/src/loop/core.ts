@@ -1,9 +1,11 @@
 import { cogoError, type CogoError } from '@cogo/spec/errors.ts';
 import type { Result } from '@cogo/spec/result.ts';
-import type { ExecutorInfo, WorkerLink } from '../client/worker_link.ts';
+import type { Approvals } from '../approvals.ts';
+import { isReplaced, type ClaimedJob, type ExecutorInfo, type WorkerLink } from '../client/worker_link.ts';
 import { deadline, type Clock } from '../clock.ts';
 import type { Executor } from '../executors/executor.ts';
 import type { WorkerLog } from '../log.ts';
+import type { Policies } from '../policy.ts';
 import { Bell } from './bell.ts';
 import type { Slot } from './slots.ts';
 
@@ -14,6 +16,11 @@ export interface WorkerSetup {
   leaseS: number;
   includeTypes: string[] | null;
   executor: (type: string) => Executor | null;
+  policy: Policies;
+  /** Who is asked about a job whose policy says `ask`; without one it is refused. */
+  approvals?: Approvals;
+  /** Fetches a payload that lies in Storage; absent: this worker has no Storage. */
+  loadPayload?: ((job: ClaimedJob, signal: AbortSignal) => Promise<Result<unknown>>) | undefined;
   /** Ends the worker: it stops its work, hands its leases back and returns. */
   signal: AbortSignal;
   log: WorkerLog;
@@ -36,17 +43,23 @@ export interface RunSummary {
   released: number;
   lost: number;
   fenced: number;
+  /** Attempts that ended because the job waits for its children. */
+  awaiting: number;
 }
 
-/** Presence while idle: the dispatcher counts an executor as gone after three of these. */
-export const PRESENCE_MS = 10_000;
+/** Heard of at least this often, also while idle: the dispatcher counts an executor as gone after three of these. */
+export const PRESENCE_MS = 4_000;
 export const CALL_MS = 10_000;
+/** A beat can be sent again at no cost, so it need not be waited for as long. */
+export const BEAT_CALL_MS = 4_000;
+/** A call this old is given up when one sent after it was answered: its connection is half-open. */
+export const SILENT_MS = 3_000;
 /** What a call may still take once the worker was told to stop. */
 export const LAST_CALL_MS = 900;
 
-/** Errors that no retry mends: the token is revoked or was never good for this lane. */
+/** Errors that no retry mends: the token is revoked or not good for this lane, or another process runs as this executor. */
 export function isFatal(error: CogoError): boolean {
-  return error.code === 'unauthorized' || error.code === 'forbidden';
+  return error.code === 'unauthorized' || error.code === 'forbidden' || isReplaced(error);
 }
 
 /** What the loops of one worker share. */
@@ -65,7 +78,9 @@ export class Core {
     released: 0,
     lost: 0,
     fenced: 0,
+    awaiting: 0,
   };
+  readonly #pending = new Set<{ sentAt: number; giveUp: () => void }>();
   fatal: CogoError | null = null;
   readonly #stop = new AbortController();
   readonly #over = new AbortController();
@@ -93,16 +108,22 @@ export class Core {
   }
 
   end(error: CogoError): void {
+    if (this.fatal === null) this.setup.log('error', error.message, { code: error.code });
     this.fatal ??= error;
-    this.setup.log('error', error.message, { code: error.code });
     this.#stop.abort();
   }
 
-  /** One call with a deadline, which a stop brings near: a gateway that hangs must not hold up the end. */
+  /**
+   * One call with a deadline, which a stop brings near: a gateway that hangs must not hold up the end. So does an answer
+   * to a later call: after a network was away, what was sent before on a dead connection is never answered.
+   */
   async call<T>(ms: number, body: (signal: AbortSignal) => Promise<Result<T>>): Promise<Result<T>> {
     const { clock } = this.setup;
-    const limit = deadline(clock, ms);
+    const silent = new AbortController();
+    const limit = deadline(clock, ms, silent.signal);
     const answered = new AbortController();
+    const mine = { sentAt: clock.now(), giveUp: () => silent.abort() };
+    this.#pending.add(mine);
     try {
       // The race is for an Rpc that does not heed its signal.
       const late = new Promise<Result<T>>((resolve) => {
@@ -113,10 +134,20 @@ export class Core {
         if (this.#stop.signal.aborted) last();
         else this.#stop.signal.addEventListener('abort', last, { once: true, signal: answered.signal });
       });
-      return await Promise.race([body(limit.signal), late]);
+      const got = await Promise.race([body(limit.signal), late]);
+      if (got.ok) this.#heard(mine.sentAt);
+      return got;
     } finally {
+      this.#pending.delete(mine);
       limit.done();
       answered.abort();
+    }
+  }
+
+  #heard(sentAt: number): void {
+    const now = this.setup.clock.now();
+    for (const call of this.#pending) {
+      if (call.sentAt < sentAt && now - call.sentAt >= SILENT_MS) call.giveUp();
     }
   }
 }

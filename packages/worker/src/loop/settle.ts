@@ -24,29 +24,41 @@ export async function settle(core: Core, slot: Slot, outcome: Outcome, ms: numbe
     if (got.ok && got.value[0]?.verdict === 'ok') slot.acknowledged(sentAt);
   }
   let final = outcome;
+  let { suspended } = slot;
+  const children = slot.spawned.flatMap((spawned) => spawned.children);
   for (let attempt = 0; ; attempt++) {
     const got = await core.call(CALL_MS, (signal) => {
       if (stop) return link.release([{ jobId, token }], { signal });
+      if (suspended) {
+        const steps = slot.spawned.map(({ step }) => step);
+        const { checkpoint = null } = suspended;
+        return link.release([{ jobId, token, checkpoint, steps, children, await: true }], { signal });
+      }
       if (final.kind === 'finished') {
-        return link.finish([{ jobId, token, result: final.result }], { signal });
+        const spawned = children.length === 0 ? {} : { children };
+        return link.finish([{ jobId, token, result: final.result, ...spawned }], { signal });
       }
       const { error, retryable, retryAfterS } = final;
       const again = retryAfterS === undefined ? {} : { retryAfterS };
       return link.fail([{ jobId, token, error, retryable, ...again }], { signal });
     });
-    if (got.ok) return count(core, slot, stop ? 'released' : final.kind, got.value[0] ?? null, ms);
-    if (slot.stopped === 'lost') return count(core, slot, final.kind, null, ms);
+    const what = stop ? 'released' : suspended ? 'awaiting' : final.kind;
+    if (got.ok) return count(core, slot, what, got.value[0] ?? null, ms);
+    if (slot.stopped === 'lost') return count(core, slot, what, null, ms);
     if (isFatal(got.error)) return core.end(got.error);
     if (!got.error.retryable) {
-      if (stop || final.kind === 'failed') {
+      if (stop || (final.kind === 'failed' && !suspended)) {
         log('error', `the outcome was refused: ${got.error.message}`, { job_id: jobId });
         return;
       }
-      // The result itself is what is refused (too large, not storable): say so instead of it.
+      // The result or the children themselves are refused (too large, an unknown type): say so instead.
       const { code, message } = got.error;
+      const part =
+        suspended || (children.length > 0 && code !== 'payload_too_large') ? 'A child' : 'The result';
+      suspended = null;
       final = {
         kind: 'failed',
-        error: { code, message: `The result was refused: ${message}`, reason: 'validation_failed' },
+        error: { code, message: `${part} was refused: ${message}`, reason: 'validation_failed' },
         retryable: false,
       };
       continue;
@@ -63,7 +75,7 @@ export async function settle(core: Core, slot: Slot, outcome: Outcome, ms: numbe
 function count(
   core: Core,
   slot: Slot,
-  what: 'finished' | 'failed' | 'released',
+  what: 'finished' | 'failed' | 'released' | 'awaiting',
   got: Settled | null,
   ms: number,
 ): void {

@@ -1,10 +1,12 @@
-import type { ClaimedJob } from '../client/worker_link.ts';
+import type { ClaimedJob, Step } from '../client/worker_link.ts';
+import type { ChildJob } from '../executors/executor.ts';
 import { fenceAt } from './lease.ts';
 
 /**
  *   claimed -> working -> settling -> gone
  *                 |           ^
  *                 +-- stop ---+   cancel, lost, fenced, shutdown
+ *                 +- suspend -+   its children are not over: it comes back when they are
  */
 export type StopReason = 'cancel' | 'lost' | 'fenced' | 'shutdown';
 
@@ -20,6 +22,10 @@ export class Slot {
   #stop = new AbortController();
   #progress: unknown;
   #log = '';
+  /** To be made when the attempt ends well, with the step that says so. */
+  readonly spawned: { step: Step; children: ChildJob[] }[] = [];
+  /** Set when the attempt gave its slot up until its children are over. */
+  suspended: { checkpoint: unknown } | null = null;
 
   constructor(job: ClaimedJob, sentAt: number) {
     this.job = job;
@@ -38,6 +44,16 @@ export class Slot {
   /** The first reason stays. */
   stop(reason: StopReason): void {
     this.#stop.abort(reason);
+  }
+
+  spawn(step: string, children: ChildJob[]): void {
+    this.spawned.push({ step: { name: step, output: children.length }, children });
+  }
+
+  /** What the executor is ended with. */
+  suspend(checkpoint: unknown): Error {
+    this.suspended = { checkpoint };
+    return new Error('The job waits for its children.');
   }
 
   acknowledged(sentAt: number): void {

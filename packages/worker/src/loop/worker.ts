@@ -1,14 +1,18 @@
-import type { Result } from '@cogo/spec/result.ts';
+import { isPayloadRef } from '@cogo/spec/payload_ref.ts';
+import { failure, type Result } from '@cogo/spec/result.ts';
 import { backoffMs, idlePollMs } from '../backoff.ts';
 import type { ClaimedJob } from '../client/worker_link.ts';
-import { refused, type Outcome } from '../executors/executor.ts';
+import { asJson, refused, type Outcome } from '../executors/executor.ts';
 import { beatLoop, watchFence } from './beating.ts';
 import { CALL_MS, Core, isFatal, PRESENCE_MS, type RunSummary, type WorkerSetup } from './core.ts';
+import { contextOf } from './context.ts';
 import { settle } from './settle.ts';
 import { Slot } from './slots.ts';
 
 /** After the leases were handed back: clearing workspaces may take this long. */
 const CLEANUP_MS = 5_000;
+/** The longest pause after a claim that got no answer. */
+const CLAIM_PAUSE_MS = 5_000;
 
 /**
  * The loops of one worker: claim to refill, one beat for all slots, and a task for each slot. Returns when told to
@@ -69,7 +73,8 @@ async function claimLoop(core: Core): Promise<void> {
       if (isFatal(got.error)) return core.end(got.error);
       if (stopped.aborted) return;
       if (errors === 0) log('warn', `could not claim: ${got.error.message}`, { code: got.error.code });
-      await clock.sleep(backoffMs(errors++, random), stopped);
+      // A ring ends it: a beat was answered again.
+      await core.work.wait(clock, backoffMs(errors++, random, 500, CLAIM_PAUSE_MS), stopped);
       continue;
     }
     if (errors > 0) log('info', 'the dispatcher answers again');
@@ -108,21 +113,11 @@ async function work(core: Core, slot: Slot): Promise<void> {
   const found = executor(job.type);
   let outcome: Outcome = noExecutor(job.type);
   if (found && !slot.stopped) {
-    const context = {
-      signal: slot.signal,
-      clock,
-      log,
-      progress: (progress: Record<string, unknown>) => {
-        slot.report(progress);
-        core.news.ring();
-      },
-      say: (text: string) => {
-        slot.say(text);
-        core.news.ring();
-      },
-    };
     try {
-      outcome = await found.run(job, context);
+      const loaded = await withPayload(core, slot);
+      const denied = 'kind' in loaded ? loaded : await refusedByOwner(core, slot, loaded);
+      if (denied) outcome = denied;
+      else if (!slot.stopped) outcome = asJson(await found.run(loaded as ClaimedJob, contextOf(core, slot)));
     } catch (error) {
       const message = `The executor of ${job.type} broke: ${(error as Error)?.message ?? String(error)}`;
       outcome = {
@@ -135,6 +130,39 @@ async function work(core: Core, slot: Slot): Promise<void> {
   slot.phase = 'settling';
   await settle(core, slot, outcome, Math.round(clock.now() - started));
 }
+
+/** The job with the payload it refers to, or why there is none. */
+async function withPayload(core: Core, slot: Slot): Promise<ClaimedJob | Outcome> {
+  const { job } = slot;
+  if (!isPayloadRef(job.payload)) return job;
+  const { loadPayload } = core.setup;
+  const got = loadPayload
+    ? await loadPayload(job, slot.signal)
+    : failure('not_configured', 'the payload lies in Storage, and this worker has none');
+  if (got.ok) return { ...job, payload: got.value };
+  const { code, retryable } = got.error;
+  const reason = code === 'validation_failed' ? 'validation_failed' : 'dependency_unavailable';
+  const message = `The payload could not be had: ${got.error.message}`;
+  return { kind: 'failed', error: { code, message, reason }, retryable };
+}
+
+/** Waits for the owner where the policy says so; beats keep the lease meanwhile. Null: go on. */
+async function refusedByOwner(core: Core, slot: Slot, job: ClaimedJob): Promise<Outcome | null> {
+  const { approvals, clock, log, policy } = core.setup;
+  if (policy(job.type).approve !== 'ask') return null;
+  const command = `cogo-work approve ${job.jobId}`;
+  log('warn', `job waits for its owner: ${command}`, { job_id: job.jobId, type: job.type });
+  slot.report({ state: 'waiting_for_approval' });
+  slot.say(`The owner of the machine is asked: ${command}\n`);
+  core.news.ring();
+  const said = approvals === undefined ? NOBODY : await approvals.ask(job, clock, slot.signal);
+  // A slot that was stopped reports why by itself.
+  if (said?.approved || said === null) return null;
+  const why = said.reason ? `: ${said.reason}` : '.';
+  return refused('forbidden', 'policy_violation', `The owner of this machine denied the job${why}`);
+}
+
+const NOBODY = { approved: false, reason: 'its jobs need an approval, and this worker has nobody to ask' };
 
 /** Within a second of the stop: the work is killed and every lease handed back in one call. */
 async function handBack(core: Core): Promise<void> {

@@ -48,7 +48,7 @@ test('the owner who chooses no sandbox gets none, and the reason names the choic
   const chosen = chooseSandbox('unsafe-none', () => assert.fail('must not probe'));
   assert.ok(chosen.ok);
   assert.equal(chosen.sandbox.kind, 'none');
-  assert.match(chosen.sandbox.reason!, /unsafe-none/);
+  assert.match(chosen.sandbox.reason!, /--unsafe-no-sandbox/);
 });
 
 test('the probe answers with a working bubblewrap or with a reason', () => {

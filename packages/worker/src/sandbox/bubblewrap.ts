@@ -1,9 +1,12 @@
 import { existsSync, lstatSync, mkdirSync, readlinkSync, realpathSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { jobEnvironment } from './environment.ts';
+import { fileURLToPath } from 'node:url';
+import { insideOf } from './attempt_log.ts';
+import { jobEnvironment, proxyEnvironment } from './environment.ts';
 import { prlimitArgs } from './limits.ts';
 import type { CommandSpec, Launch, Sandbox, Workspace } from './sandbox.ts';
+import { watched, type Watcher } from './watch.ts';
 
 export interface Bubblewrap {
   /** Absolute path of bwrap. */
@@ -36,6 +39,11 @@ const ETC = [
 const SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32', '/nix/store'];
 
 export const WORKSPACE = '/workspace';
+const HOME = '/tmp/home';
+
+/** Where the way out lies inside: the proxy's socket, and the relay that listens for programs on loopback. */
+const NETWORK = { socket: '/run/cogo/proxy.sock', relay: '/opt/cogo/relay.mjs', port: 3128 };
+const RELAY = fileURLToPath(new URL('./network/relay.mjs', import.meta.url));
 
 /**
  * bubblewrap's arguments for one command (bwrap(1)): new user, PID, IPC, UTS, cgroup and network namespaces, a root of
@@ -45,6 +53,7 @@ export function bubblewrapArgs(
   bwrap: Bubblewrap,
   command: Pick<CommandSpec, 'argv' | 'cwd' | 'limits'>,
   workspace: Workspace,
+  proxySocket: string | null = null,
 ): string[] {
   const { limits } = command;
   const sized = (bytes: number) => (bwrap.options.has('--size') ? ['--size', String(bytes)] : []);
@@ -76,33 +85,54 @@ export function bubblewrapArgs(
     ],
     ...['--bind', workspace.dir, WORKSPACE],
     ...workspace.readOnly.flatMap(({ from, to }) => ['--ro-bind', from, to]),
+    ...(proxySocket ? ['--ro-bind', proxySocket, NETWORK.socket, '--ro-bind', RELAY, NETWORK.relay] : []),
     ...['--remount-ro', '/', '--chdir', join(WORKSPACE, command.cwd), '--json-status-fd', '3', '--'],
     ...(bwrap.prlimit ? [bwrap.prlimit, ...prlimitArgs(limits), '--'] : []),
+    ...(proxySocket ? [process.execPath, NETWORK.relay, NETWORK.socket, String(NETWORK.port)] : []),
     ...command.argv,
   ];
 }
 
-export function bubblewrapSandbox(bwrap: Bubblewrap, inherited = process.env): Sandbox {
+export function bubblewrapSandbox(
+  bwrap: Bubblewrap,
+  watcher: Watcher | null = null,
+  inherited = process.env,
+): Sandbox {
   return {
     kind: 'bubblewrap',
     reason: null,
     version: bwrap.version,
+    watch: watcher && `strace ${watcher.version}`,
     root: () => WORKSPACE,
-    launch: (command, workspace, mark): Launch => ({
-      file: bwrap.file,
-      args: bubblewrapArgs(bwrap, command, workspace),
-      // bwrap hands its own environment on: nothing of it stands on a command line that others can read.
-      env: jobEnvironment({
-        path: [`${WORKSPACE}/node_modules/.bin`, nodeBinDir(), '/usr/local/bin', '/usr/bin', '/bin'],
-        home: '/tmp/home',
-        tmp: '/tmp',
-        mark,
-        inherited,
-      }),
-      cwd: '/',
-      status: true,
-      overhead: 2,
-    }),
+    launch: (command, workspace, mark, proxySocket): Launch => {
+      const args = bubblewrapArgs(bwrap, command, workspace, proxySocket);
+      return {
+        ...(watcher ? watched(watcher, bwrap.file, args) : { file: bwrap.file, args }),
+        // bwrap hands its own environment on: nothing of it stands on a command line that others can read.
+        env: {
+          ...jobEnvironment({
+            path: [
+              `${WORKSPACE}/node_modules/.bin`,
+              nodeBinDir(),
+              '/usr/local/bin',
+              '/usr/local/go/bin',
+              '/usr/bin',
+              '/bin',
+            ],
+            home: HOME,
+            tmp: '/tmp',
+            mark,
+            inherited,
+          }),
+          ...(proxySocket ? proxyEnvironment(`http://127.0.0.1:${NETWORK.port}`) : {}),
+        },
+        cwd: '/',
+        status: true,
+        inside: watcher && insideOf(WORKSPACE, workspace.dir, HOME),
+        // bwrap twice, strace and its cat, the relay.
+        overhead: 2 + (watcher ? 2 : 0) + (proxySocket ? 1 : 0),
+      };
+    },
   };
 }
 
@@ -141,6 +171,8 @@ function etcArgs(privateDir: string): string[] {
     passwd: 'job:x:1000:1000:job:/tmp/home:/bin/sh\n',
     group: 'job:x:1000:\n',
     hosts: '127.0.0.1 localhost sandbox\n::1 localhost\n',
+    // An address for documentation (RFC 5737): a look-up fails at once, and is seen as one.
+    'resolv.conf': 'nameserver 192.0.2.53\noptions timeout:1 attempts:1\n',
   };
   for (const [name, text] of Object.entries(own)) writeFileSync(join(dir, name), text);
   return [

@@ -81,6 +81,14 @@ export class OutputCapture {
     this.#carry = Buffer.from(data.subarray(end));
   }
 
+  /** What was kept, byte for byte, with a line where something was left out. */
+  bytesKept(): Buffer {
+    const tail = this.#tail();
+    const gap = this.#bytes - this.#head.length - tail.length;
+    const mark = gap > 0 && this.#head.length > 0 ? [Buffer.from(`\n[… ${gap} bytes left out …]\n`)] : [];
+    return Buffer.concat([this.#head, ...mark, tail]);
+  }
+
   /** @param tailBytes take at most this much of the end (default: all that was kept) */
   read(tailBytes = Number.POSITIVE_INFINITY): CapturedOutput {
     const invalidUtf8 = this.#invalid || this.#carry.length > 0;

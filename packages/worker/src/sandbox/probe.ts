@@ -1,28 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { bubblewrapArgs, bubblewrapSandbox, type Bubblewrap } from './bubblewrap.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import type { Sandbox, SandboxMode } from './sandbox.ts';
 import { unconfined } from './unconfined.ts';
+import { probeWatcher } from './watch.ts';
+import { which } from './which.ts';
 
 export type Probe = { ok: true; bwrap: Bubblewrap } | { ok: false; reason: string };
-
-/** Finds an executable in PATH (or /usr/bin); null when there is none. */
-export function which(name: string, path = process.env['PATH'] ?? ''): string | null {
-  for (const dir of [...path.split(delimiter), '/usr/bin', '/bin']) {
-    if (!dir.startsWith('/')) continue;
-    const file = join(dir, name);
-    try {
-      accessSync(file, constants.X_OK);
-      return file;
-    } catch {
-      // next
-    }
-  }
-  return null;
-}
 
 /** Whether bubblewrap really works here: runs `node --version` in it with the arguments that jobs get. */
 export function probeBubblewrap(path = process.env['PATH'] ?? ''): Probe {
@@ -83,13 +70,17 @@ function namespaceHint(): string {
 export type ChosenSandbox = { ok: true; sandbox: Sandbox } | { ok: false; reason: string };
 
 /** The sandbox for a mode; `require` without a working bubblewrap gives the reason instead. */
-export function chooseSandbox(mode: SandboxMode, probe: () => Probe = probeBubblewrap): ChosenSandbox {
+export function chooseSandbox(
+  mode: SandboxMode,
+  probe: () => Probe = probeBubblewrap,
+  watch = process.env['COGO_WORKER_WATCH'] !== 'off',
+): ChosenSandbox {
   const prlimit = which('prlimit');
   if (mode === 'unsafe-none') {
-    return { ok: true, sandbox: unconfined('the owner chose --sandbox unsafe-none', prlimit) };
+    return { ok: true, sandbox: unconfined('the owner chose --unsafe-no-sandbox', prlimit) };
   }
   const found = probe();
-  if (found.ok) return { ok: true, sandbox: bubblewrapSandbox(found.bwrap) };
+  if (found.ok) return { ok: true, sandbox: bubblewrapSandbox(found.bwrap, watch ? probeWatcher() : null) };
   if (mode === 'require') return { ok: false, reason: found.reason };
   return { ok: true, sandbox: unconfined(found.reason, prlimit) };
 }

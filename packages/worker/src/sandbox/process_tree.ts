@@ -71,6 +71,22 @@ export function kill(pid: number): void {
   }
 }
 
+/**
+ * Lets a stopped process go on; true when it was stopped. The init of a PID namespace cannot be stopped from inside,
+ * except while it is traced.
+ */
+export function revived(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    if (stat.slice(stat.lastIndexOf(')') + 2)[0]?.toLowerCase() !== 't') return false;
+    // A stop of the tracer itself is over in microseconds; only the job's has a pending group stop to be ended.
+    process.kill(pid, 'SIGCONT');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function processIds(): number[] {
   try {
     return readdirSync('/proc')

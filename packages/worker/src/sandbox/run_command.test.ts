@@ -100,6 +100,22 @@ for (const kind of ['none', 'bubblewrap'] as const) {
     assert.equal(got.violation, 'stopped');
   });
 
+  it('a stop from outside ends a whole tree at once: children, sessions of their own, what ignores signals', async (t) => {
+    const stop = new AbortController();
+    const script = `trap '' TERM INT HUP; echo $JOB_MARK; (setsid sleep 31536000 &) ; (trap '' TERM; sleep 31536000) & sleep 31536000`;
+    let mark = '';
+    const got = await run(sandbox, temporaryWorkspace(t), sh(script), {
+      signal: stop.signal,
+      onOutput: (_stream, chunk) => {
+        mark += String(chunk);
+        if (mark.includes('\n')) stop.abort('cancel');
+      },
+    });
+    assert.equal(got.violation, 'stopped');
+    assert.match(mark.trim(), /^[0-9a-f-]{36}$/);
+    while (marked('JOB_MARK', mark.trim()).length > 0) await new Promise((resolve) => setImmediate(resolve));
+  });
+
   it('a command is not started when the stop came before', async (t) => {
     const workspace = temporaryWorkspace(t);
     const got = await run(sandbox, workspace, sh('touch started'), { signal: AbortSignal.abort() });
@@ -196,3 +212,34 @@ for (const kind of ['none', 'bubblewrap'] as const) {
     assert.equal(got.stdout.text, 'EMFILE\n');
   });
 }
+
+const limited = (name: string, body: (t: TestContext) => Promise<void>) =>
+  test(`bubblewrap: ${name}`, { skip: bubblewrap.skip }, body);
+
+limited(
+  'a command that ends because of a limit the kernel only answers with an error names the limit',
+  async (t) => {
+    const end = async (argv: string[], limits: Record<string, number>) =>
+      (await run(bubblewrap.sandbox!, temporaryWorkspace(t), argv, { limits })).violation;
+    const open = 'const fs = require("fs"); for (let i = 0; i < 500; i++) fs.openSync("/dev/null");';
+    assert.equal(await end(node(open), { openFiles: 64 }), 'open_files');
+    const large = 'require("fs").writeFileSync("big", Buffer.alloc(2000000));';
+    assert.equal(await end(node(large), { fileBytes: 1_000_000 }), 'file_size');
+    const tmp = 'require("fs").writeFileSync("/tmp/big", Buffer.alloc(3000000));';
+    assert.equal(await end(node(tmp), { tmpBytes: 1_000_000 }), 'tmp_size');
+  },
+);
+
+limited('a disk bomb in the workspace and one in the private tmp are both bounded', async (t) => {
+  const workspace = temporaryWorkspace(t);
+  const got = await run(
+    bubblewrap.sandbox!,
+    workspace,
+    sh('head -c 50000000 /dev/zero > /tmp/a; head -c 50000000 /dev/zero > b; stat -c %s /tmp/a b'),
+    {
+      limits: { tmpBytes: 4 * MiB, fileBytes: 8 * MiB },
+    },
+  );
+  const [tmp, file] = got.stdout.text.trim().split('\n').map(Number);
+  assert.ok(tmp! <= 4 * MiB && file! <= 8 * MiB, got.stdout.text);
+});

@@ -1,15 +1,19 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { monotonicClock, type Clock } from '../clock.ts';
+import type { Attempt } from './attempts.ts';
+import { AttemptLog } from './attempt_log.ts';
 import { openCgroup } from './cgroup.ts';
-import { folderBytes, freeBytes } from './disk.ts';
+import { interpret, launcherPid, limitBehind } from './ending.ts';
 import { MARK } from './environment.ts';
-import type { Limits, Violation } from './limits.ts';
+import type { Violation } from './limits.ts';
+import { openWayOut, type WayOut } from './network/way_out.ts';
 import { OutputCapture, type CapturedOutput } from './output.ts';
-import { kill, marked, treeUsage } from './process_tree.ts';
-import type { CommandSpec, Launch, Sandbox, Workspace } from './sandbox.ts';
+import { kill, marked, revived, treeUsage } from './process_tree.ts';
+import { sample } from './sampling.ts';
+import type { CommandSpec, Sandbox, Workspace } from './sandbox.ts';
+import { WATCH_FD } from './watch.ts';
 
 export interface CommandResult {
   /** Null when a signal ended it or it never started. */
@@ -23,6 +27,10 @@ export interface CommandResult {
   stderr: CapturedOutput;
   /** Both streams in the order they came, for the log file. */
   combined: CapturedOutput;
+  /** The same as the command wrote it: its bytes, whatever they are. */
+  raw: Buffer;
+  /** What it tried to get out of the sandbox; all of it was refused. */
+  attempts: Attempt[];
   /** Highest sampled use; null where the system does not tell. */
   peak: { processes: number; memoryBytes: number } | null;
 }
@@ -30,9 +38,6 @@ export interface CommandResult {
 const STREAM_TAIL = 64 * 1024;
 const LOG_HEAD = 256 * 1024;
 const LOG_TAIL = 1024 * 1024;
-const SAMPLE_MS = 250;
-/** Every so many samples the disk is looked at. */
-const DISK_EVERY = 8;
 /** How long pipes may stay open after everything was killed. */
 const PIPE_GRACE_MS = 2_000;
 
@@ -46,13 +51,11 @@ export async function runCommand(
   sandbox: Sandbox,
   clock: Clock = monotonicClock,
 ): Promise<CommandResult> {
-  const mark = randomUUID();
-  const launch = sandbox.launch(command, workspace, mark);
-  const stray = sandbox.kind === 'none' ? mark : null;
   const stdout = new OutputCapture({ headBytes: 0, tailBytes: STREAM_TAIL });
   const stderr = new OutputCapture({ headBytes: 0, tailBytes: STREAM_TAIL });
   const combined = new OutputCapture({ headBytes: LOG_HEAD, tailBytes: LOG_TAIL });
   const started = clock.now();
+  const attempts = new AttemptLog();
   let violation: Violation | null = null;
   let detail: string | null = null;
   let peak: CommandResult['peak'] = null;
@@ -65,20 +68,41 @@ export async function runCommand(
     stdout: stdout.read(),
     stderr: stderr.read(),
     combined: combined.read(),
+    raw: combined.bytesKept(),
+    attempts: attempts.read(),
     peak,
   });
-  if (command.signal?.aborted) {
-    violation = 'stopped';
+  const stopped = (why: Violation, text: string | null) => {
+    violation = why;
+    detail = text;
     return result(null, null);
+  };
+  if (command.signal?.aborted) return stopped('stopped', null);
+  let wayOut: WayOut | null = null;
+  if (command.network && command.network.length > 0 && sandbox.kind !== 'none') {
+    const got = await openWayOut(command.network, (target, why) =>
+      attempts.add('network', `${target}: ${why}`),
+    );
+    if (!got.ok) return stopped('sandbox_failed', got.error.message);
+    wayOut = got.value;
   }
 
+  const mark = randomUUID();
+  const launch = sandbox.launch(command, workspace, mark, wayOut?.socket ?? null);
+  const stray = sandbox.kind === 'none' ? mark : null;
   const group = openCgroup(mark, command.limits);
   const { file, args } = group?.wrap(launch.file, launch.args) ?? launch;
   const child = spawn(file, args, {
     cwd: launch.cwd,
-    env: launch.env,
+    env: { ...command.env, ...launch.env },
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe', launch.status ? 'pipe' : 'ignore'],
+    stdio: [
+      'ignore',
+      'pipe',
+      'pipe',
+      launch.status ? 'pipe' : 'ignore',
+      ...(launch.inside ? (['pipe'] as const) : []),
+    ],
   });
   const over = new AbortController();
   const end = (why: Violation, text: string) => {
@@ -97,13 +121,25 @@ export async function runCommand(
     });
   watch('stdout', stdout);
   watch('stderr', stderr);
-  const status = launch.status ? readAll(child.stdio[3] as Readable) : Promise.resolve('');
+  let said: string | null = launch.status ? '' : null;
+  const status = launch.status
+    ? readAll(child.stdio[3] as Readable, (text) => {
+        said += text;
+      })
+    : null;
+  const told = launch.inside
+    ? readAll(child.stdio[WATCH_FD] as Readable, (text) => attempts.push(text, launch.inside!))
+    : null;
   const onStop = () => end('stopped', 'the worker was told to stop it');
   command.signal?.addEventListener('abort', onStop, { once: true });
   const { wallMs } = command.limits;
   void clock.sleep(wallMs, over.signal).then(() => end('wall_time', `ran longer than ${wallMs / 1000} s`));
   void sample(child, launch, command.limits, workspace, clock, over.signal, end, (use) => {
     peak = use;
+    const supervisor = launcherPid(said);
+    if (launch.inside && supervisor !== null && revived(supervisor)) {
+      attempts.add('signal', 'SIGSTOP to the supervisor');
+    }
   });
 
   const exit = await exited(child);
@@ -114,6 +150,8 @@ export async function runCommand(
   child.once('close', () => closed.abort());
   if (!('error' in exit) && !isClosed(child)) await clock.sleep(PIPE_GRACE_MS, closed.signal);
   for (const stream of child.stdio) stream?.destroy();
+  await told;
+  await wayOut?.close();
   const outOfMemory = group?.outOfMemory() ?? false;
   if (group?.refusedTasks()) {
     violation ??= 'processes';
@@ -126,28 +164,17 @@ export async function runCommand(
     detail ??= `${launch.file}: ${exit.error.message}`;
     return result(null, null);
   }
-  const ended = interpret(exit, launch.status ? await status : null);
-  if (ended.failed && violation === null) {
-    violation = 'sandbox_failed';
-    detail = stderr.read(2_000).text.trim().split('\n').at(-1) ?? null;
+  await status;
+  attempts.close(launcherPid(said));
+  const ending = interpret(exit, said);
+  if (violation === null) {
+    attempts.ended(ending.signal === 'SIGKILL');
+    const seen = { outOfMemory, stderrTail: stderr.read(2_000).text, command: command.argv[0]! };
+    const limit = limitBehind(ending, command.limits, seen);
+    violation = limit?.violation ?? null;
+    detail = limit?.detail ?? null;
   }
-  if (violation === null && outOfMemory) {
-    violation = 'memory';
-    detail = `used more than ${command.limits.memoryBytes} bytes of memory`;
-  }
-  if (violation === null && ended.signal === 'SIGXCPU') {
-    violation = 'cpu_time';
-    detail = `used more than ${command.limits.cpuMs / 1000} s of CPU time`;
-  }
-  if (violation === null && ended.signal === 'SIGXFSZ') {
-    violation = 'file_size';
-    detail = `wrote a file larger than ${command.limits.fileBytes} bytes`;
-  }
-  if (violation === null && ended.exitCode === 127) {
-    violation = 'command_not_found';
-    detail = stderr.read(500).text.trim().split('\n').at(-1) || `${command.argv[0]} was not found`;
-  }
-  return result(ended.exitCode, ended.signal);
+  return result(ending.exitCode, ending.signal);
 }
 
 type Exit = { code: number | null; signal: NodeJS.Signals | null } | { error: NodeJS.ErrnoException };
@@ -163,36 +190,12 @@ function isClosed(child: ChildProcess): boolean {
   return child.stdio.every((stream) => !stream || stream.destroyed || (stream as Readable).readableEnded);
 }
 
-async function readAll(stream: Readable): Promise<string> {
-  let text = '';
+async function readAll(stream: Readable, take: (text: string) => void): Promise<void> {
   try {
-    for await (const chunk of stream) text += String(chunk);
+    for await (const chunk of stream) take(String(chunk));
   } catch {
     // Destroyed after the grace: what came before is what there is.
   }
-  return text;
-}
-
-/** Of two names for one number the first is the usual one (SIGABRT, not SIGIOT). */
-const SIGNAL_NAMES = new Map(
-  Object.entries(constants.signals)
-    .reverse()
-    .map(([name, n]) => [n, name]),
-);
-
-/**
- * bubblewrap and shells say 128 + n for "ended by signal n" (POSIX). Without an exit code in the status, bubblewrap
- * itself failed before it ran the command.
- */
-function interpret(
-  exit: { code: number | null; signal: string | null },
-  status: string | null,
-): { exitCode: number | null; signal: string | null; failed: boolean } {
-  if (exit.signal !== null) return { exitCode: null, signal: exit.signal, failed: false };
-  const failed = status !== null && !status.includes('"exit-code"');
-  const name = exit.code !== null && exit.code > 128 ? SIGNAL_NAMES.get(exit.code - 128) : undefined;
-  if (name && status !== null) return { exitCode: null, signal: name, failed };
-  return { exitCode: exit.code, signal: null, failed };
 }
 
 /**
@@ -212,44 +215,5 @@ function killAll(child: ChildProcess, mark: string | null): void {
     const left = marked(MARK, mark);
     if (left.length === 0) break;
     for (const pid of left) kill(pid);
-  }
-}
-
-/** Looks at the tree and the disk at intervals: what the kernel does not limit by itself, or not for root. */
-async function sample(
-  child: ChildProcess,
-  launch: Launch,
-  limits: Limits,
-  workspace: Workspace,
-  clock: Clock,
-  over: AbortSignal,
-  end: (why: Violation, text: string) => void,
-  report: (peak: { processes: number; memoryBytes: number }) => void,
-): Promise<void> {
-  const freeAtStart = await freeBytes(workspace.dir).catch(() => null);
-  const peak = { processes: 0, memoryBytes: 0 };
-  for (let n = 1; !over.aborted; n++) {
-    await clock.sleep(SAMPLE_MS, over);
-    if (over.aborted || child.pid === undefined) return;
-    const use = treeUsage(child.pid, limits.processes + launch.overhead);
-    if (use) {
-      const processes = Math.max(0, use.pids.length - launch.overhead);
-      peak.processes = Math.max(peak.processes, processes);
-      peak.memoryBytes = Math.max(peak.memoryBytes, use.rssBytes);
-      report({ ...peak });
-      if (processes > limits.processes)
-        end('processes', `had ${processes} processes, allowed ${limits.processes}`);
-      if (use.rssBytes > limits.memoryBytes) {
-        end('memory', `used ${use.rssBytes} bytes of memory, allowed ${limits.memoryBytes}`);
-      }
-      if (use.cpuMs > limits.cpuMs) end('cpu_time', `used more than ${limits.cpuMs / 1000} s of CPU time`);
-    }
-    if (freeAtStart !== null && n % DISK_EVERY === 0) {
-      // The file system's own count is cheap; only when it moved that much is the folder measured.
-      const lost = freeAtStart - (await freeBytes(workspace.dir).catch(() => freeAtStart));
-      if (lost > limits.diskBytes && (await folderBytes(workspace.dir)) > limits.diskBytes) {
-        end('disk', `the workspace grew beyond ${limits.diskBytes} bytes`);
-      }
-    }
   }
 }

@@ -1,3 +1,4 @@
+import type { Inside } from './attempts.ts';
 import type { Limits } from './limits.ts';
 
 /** One folder a command may write to, and what else it sees. */
@@ -15,6 +16,10 @@ export interface CommandSpec {
   /** Folder inside the workspace, '' for its top. */
   cwd: string;
   limits: Limits;
+  /** Hosts it may reach (entries as of `listed`), through a proxy; none without it. Needs a sandbox to mean anything. */
+  network?: readonly string[];
+  /** Further variables; those of the sandbox win. */
+  env?: Record<string, string>;
   signal?: AbortSignal;
   onOutput?: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
 }
@@ -27,6 +32,8 @@ export interface Launch {
   cwd: string;
   /** The launcher writes JSON to file descriptor 3 (bubblewrap's --json-status-fd): tells its own failure from the command's. */
   status: boolean;
+  /** Set when a watcher writes to file descriptor 4 what was tried. */
+  inside: Inside | null;
   /** Processes of the launcher itself, not counted against the limit. */
   overhead: number;
 }
@@ -36,11 +43,14 @@ export interface Sandbox {
   /** Why there is no sandbox; null where there is one. */
   reason: string | null;
   version: string | null;
+  /** What sees attempts to get out; null where they are blocked and not seen. */
+  watch: string | null;
   /** Where a workspace is seen by its commands. */
   root(workspace: Workspace): string;
-  launch(command: CommandSpec, workspace: Workspace, mark: string): Launch;
+  /** @param proxySocket the way out of a command that has a network */
+  launch(command: CommandSpec, workspace: Workspace, mark: string, proxySocket: string | null): Launch;
 }
 
-/** `auto`: bubblewrap when it works, else none, said in every result. `require`: no job without one. */
+/** `require`: no job without one. `auto`: bubblewrap when it works, else none. Without, every result says so. */
 export type SandboxMode = 'auto' | 'require' | 'unsafe-none';
 export const SANDBOX_MODES: readonly SandboxMode[] = ['auto', 'require', 'unsafe-none'];

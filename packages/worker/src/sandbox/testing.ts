@@ -4,16 +4,20 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { bubblewrapSandbox } from './bubblewrap.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
-import { probeBubblewrap, which } from './probe.ts';
+import { probeBubblewrap } from './probe.ts';
 import { runCommand, type CommandResult } from './run_command.ts';
 import type { CommandSpec, Sandbox, Workspace } from './sandbox.ts';
 import { unconfined } from './unconfined.ts';
+import { probeWatcher } from './watch.ts';
+import { which } from './which.ts';
 
 const probe = probeBubblewrap();
+/** Attempts are asserted where it works. */
+export const watcher = probeWatcher();
 
 /** bubblewrap where it works; tests that need it are skipped elsewhere, with this reason. */
 export const bubblewrap: { sandbox: Sandbox; skip: false } | { sandbox: null; skip: string } = probe.ok
-  ? { sandbox: bubblewrapSandbox(probe.bwrap), skip: false }
+  ? { sandbox: bubblewrapSandbox(probe.bwrap, watcher), skip: false }
   : { sandbox: null, skip: probe.reason };
 
 export const none = unconfined('a test without a sandbox', which('prlimit'));

@@ -13,6 +13,7 @@ export function unconfined(reason: string, prlimit: string | null, inherited = p
     kind: 'none',
     reason,
     version: null,
+    watch: null,
     root: (workspace) => workspace.dir,
     launch: (command, workspace, mark): Launch => {
       const home = join(workspace.privateDir, 'home');
@@ -27,7 +28,7 @@ export function unconfined(reason: string, prlimit: string | null, inherited = p
         file: file!,
         args: rest,
         env: jobEnvironment({
-          path: [bin, dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'],
+          path: [bin, dirname(process.execPath), '/usr/local/bin', '/usr/local/go/bin', '/usr/bin', '/bin'],
           home,
           tmp,
           mark,
@@ -35,6 +36,7 @@ export function unconfined(reason: string, prlimit: string | null, inherited = p
         }),
         cwd: join(workspace.dir, command.cwd),
         status: false,
+        inside: null,
         overhead: 0,
       };
     },

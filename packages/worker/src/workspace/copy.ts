@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { copyFile, lstat, mkdir, readdir, readlink, realpath, rm, symlink } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, open, readdir, readlink, realpath, rm, symlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import type { Sandbox, Workspace } from '../sandbox/sandbox.ts';
@@ -10,6 +10,8 @@ export interface CopyReport {
   bytes: number;
   /** Listed by git but not copied, with why: a deleted file, a submodule, a path through a link out of the repository. */
   leftOut: { path: string; why: string }[];
+  /** Files that are Git LFS pointers: their content is not in the repository. */
+  lfsPointers: string[];
   /** Folders whose node_modules the job can use. */
   dependencies: string[];
 }
@@ -28,7 +30,7 @@ export async function copyTree(
   maxBytes: number,
   signal?: AbortSignal,
 ): Promise<Result<Omit<CopyReport, 'dependencies'>>> {
-  const report = { files: 0, bytes: 0, leftOut: [] as CopyReport['leftOut'] };
+  const report = { files: 0, bytes: 0, leftOut: [] as CopyReport['leftOut'], lfsPointers: [] as string[] };
   const insideFolder = new Map<string, Promise<boolean>>();
   const inside = (folder: string) => {
     let known = insideFolder.get(folder);
@@ -58,6 +60,7 @@ export async function copyTree(
       report.bytes += info.size;
       if (report.bytes > maxBytes) return;
       await copyFile(from, target, constants.COPYFILE_FICLONE);
+      if (info.size < 1024 && (await isLfsPointer(target))) report.lfsPointers.push(path);
     } else return leave('neither a file nor a link');
     report.files++;
   };
@@ -82,6 +85,21 @@ export async function copyTree(
     );
   }
   return ok(report);
+}
+
+const LFS = Buffer.from('version https://git-lfs.github.com/spec/');
+
+/** Whether a file is a pointer of Git LFS (its specification: at most 1,024 bytes, this line first). */
+export async function isLfsPointer(file: string): Promise<boolean> {
+  const handle = await open(file).catch(() => null);
+  if (!handle) return false;
+  try {
+    const start = Buffer.alloc(LFS.length);
+    await handle.read(start, 0, start.length, 0);
+    return start.equals(LFS);
+  } finally {
+    await handle.close();
+  }
 }
 
 /**

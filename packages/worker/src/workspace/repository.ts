@@ -1,10 +1,7 @@
-import { execFile } from 'node:child_process';
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { promisify } from 'node:util';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
-
-const run = promisify(execFile);
+import { git } from './git.ts';
 
 export interface SourceTree {
   /** Real path of the repository. */
@@ -62,38 +59,6 @@ export async function sourceTree(root: string): Promise<Result<SourceTree>> {
   // A folder of files that were never added: better all of them than none.
   if (files.length === 0) return ok({ root, files: await walk(root), commit, dirty: true, git: false });
   return ok({ root, files, commit, dirty: status === null || status !== '', git: true });
-}
-
-/**
- * Runs git without what could run programs of the repository (file system monitor, hooks) or ask for a password.
- * `safe.directory`: the owner allowed this folder, whoever owns its files.
- */
-async function git(root: string, args: string[]): Promise<string | null> {
-  const guarded = [
-    '-c',
-    'core.fsmonitor=false',
-    '-c',
-    'core.hooksPath=/dev/null',
-    '-c',
-    `safe.directory=${root}`,
-  ];
-  try {
-    const { stdout } = await run('git', [...guarded, '-C', root, ...args], {
-      maxBuffer: 256 * 1024 * 1024,
-      timeout: 60_000,
-      env: {
-        PATH: process.env['PATH'],
-        HOME: '/nonexistent',
-        LC_ALL: 'C.UTF-8',
-        GIT_CONFIG_NOSYSTEM: '1',
-        GIT_OPTIONAL_LOCKS: '0',
-        GIT_TERMINAL_PROMPT: '0',
-      },
-    });
-    return stdout;
-  } catch {
-    return null;
-  }
 }
 
 async function walk(root: string): Promise<string[]> {

@@ -20,3 +20,7 @@ select note('other', to_jsonb(job(noted_id('p'))));
 select note('stays', to_jsonb(job(noted_id('p'), jsonb_build_object('parent_id', noted('other')))));
 select is(cogo_api.cancel(noted_id('other'), false) -> 'children', '0');
 select is(state(noted_id('stays')), 'queued', 'unless that is not wanted');
+select note('top', to_jsonb(job(noted_id('p'), '{"pin":"two"}')));
+select note('mid', to_jsonb(job(noted_id('p'), jsonb_build_object('parent_id', noted('top'), 'pin', 'three'))));
+select cogo_api.finish(jsonb_build_array(claim_one('three') || '{"children":[{"type":"code.debug"}]}'));
+select is(cogo_api.cancel(noted_id('top')) -> 'children', '1', 'also what a child began that is over itself');

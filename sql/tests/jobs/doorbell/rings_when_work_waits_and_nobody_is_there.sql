@@ -10,7 +10,7 @@ select is(cogo_api.set_doorbell('http://127.0.0.1:9/functions/v1/jobs-run'), '{"
 select is((select count(*) from cron.job where jobname = 'cogo-doorbell' and command not like '%http%'), 1::bigint, 'it is looked at from now on');
 select ok(cogo.ring_doorbell());
 select is(rings(), 1::bigint);
-select ok(not cogo.ring_doorbell(), 'once a second');
+select ok(not cogo.ring_doorbell(), 'once in 100 ms');
 select let_time_pass();
 select ok(not cogo.ring_doorbell(), 'and less often while nobody answers');
 select note('ticket', to_jsonb(ring_ticket()));

@@ -40,7 +40,7 @@ export function registerEnqueue(host: Host, jobs: Command): void {
       const session = await connect(run, options);
       const project = await getProject(session, options);
       const job = {
-        type,
+        type: type!,
         payload,
         key: options.key,
         priority: options.priority,
@@ -49,8 +49,7 @@ export function registerEnqueue(host: Host, jobs: Command): void {
         concurrency_key: options.concurrencyKey,
         max_attempts: options.maxAttempts,
       };
-      const said = Object.fromEntries(Object.entries(job).filter(([, value]) => value !== undefined));
-      const id = await enqueueOne(session.rpc, project.id, said);
+      const id = await enqueueOne(session.rpc, project.id, job);
       if (!options.wait) return { json: { ok: true, job_id: id }, text: id };
       const step = run.progress.step(`job ${type}`);
       const status = await followJob(session.rpc, id, {

@@ -14,7 +14,8 @@ import {
 export type Resolution =
   /** `path` absolute. */
   | { to: 'file'; path: string; provenance: ModuleProvenance }
-  | { to: 'external'; package: string }
+  /** `file`: where the package is installed, absolute. */
+  | { to: 'external'; package: string; file?: string }
   | { to: 'nothing'; reason: UnresolvedReason; detail?: string };
 
 export interface ModuleResolver {
@@ -151,7 +152,7 @@ export function moduleResolver(root: string, paths: Iterable<string>): ModuleRes
     const all = at >= 0 ? segments : bare.split(sep);
     const from = all.lastIndexOf('node_modules') + 1;
     const name = all[from]?.startsWith('@') ? `${all[from]}/${all[from + 1]}` : (all[from] ?? bare);
-    return { to: 'external', package: from > 0 ? name : bare };
+    return { to: 'external', package: from > 0 ? name : bare, file: bare };
   }
 
   function fromWorkspace(specifier: string): Resolution | undefined {

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { tempRepo } from '@cogo/knowledge/testing.ts';
+import { runCli } from '../testing_io.ts';
+
+/** Two recorded edges: one we find, and one by a computed name that no static analysis can know; `g` was never called. */
+const RECORDED = {
+  entries: ['a.js'],
+  files: ['a.js'],
+  functions: { 0: '0:1:1:4:10', 1: '0:1:1:1:18', 2: '0:2:1:2:18' },
+  calls: { 0: '0:3:1:3:6', 1: '0:4:1:4:12' },
+  call2fun: [
+    [0, 1],
+    [1, 2],
+  ],
+};
+
+test('eval callgraph tells recall and precision with intervals, per file and in total', async (t) => {
+  const repo = tempRepo({
+    'a.js': 'function f() {  }\nfunction g() {  }\n(f)();\neval("g")();\nif (0) g();\n',
+    'a.json': JSON.stringify(RECORDED),
+    'gone.json': JSON.stringify({ ...RECORDED, files: ['gone.js'], entries: ['gone.js'] }),
+    'package.json': '{}',
+  });
+  t.after(repo.remove);
+  const ran = await runCli(['eval', 'callgraph', '--dir', repo.root, '--json']);
+  assert.equal(ran.code, 0);
+  const told = JSON.parse(ran.stdout);
+  assert.deepEqual([told.truth, told.found, told.common], [2, 2, 1]);
+  assert.deepEqual(told.recall, { mean: 0.5, low: 0.5, high: 0.5, n: 1 });
+  assert.deepEqual(told.files[0].missing, ['a.js:4:1:4:12 -> a.js:2:1']);
+  assert.deepEqual(told.files[0].extra, ['a.js:5:8:5:11 -> a.js:2:1']);
+  assert.deepEqual(told.skipped, [{ file: 'gone.json', why: 'its sources are not beside it' }]);
+  const text = await runCli(['eval', 'callgraph', '--dir', repo.root, '--verbose']);
+  assert.match(text.stdout, /missing {2}a\.js:4:1:4:12 -> a\.js:2:1/);
+  assert.match(text.stdout, /recall 0\.500 \[0\.500, 0\.500\]/);
+  const none = tempRepo({ 'x.json': '{}' });
+  t.after(none.remove);
+  assert.equal((await runCli(['eval', 'callgraph', '--dir', none.root])).code, 2);
+});

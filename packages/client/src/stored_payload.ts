@@ -1,0 +1,76 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { PayloadRef } from '@cogo/spec/payload_ref.ts';
+import { failure, ok, type Result } from '@cogo/spec/result.ts';
+import type { ArtifactStore, StoreCall } from './artifact_store.ts';
+
+/** What `enqueue` takes of a payload, in bytes of JSON (`sql/jobs/230_fn_plan_jobs.sql`). */
+export const INLINE_BYTES = 131_072;
+/** What a worker reads of a payload in Storage. */
+export const STORED_BYTES = 32 * 1024 * 1024;
+
+/**
+ * The payload to enqueue: itself when it fits a row, else a reference, after it was uploaded. What was uploaded and never
+ * enqueued is left in the bucket. Errors: `payload_too_large` over `STORED_BYTES`, else those of the store.
+ */
+export async function storePayload(
+  store: ArtifactStore,
+  projectId: string,
+  payload: unknown,
+  o: StoreCall = {},
+): Promise<Result<unknown>> {
+  const bytes = Buffer.from(JSON.stringify(payload ?? null), 'utf8');
+  // Postgres counts jsonb, which may be a little larger than the text: what is near the limit goes to Storage.
+  if (bytes.length <= INLINE_BYTES * 0.9) return ok(payload);
+  if (bytes.length > STORED_BYTES) {
+    return failure(
+      'payload_too_large',
+      `The payload has ${bytes.length} bytes, allowed are ${STORED_BYTES}.`,
+    );
+  }
+  const path = `payloads/${projectId}/${randomUUID()}.json`;
+  const put = await store.put(path, bytes, 'application/json', o);
+  if (!put.ok) return put;
+  const ref: PayloadRef = { payload_ref: { path, sha256: sha256(bytes), bytes: bytes.length } };
+  return ok(ref);
+}
+
+/**
+ * The payload a reference stands for, after its size and hash were checked. Only of the job's own project.
+ * Errors: `validation_failed` (malformed, foreign, changed), `not_found`, those of the store.
+ */
+export async function loadPayload(
+  store: ArtifactStore,
+  projectId: string,
+  payload: { payload_ref: unknown },
+  o: StoreCall = {},
+): Promise<Result<unknown>> {
+  const { path, sha256: hash, bytes } = (payload.payload_ref ?? {}) as Record<string, unknown>;
+  if (typeof path !== 'string' || typeof hash !== 'string' || !Number.isInteger(bytes)) {
+    return failure('validation_failed', 'payload_ref must be {path, sha256, bytes}.');
+  }
+  if (!path.startsWith(`payloads/${projectId}/`)) {
+    return failure(
+      'validation_failed',
+      'payload_ref.path must lie below payloads/ of the job’s own project.',
+    );
+  }
+  if ((bytes as number) > STORED_BYTES) {
+    return failure('validation_failed', `The payload has ${bytes} bytes, allowed are ${STORED_BYTES}.`);
+  }
+  const got = await store.get(path, bytes as number, o);
+  if (!got.ok) return got.error.code === 'payload_too_large' ? changed(path) : got;
+  if (got.value.length !== bytes || sha256(got.value) !== hash) return changed(path);
+  try {
+    return ok(JSON.parse(Buffer.from(got.value).toString('utf8')) as unknown);
+  } catch {
+    return failure('validation_failed', `${path} is no JSON.`);
+  }
+}
+
+function changed(path: string): Result<never> {
+  return failure('validation_failed', `${path} is not what was enqueued: its size or SHA-256 differs.`);
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

@@ -1,0 +1,81 @@
+import { type CallGraphScore, scoreCallGraph, truthFiles, truthName } from '../graph/callgraph_truth.ts';
+import { type Estimate, mulberry32 } from './bootstrap.ts';
+
+export interface CallGraphReport {
+  kind: 'callgraph';
+  /** Sums over all files; intervals by drawing files with replacement. */
+  recall: Estimate;
+  precision: Estimate;
+  truth: number;
+  found: number;
+  common: number;
+  files: Array<Omit<CallGraphScore, 'file'> & { file: string; recall: number; precision: number }>;
+  /** Call graphs whose sources are not there, or that the analysis broke on, with the reason. */
+  skipped: Array<{ file: string; why: string }>;
+  ms: number;
+}
+
+const DRAWS = 2000;
+
+/**
+ * Recall and precision of the static call graph against recorded ones (jelly's format) in a folder, call by call. Edges
+ * of `super(…)` and JSX do not count: recorders have no call for them. A correct edge that no recorded run took counts
+ * against precision.
+ */
+export function evalCallGraph(
+  folder: string,
+  onProgress: (note: string) => void = () => {},
+): CallGraphReport {
+  const files: CallGraphReport['files'] = [];
+  const skipped: CallGraphReport['skipped'] = [];
+  const started = performance.now();
+  const all = truthFiles(folder);
+  for (const [at, path] of all.entries()) {
+    const file = truthName(folder, path);
+    onProgress(`${at + 1}/${all.length} ${file}`);
+    try {
+      const score = scoreCallGraph(path);
+      if (score)
+        files.push({
+          ...score,
+          file,
+          recall: part(score.common, score.truth),
+          precision: part(score.common, score.found),
+        });
+      else skipped.push({ file, why: 'its sources are not beside it' });
+    } catch (error) {
+      skipped.push({ file, why: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  const sum = (key: 'truth' | 'found' | 'common') => files.reduce((total, one) => total + one[key], 0);
+  return {
+    kind: 'callgraph',
+    recall: ratio(files, 'truth'),
+    precision: ratio(files, 'found'),
+    truth: sum('truth'),
+    found: sum('found'),
+    common: sum('common'),
+    files,
+    skipped,
+    ms: Math.round(performance.now() - started),
+  };
+}
+
+/** Nothing to find is found. */
+function part(common: number, of: number): number {
+  return of === 0 ? 1 : common / of;
+}
+
+function ratio(files: CallGraphReport['files'], of: 'truth' | 'found'): Estimate {
+  const random = mulberry32(20_261_121);
+  const of100 = (picked: CallGraphReport['files']) =>
+    part(
+      picked.reduce((total, one) => total + one.common, 0),
+      picked.reduce((total, one) => total + one[of], 0),
+    );
+  const draws = Array.from({ length: DRAWS }, () =>
+    of100(files.map(() => files[Math.floor(random() * files.length)]!)),
+  ).sort((a, b) => a - b);
+  const at = (share: number) => draws[Math.min(DRAWS - 1, Math.floor(share * DRAWS))] ?? 1;
+  return { mean: of100(files), low: at(0.025), high: at(0.975), n: files.length };
+}

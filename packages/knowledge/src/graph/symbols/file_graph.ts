@@ -1,0 +1,139 @@
+import { join } from 'node:path';
+import type { ParseResult } from 'oxc-parser';
+import type { FileImports } from '../modules/module_graph.ts';
+import { CODE_FILE, importLinker, readCode } from '../modules/module_graph.ts';
+import { moduleRequests, parseModuleFile } from '../modules/requests.ts';
+import { positions } from '../modules/position.ts';
+import { readDefinitions } from './definitions.ts';
+import { type FileSummary, type ImportTargets, linker, summarise } from './exports.ts';
+import { relationsOf } from './relations.ts';
+import type { FileGraph, GraphRelation } from './symbol.ts';
+
+export interface GraphReader {
+  /** The graph rows of one code file; undefined for a file that is none. `text`: as it was read for the index. */
+  read(path: string, text: string): FileGraph | undefined;
+  warnings(): string[];
+}
+
+interface Parsed {
+  text: string;
+  parsed: ParseResult;
+  found: FileImports;
+  targets: ImportTargets;
+  summary: FileSummary;
+}
+
+/** Trees are large; those of this many files are kept while others refer to them. */
+const KEPT_TREES = 64;
+
+/**
+ * Reads files of a repository into rows of the graph, each file by itself: what it says of others, it says by their
+ * keys, for which it looks at what it imports and no further than re-exports go. So one changed file is one file's work.
+ */
+export function graphReader(root: string, paths: readonly string[]): GraphReader {
+  const links = importLinker(root, paths);
+  const trees = new Map<string, Parsed>();
+  const summaries = new Map<string, FileSummary | undefined>();
+  const link = linker(summaryOf);
+  return { read, warnings: links.warnings };
+
+  function read(path: string, text: string): FileGraph | undefined {
+    if (!CODE_FILE.test(path)) return undefined;
+    const { parsed, found, targets, summary } = parse(path, text);
+    const relations = relationsOf({
+      path,
+      text,
+      parsed,
+      definitions: summary.definitions,
+      targets,
+      link,
+    });
+    trees.delete(path);
+    return {
+      path,
+      nodes: summary.definitions.definitions.map(({ node }) => node),
+      edges: [...importRelations(found), ...relations],
+      unresolved: found.unresolved.map(({ specifier, kind, reason, detail, position }) => ({
+        specifier: specifier.slice(0, 500),
+        kind,
+        reason,
+        ...(detail === undefined ? {} : { detail }),
+        line: position.line,
+      })),
+    };
+  }
+
+  function parse(path: string, text: string): Parsed {
+    const known = trees.get(path);
+    if (known?.text === text) return known;
+    const parsed = parseModuleFile({ path, text });
+    const requests = moduleRequests({ path, text }, parsed);
+    const found = links.link(path, text, requests);
+    const targets = targetsOf(text, requests, found);
+    const summary = summarise(parsed, readDefinitions(path, text, parsed), targets);
+    const made = { text, parsed, found, targets, summary };
+    summaries.set(path, summary);
+    trees.set(path, made);
+    if (trees.size > KEPT_TREES) trees.delete(trees.keys().next().value!);
+    return made;
+  }
+
+  function summaryOf(path: string): FileSummary | undefined {
+    if (summaries.has(path)) return summaries.get(path);
+    summaries.set(path, undefined);
+    if (!CODE_FILE.test(path)) return undefined;
+    const read = readCode(join(root, path));
+    if (!('text' in read)) return undefined;
+    return parse(path, read.text).summary;
+  }
+}
+
+function targetsOf(
+  text: string,
+  requests: ReturnType<typeof moduleRequests>,
+  found: FileImports,
+): ImportTargets {
+  const byPlace = new Map(
+    found.edges.map((edge) => [`${edge.position.line}:${edge.position.column}`, edge.to]),
+  );
+  const bySpecifier = new Map(
+    found.edges.filter((edge) => edge.provenance !== 'pattern').map((edge) => [edge.specifier, edge.to]),
+  );
+  const at = positions(text);
+  const targets = new Map<number, string>();
+  for (const { start, specifier, patterns } of requests) {
+    const { line, column } = at(start);
+    const to = patterns ? byPlace.get(`${line}:${column}`) : bySpecifier.get(specifier);
+    if (to !== undefined) targets.set(start, to);
+  }
+  return targets;
+}
+
+function importRelations(found: FileImports): GraphRelation[] {
+  const edges: GraphRelation[] = found.edges.map(({ from, to, kind, provenance, confidence, position }) => ({
+    from,
+    to,
+    kind: 'imports',
+    via: kind,
+    provenance,
+    confidence,
+    sites: 1,
+    ...position,
+  }));
+  const packages = new Map<string, GraphRelation>();
+  for (const { from, package: name, kind, position } of found.external) {
+    const to = name.startsWith('node:') ? name : `npm:${name}`;
+    if (packages.has(to)) continue;
+    packages.set(to, {
+      from,
+      to,
+      kind: 'imports',
+      via: kind,
+      provenance: 'syntax',
+      confidence: 1,
+      sites: 1,
+      ...position,
+    });
+  }
+  return [...edges, ...packages.values()];
+}

@@ -1,0 +1,6 @@
+import { embedFillHere } from './embed_fill.ts';
+import type { PlanHandler } from './handler.ts';
+import { researchRun } from './research_run.ts';
+
+/** What `cogo-plan` can do, in Edge Functions and on servers alike. */
+export const PLAN_HANDLERS: readonly PlanHandler[] = [researchRun, embedFillHere];

@@ -1,0 +1,20 @@
+-- cogo_api.turn: finish and claim in one call and one transaction, which is what a busy worker does all day: half the calls and half
+-- the commits. Returns {verdicts: as finish, jobs: as claim}; results are recorded when the answer is there, both or neither.
+-- results: as finish, may be empty; the rest as claim. Errors: as finish and claim; then nothing was recorded, nor leased.
+create function cogo_api.turn(
+  executor_id text, results jsonb, qty int default 1, lease_s int default 30, include_types text[] default null, epoch int default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+as $$
+declare
+  verdicts jsonb := case when turn.results = '[]' then '[]' else cogo_api.finish(turn.results) end;
+begin
+  return jsonb_build_object('verdicts', verdicts,
+    'jobs', cogo_api.claim(turn.executor_id, turn.qty, turn.lease_s, turn.include_types, turn.epoch));
+end
+$$;
+revoke all on function cogo_api.turn(text, jsonb, int, int, text[], int) from public;
+grant execute on function cogo_api.turn(text, jsonb, int, int, text[], int) to anon, authenticated, service_role;

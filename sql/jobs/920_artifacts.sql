@@ -1,0 +1,17 @@
+-- The bucket of artifacts and of payloads too large for a row: private; objects are made and read, never changed.
+grant execute on function cogo.can_read_artifact(text), cogo.can_write_artifact(text) to anon, authenticated, service_role;
+
+do $$
+begin
+  if to_regclass('storage.objects') is null or to_regclass('storage.buckets') is null then
+    return;
+  end if;
+  insert into storage.buckets (id, name, public) values ('cogo-artifacts', 'cogo-artifacts', false) on conflict do nothing;
+  execute 'drop policy if exists cogo_artifacts_read on storage.objects';
+  execute 'drop policy if exists cogo_artifacts_write on storage.objects';
+  execute 'create policy cogo_artifacts_read on storage.objects for select to anon, authenticated
+             using (bucket_id = ''cogo-artifacts'' and cogo.can_read_artifact(name))';
+  execute 'create policy cogo_artifacts_write on storage.objects for insert to anon, authenticated
+             with check (bucket_id = ''cogo-artifacts'' and cogo.can_write_artifact(name))';
+end
+$$;
