@@ -43,6 +43,7 @@ test('every command that needs a running stack says so, with exit code 2 and one
     ['search', 'x'],
     ['ask', 'x'],
     ['index', '.'],
+    ['trace', 'import', 'x.cpuprofile'],
     ['psql'],
     ['jobs', 'list'],
     ['jobs', 'show', 'x'],

@@ -19,6 +19,7 @@ import { registerSearch } from './search.ts';
 import { registerStart } from './start.ts';
 import { registerStatus } from './status.ts';
 import { registerToken } from './token.ts';
+import { registerTrace } from './trace.ts';
 import { registerUp } from './up.ts';
 
 /** Every command, in the order of the help. */
@@ -33,6 +34,7 @@ export const COMMANDS: ((host: Host, root: Command) => void)[] = [
   registerDoctor,
   registerIndex,
   registerGraph,
+  registerTrace,
   registerSearch,
   registerAsk,
   registerEmbed,

@@ -55,3 +55,31 @@ test('graph export lists every edge with kind, provenance, confidence and positi
   t.after(empty.remove);
   assert.equal((await runCli(['graph', 'export', empty.root])).code, 2);
 });
+
+test('graph calls, impact and path answer from the sources', async (t) => {
+  const repo = tempRepo({
+    'a.ts': "import { open } from './b';\nexport function main() { open(); }\n",
+    'b.ts': 'export function open() { deep(); }\nfunction deep() {}\n',
+  });
+  t.after(repo.remove);
+  const calls = await runCli(['graph', 'calls', 'open', repo.root]);
+  assert.equal(
+    calls.stdout,
+    'b.ts#open  function  line 1\n  a.ts#main calls b.ts#open  a.ts:2:26\n  b.ts#open calls b.ts#deep  b.ts:1:26\n',
+  );
+  const callers = await runCli(['graph', 'calls', 'open', repo.root, '--callers', '--json']);
+  assert.deepEqual(
+    JSON.parse(callers.stdout).nodes.map((one: { key: string; depth: number }) => [one.key, one.depth]),
+    [
+      ['b.ts#open', 0],
+      ['a.ts#main', 1],
+    ],
+  );
+  const impact = await runCli(['graph', 'impact', 'deep', repo.root, '--mermaid']);
+  assert.match(impact.stdout, /n0\["b\.ts#35;open"\]/);
+  const path = await runCli(['graph', 'path', 'main', 'deep', repo.root]);
+  assert.match(path.stdout, /^a\.ts#main\n {2}calls b\.ts#open .*\n {2}calls b\.ts#deep/);
+  assert.equal((await runCli(['graph', 'path', 'deep', 'main', repo.root])).code, 2);
+  const none = await runCli(['graph', 'calls', 'nobody', repo.root, '--json']);
+  assert.deepEqual([none.code, JSON.parse(none.stdout).code], [2, 'not_found']);
+});
