@@ -51,6 +51,85 @@ describe('indexRepository', () => {
     unchanged,
   });
 
+  it('reads only what differs from a revision, deletions and untracked files among it', async (t) => {
+    const repo = tempRepo({ 'a.md': '# Alpha\n', 'b.md': '# Beta\n', 'c.md': '# Gamma\n' });
+    t.after(repo.remove);
+    repo.track();
+    repo.git('-c', 'user.name=t', '-c', 'user.email=t@t', 'commit', '-qm', 'one');
+    const id = await project();
+    assert.deepEqual(
+      counts(await index(repo, id, { since: 'HEAD' })),
+      { added: 3, changed: 0, deleted: 0, unchanged: 0 },
+      'nothing is indexed yet',
+    );
+    repo.write('b.md', '# Better\n');
+    repo.delete('c.md');
+    repo.write('d.md', '# Delta\n');
+    const report = await index(repo, id, { since: 'HEAD', untracked: true });
+    assert.deepEqual(counts(report), { added: 1, changed: 1, deleted: 1, unchanged: 0 });
+    assert.equal(report.files, 3);
+    for (const since of ['nowhere', '--output=x', 'HEAD:a.md']) {
+      const refused = await indexRepository({ root: repo.root, repo: 'app', projectId: id, rpc, since });
+      assert.ok(!refused.ok && refused.error.code === 'validation_failed', since);
+    }
+  });
+
+  it('a dry run says of every file what would become of it and why, and writes nothing', async (t) => {
+    const repo = tempRepo({
+      'a.md': '# Alpha\n',
+      'b.ts': 'export const b = 1;\n',
+      '.env': 'KEY=1\n',
+      'logo.png': 'x',
+    });
+    t.after(repo.remove);
+    repo.track();
+    const id = await project();
+    const lines = async () =>
+      (await index(repo, id, { dryRun: true })).decisions!.map(
+        ({ path, taken, why }) => `${path} ${taken ? 'taken' : 'left out'}: ${why}`,
+      );
+    const expected = [
+      '.env left out: looks like a secret',
+      'a.md taken: new',
+      'b.ts taken: new',
+      'logo.png left out: binary file type',
+    ];
+    assert.deepEqual(await lines(), expected);
+    assert.deepEqual(await lines(), expected);
+    await index(repo, id);
+    repo.write('a.md', '# Alpine\n');
+    assert.deepEqual(
+      (await lines()).filter((line) => line.includes(' taken')),
+      ['a.md taken: changed', 'b.ts taken: unchanged'],
+    );
+  });
+
+  it('two names that differ in letter case only are both indexed, with a warning', async (t) => {
+    const repo = tempRepo({ 'Read.md': '# One\n', 'read.md': '# Two\n' });
+    t.after(repo.remove);
+    repo.track();
+    const report = await index(repo, await project());
+    assert.equal(report.files, 2);
+    assert.match(
+      report.warnings.map((one) => one.why).join(),
+      /Read\.md and read\.md differ in letter case only/,
+    );
+  });
+
+  it('many repositories live in one project, each with its generation', async (t) => {
+    const [one, two] = [tempRepo({ 'a.md': '# Same words\n' }), tempRepo({ 'a.md': '# Same words\n' })];
+    t.after(() => {
+      for (const repo of [one, two]) repo.remove();
+    });
+    const id = await project();
+    await index(one, id, { repo: 'one' });
+    await index(two, id, { repo: 'two' });
+    two.delete('a.md');
+    two.write('b.md', '# Other\n');
+    await index(two, id, { repo: 'two' });
+    assert.deepEqual(await find(id, 'same words'), ['a.md:1']);
+  });
+
   it('makes a repository searchable and reports what it did', async (t) => {
     const repo = tempRepo({
       'src/a.ts': 'export const alpha = 1;\n',

@@ -8,6 +8,7 @@ import { indexWriter } from './index_writer.ts';
 import { type ReadDocument, readDocuments } from './read_documents.ts';
 import { CONFIG_FILE, readIndexConfig } from './repo_config.ts';
 import type { Skipped, Walk } from './walk/candidates.ts';
+import { changedSince } from './walk/changed_since.ts';
 import { walkRepository } from './walk/walk_repository.ts';
 
 export interface IndexOptions {
@@ -27,6 +28,8 @@ export interface IndexOptions {
    * there, or no longer one to index, leaves it.
    */
   paths?: string[];
+  /** Only files that differ from this revision; as `paths`. All files where nothing is indexed yet. */
+  since?: string;
   /** Untracked files that are not ignored count too. Default: tracked files only. */
   untracked?: boolean;
   /** Where the program begins, relative to the root; default: as `chooseEntries` says. */
@@ -55,6 +58,17 @@ export interface IndexReport {
   ms: number;
   generation?: number;
   commit?: string;
+  /** Of a dry run: every file that was looked at, in path order, with what would become of it. */
+  decisions?: Decision[];
+}
+
+export interface Decision {
+  path: string;
+  taken: boolean;
+  /** Taken: `new`, `changed` or `unchanged`. Left out: the rule. */
+  why: string;
+  language?: string;
+  chunks?: number;
 }
 
 interface KnownFile {
@@ -83,17 +97,24 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
       untracked: options.untracked ?? false,
       signal,
     });
-    const only = options.paths && new Set(options.paths);
-    const walk = only ? restricted(walked, only) : walked;
+    const since =
+      options.since === undefined ? undefined : await changedSince(root.value, options.since, signal);
+    if (since && !since.ok) return since;
     const call = signal ? { signal } : {};
     const files = await rpc.call<KnownFile[]>('index_files', { project_id: projectId, repo }, call);
     if (!files.ok) return files;
+    // Of a repository that was never indexed, what did not change since then is missing as well.
+    const changed = files.value.length === 0 ? undefined : since?.value;
+    const only = options.paths ? new Set(options.paths) : changed;
+    const walk = only ? restricted(walked, only) : walked;
     const report = emptyReport(walk, warning);
+    if (options.dryRun) report.decisions = [];
     const known = new Map(
       files.value.filter((file) => only?.has(file.path) ?? true).map((file) => [file.path, file]),
     );
     const written = await run(walk, walked, known, report);
     if (!written.ok) return written;
+    if (report.decisions) report.decisions = inOrder(report.decisions, report.skipped);
     return ok({ ...report, ms: Math.round(performance.now() - started) });
   } catch (error) {
     if (signal?.aborted) return failure('aborted', 'Indexing was stopped; the index is as it was before.');
@@ -267,6 +288,12 @@ function emptyReport(walk: Walk, configWarning: string | undefined): IndexReport
   };
 }
 
+function inOrder(taken: Decision[], skipped: Skipped[]): Decision[] {
+  return [...taken, ...skipped.map(({ path, why }) => ({ path, taken: false, why }))].sort((a, b) =>
+    a.path < b.path ? -1 : 1,
+  );
+}
+
 function note(
   document: ReadDocument,
   kept: Set<string>,
@@ -283,8 +310,16 @@ function note(
   kept.add(path);
   if (document.kind === 'unchanged') {
     report.unchanged += 1;
+    report.decisions?.push({ path, taken: true, why: 'unchanged' });
     return;
   }
+  report.decisions?.push({
+    path,
+    taken: true,
+    why: known.has(path) ? 'changed' : 'new',
+    language: document.row.language,
+    chunks: document.row.chunks.length,
+  });
   if (known.has(path)) report.changed += 1;
   else report.added += 1;
   report.files += 1;

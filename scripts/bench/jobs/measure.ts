@@ -97,7 +97,7 @@ export async function measure(
       await system.enqueue(2000);
       await system.drain(2000);
     }
-    await rounds(`batched drain, ${DRAIN_CONNECTIONS} connections`, '1/s', async (system) => {
+    await rounds(`batched drain, at most ${DRAIN_CONNECTIONS} connections`, '1/s', async (system) => {
       await fill(system, size.drain);
       return perSecond(size.drain, await system.drain(size.drain));
     });
@@ -226,7 +226,7 @@ function targetsOf(rows: readonly JobsRow[], systems: readonly QueueSystem[], si
   const curve = size.workers.map(
     (workers) => value(`single claim and finish, ${workers} workers`, ours) ?? 0,
   );
-  if (curve.length > 1) {
+  if (curve.length > 1 && curve.every((rate_) => rate_ > 0)) {
     // Non-decreasing, with a tenth for the noise of a run.
     const held = Math.min(...curve.map((rate_, at) => rate_ / Math.max(...curve.slice(0, at + 1))));
     atLeast(`${size.workers[0]} to ${size.workers.at(-1)} workers: share of the best so far`, 0.9, '', held);

@@ -8,7 +8,6 @@ import { openHeld } from './held.ts';
 import { openLimits } from './limits.ts';
 import {
   DRAIN_BATCH,
-  DRAIN_CONNECTIONS,
   ENQUEUE_BATCH,
   ENQUEUERS,
   PAYLOAD,
@@ -22,6 +21,9 @@ import {
 
 const MIGRATIONS = fileURLToPath(new URL('../../../supabase/migrations', import.meta.url));
 const EXECUTOR = 'cogo-work.bench';
+/** Our best on two cores: more workers walk over each other's locked rows (54 µs of CPU a job with 8 x 500, 39 with 3 x 1000). */
+const DRAIN_WORKERS = 3;
+const DRAIN_QTY = 1000;
 
 export interface Lease {
   job_id: string;
@@ -163,7 +165,7 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
           );
         }),
       ),
-    drain: (count) => takeAll(count, DRAIN_CONNECTIONS, DRAIN_BATCH),
+    drain: (count) => takeAll(count, DRAIN_WORKERS, DRAIN_QTY),
     single: (count, workers) => takeAll(count, workers, 1),
     async latency(rate, count) {
       await calls.register(EXECUTOR);

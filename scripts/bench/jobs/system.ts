@@ -6,7 +6,7 @@ export const ENQUEUE_BATCH = 1000;
 export const DRAIN_BATCH = 500;
 /** Callers that enqueue at once. */
 export const ENQUEUERS = 2;
-/** Connections of a batched drain. */
+/** Connections of a batched drain at most: each system takes as many of them as it is fastest with. */
 export const DRAIN_CONNECTIONS = 8;
 
 /**

@@ -61,12 +61,14 @@ export async function holds(model: Model, real: RealQueue): Promise<void> {
     [],
   );
   const rows = await real.jobs();
+  const steps = await real.steps();
   const byId = new Map(rows.map((row) => [row.id, row]));
   assert.equal(byId.size, rows.length, 'a job is there twice');
   assert.equal(rows.length, model.jobs.length, 'a job is lost, or one appeared');
   for (const job of model.jobs) {
     const row = byId.get(job.id);
     assert.ok(row, `job ${job.id} is lost`);
+    if (!isOver(job)) assert.deepEqual(steps.get(job.id) ?? {}, Object.fromEntries(job.steps), 'steps');
     assert.deepEqual(
       {
         state: WAITING.includes(row.state) ? 'waiting' : row.state,

@@ -113,12 +113,8 @@ export const MUTATIONS: readonly Mutation[] = [
     sql: onChange('cogo.jobs', `if old.state = 'running' then new.pinned_executor_id := null; end if;`),
   },
   {
-    name: 'the last output of a step wins',
-    sql: onChange(
-      'cogo.job_steps',
-      'delete from cogo.job_steps s where s.job_id = new.job_id and s.name = new.name;',
-      'before insert',
-    ),
+    name: 'the output of a step is lost',
+    sql: onChange('cogo.job_steps', 'new.output := null;', 'before insert'),
   },
   {
     name: 'a checkpoint is not kept',

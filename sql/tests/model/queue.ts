@@ -246,6 +246,14 @@ export class RealQueue {
     );
   }
 
+  /** Outputs of steps by job and name. */
+  async steps(): Promise<Map<string, Record<string, unknown>>> {
+    const rows = await this.#db.sql<{ job_id: string; kept: Record<string, unknown> }>(
+      'select job_id, jsonb_object_agg(name, output) as kept from cogo.job_steps group by job_id',
+    );
+    return new Map(rows.map((row) => [row.job_id, row.kept]));
+  }
+
   lines(sql: string): Promise<{ what: string }[]> {
     return this.#db.sql(sql);
   }

@@ -35,6 +35,21 @@ export function uniqueByPath(found: Candidate[], skipped: Skipped[]): Candidate[
   return [...byPath.values()].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
 }
 
+/** Paths that are one to a file system without letter case, which most of Windows and macOS are: there one hides the other. */
+export function caseClashes(candidates: readonly Candidate[]): string[] {
+  const byFolded = new Map<string, string[]>();
+  for (const { path } of candidates) {
+    const folded = path.toLowerCase();
+    byFolded.set(folded, [...(byFolded.get(folded) ?? []), path]);
+  }
+  return [...byFolded.values()]
+    .filter((paths) => paths.length > 1)
+    .map(
+      (paths) =>
+        `${paths.join(' and ')} differ in letter case only: some file systems can hold but one of them`,
+    );
+}
+
 export function storedPath(relative: string): string {
   return relative.normalize('NFC');
 }

@@ -54,7 +54,8 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
   return env;
 }
 
-async function git(
+/** Runs git in `root`, so that nothing of the repository's is executed. */
+export async function git(
   root: string,
   args: string[],
   signal: AbortSignal | undefined,

@@ -2,7 +2,7 @@ import { realpath } from 'node:fs/promises';
 import { dirname, sep } from 'node:path';
 import ignore from 'ignore';
 import { isSecretPath, skipByPath } from '../policy/path_policy.ts';
-import { type Candidate, type Skipped, uniqueByPath, type Walk } from './candidates.ts';
+import { type Candidate, caseClashes, type Skipped, uniqueByPath, type Walk } from './candidates.ts';
 import { folderFiles } from './folder_files.ts';
 import { gitFiles } from './git_files.ts';
 
@@ -29,8 +29,10 @@ export async function walkRepository(options: WalkOptions): Promise<Walk> {
   const listed = 'unavailable' in git ? await folderFiles(root, signal) : git;
   const skipped: Skipped[] = [...listed.skipped];
   const chosen = await insideRoot(root, choose(listed.found, options, skipped), skipped);
+  const candidates = uniqueByPath(chosen, skipped);
+  warnings.push(...caseClashes(candidates));
   return {
-    candidates: uniqueByPath(chosen, skipped),
+    candidates,
     skipped,
     warnings,
     by: 'unavailable' in git ? 'folder' : 'git',
