@@ -1,4 +1,4 @@
-// A few chunks and the two `cogo_api` functions that search them, with the SQL's shapes and a plain word count for
+// A few chunks and the `cogo_api` function that searches them, with the SQL's shapes and a plain word count for
 // a score: enough for the plane and the answerer to be real in tests.
 import type { ScoredSpan } from '@cogo/knowledge/answer/span.ts';
 import type { FakeFunction } from '../_shared/testing.ts';
@@ -53,7 +53,7 @@ export const CHUNKS: readonly ScoredSpan[] = [
   ),
 ];
 
-/** `search` and `lexicon` over some chunks. */
+/** `search` over some chunks. */
 export function memoryIndex(chunks: readonly ScoredSpan[] = CHUNKS): Record<string, FakeFunction> {
   const tokens = chunks.map((item) => new Set(tokenize(`${item.path} ${item.symbol ?? ''} ${item.text}`)));
   return {
@@ -70,14 +70,11 @@ export function memoryIndex(chunks: readonly ScoredSpan[] = CHUNKS): Record<stri
         .filter((item) => item.score > 0)
         .sort((a, b) => b.score - a.score)
         .slice(0, query.limit);
-      return { items, route: query.route, generation: chunks.length > 0 ? 3 : null, took_ms: 1.5 };
-    },
-    lexicon: (args) => {
-      const terms = args['terms'] as string[];
       const df = Object.fromEntries(
-        terms.map((term) => [term, tokens.filter((one) => one.has(term)).length]),
+        Object.keys(query.terms).map((term) => [term, tokens.filter((one) => one.has(term)).length]),
       );
-      return { n: chunks.length, avg_length: 40, df };
+      const lexicon = { n: chunks.length, avg_length: 40, df };
+      return { items, route: query.route, generation: chunks.length > 0 ? 3 : null, took_ms: 1.5, lexicon };
     },
   };
 }

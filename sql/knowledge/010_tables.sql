@@ -53,6 +53,11 @@ create table cogo.source_files (
   extractor     text not null,
   warning       text,
   indexed_at    timestamptz not null default clock_timestamp(),
+  -- what the file is beside the thing itself: test, migration, data; null: the thing
+  role          text,
+  -- words of its name and of its folders, each once
+  base_terms    text[] not null default '{}',
+  folder_terms  text[] not null default '{}',
   constraint source_files_path_key unique (repo_id, path, generation)
 );
 create index source_files_dropped on cogo.source_files (repo_id, dropped_by) where dropped_by is not null;
@@ -77,11 +82,17 @@ create table cogo.chunks (
   length        int not null,
   -- its terms, sorted: makes removal exact without an index on lex_postings.chunk_id
   term_ids      int[] not null default '{}',
+  -- words of its symbol or heading, each once
+  name_terms    text[] not null default '{}',
+  -- only passes names on
+  is_barrel     boolean not null default false,
   constraint chunks_ordinal_key unique (file_id, ordinal),
   constraint chunks_lines check (start_line >= 0 and end_line >= start_line),
   constraint chunks_length check (length >= 0)
 );
 create index chunks_project on cogo.chunks (project_id, repo_id, generation);
+-- exact symbol
+create index chunks_symbol on cogo.chunks (project_id, lower(symbol)) where symbol is not null;
 
 create table cogo.lex_terms (
   id          int generated always as identity primary key,
@@ -89,9 +100,14 @@ create table cogo.lex_terms (
   -- compared for equality only: bytes, not words of a language
   term        text collate "C" not null,
   df          int not null default 0,
+  -- the consonants of an English word (packages/spec/src/sound_key.ts), for Korean spellings of it
+  sound       text collate "C",
   constraint lex_terms_term_key unique (project_id, term),
   constraint lex_terms_df check (df >= 0)
 ) with (fillfactor = 80);
+create index lex_terms_sound on cogo.lex_terms (project_id, sound) where sound is not null;
+-- misspelt words
+create index lex_terms_trigrams on cogo.lex_terms using gin (term extensions.gin_trgm_ops) where sound is not null;
 
 -- The inverted index: how often a term occurs in each field of a chunk. Carries no project_id: a term belongs to one project, and
 -- 16 bytes more a row would be half its size. length is the chunk's, so that scoring reads nothing else.
@@ -105,6 +121,9 @@ create table cogo.lex_postings (
   body      smallint not null,
   constraint lex_postings_pkey primary key (term_id, chunk_id)
 );
+
+-- Where a word is common, only the places where it names something are candidates.
+create index lex_postings_names on cogo.lex_postings (term_id, chunk_id) where name > 0;
 
 create table cogo.lex_stats (
   project_id    uuid primary key references cogo.projects (id) on delete cascade,
@@ -167,6 +186,11 @@ create table cogo.embed_queue (
   constraint embed_queue_pkey primary key (model_id, chunk_id)
 );
 create index embed_queue_chunk on cogo.embed_queue (chunk_id);
+
+-- A term of a question that the vocabulary has; worth is its weight times its idf.
+create type cogo.asked_term as (id int, term text, df int, worth double precision);
+-- A candidate of a search with its scores: BM25F, cosine, and both fused.
+create type cogo.fused_chunk as (chunk_id bigint, lexical double precision, vector double precision, fused double precision);
 
 alter table cogo.repos enable row level security;
 alter table cogo.index_runs enable row level security;

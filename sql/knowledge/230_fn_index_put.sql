@@ -1,8 +1,9 @@
 -- cogo_api.index_put: writes files with all their chunks into an open run and returns {files, chunks}. Each file is replaced whole,
 -- and the call is atomic: all of its files, or none. Readers see nothing of it before index_finish.
 --
--- files: [{path, content_hash, language?, bytes?, extractor, warning?, chunks:[{ordinal, kind, symbol?, signature?, heading?,
---   start_line, end_line, text, content_hash, tokens:{path:{t:n}, name:{..}, doc:{..}, body:{..}}, length, embedding?}]}]
+-- files: [{path, content_hash, language?, bytes?, extractor, warning?, role?, base_terms?, folder_terms?, sounds?:{term: key}, chunks:[{ordinal, kind,
+--   symbol?, signature?, heading?, start_line, end_line, text, content_hash, tokens:{path:{t:n}, name:{..}, doc:{..}, body:{..}}, length,
+--   name_terms?, is_barrel?, embedding?}]}]
 -- embedding: '[x,y,...]' of the run's model (meta.embedder of index_begin, default hash-1024-v1) or null.
 -- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path twice, unknown embedder.
 create function cogo_api.index_put(run_id uuid, files jsonb)
@@ -32,10 +33,13 @@ begin
      where f.repo_id = run.repo_id and f.generation = run.generation
        and f.path in (select item ->> 'path' from jsonb_array_elements(files) item)));
 
-  insert into cogo.source_files (project_id, repo_id, generation, path, content_hash, language, bytes, extractor, warning)
-  select run.project_id, run.repo_id, run.generation, f.path, f.content_hash, f.language, f.bytes, f.extractor, f.warning
+  insert into cogo.source_files (project_id, repo_id, generation, path, content_hash, language, bytes, extractor, warning, role,
+                                 base_terms, folder_terms)
+  select run.project_id, run.repo_id, run.generation, f.path, f.content_hash, f.language, f.bytes, f.extractor, f.warning, f.role,
+         coalesce(f.base_terms, '{}'), coalesce(f.folder_terms, '{}')
     from jsonb_to_recordset(files)
-      as f(path text, content_hash text, language text, bytes bigint, extractor text, warning text);
+      as f(path text, content_hash text, language text, bytes bigint, extractor text, warning text, role text, base_terms text[],
+           folder_terms text[]);
   get diagnostics n_files = row_count;
 
   -- Terms are looked up and made in one statement, so nobody else may make terms of the project meanwhile: they would be neither
@@ -67,9 +71,14 @@ begin
       left join lateral (
         select x.id from cogo.lex_terms x where x.project_id = run.project_id and x.term = w.term limit 1) k on true
   ),
+  heard as materialized (
+    select one.key as term, min(one.value) as sound
+      from jsonb_array_elements(files) f cross join lateral jsonb_each_text(coalesce(f -> 'sounds', '{}')) one
+     group by one.key
+  ),
   added as (
-    insert into cogo.lex_terms (project_id, term)
-    select run.project_id, k.term from known k where k.id is null
+    insert into cogo.lex_terms (project_id, term, sound)
+    select run.project_id, k.term, h.sound from known k left join heard h on h.term = k.term where k.id is null
     returning id, term
   ),
   counted as materialized (
@@ -80,14 +89,15 @@ begin
   ),
   chunk as (
     insert into cogo.chunks (id, project_id, repo_id, file_id, generation, ordinal, kind, symbol, signature, heading,
-                             start_line, end_line, text, content_hash, length, term_ids)
+                             start_line, end_line, text, content_hash, length, term_ids, name_terms, is_barrel)
     overriding system value
     select i.chunk_id, run.project_id, run.repo_id, i.file_id, run.generation, r.ordinal, r.kind, r.symbol, r.signature, r.heading,
-           r.start_line, r.end_line, r.text, r.content_hash, coalesce(r.length, 0), coalesce(terms.ids, '{}')
+           r.start_line, r.end_line, r.text, r.content_hash, coalesce(r.length, 0), coalesce(terms.ids, '{}'),
+           coalesce(r.name_terms, '{}'), coalesce(r.is_barrel, false)
       from item i
      cross join lateral jsonb_to_record(i.body)
         as r(ordinal int, kind text, symbol text, signature text, heading text, start_line int, end_line int, text text,
-             content_hash text, length int)
+             content_hash text, length int, name_terms text[], is_barrel boolean)
       left join (select n.chunk_id, array_agg(n.term_id order by n.term_id) as ids from counted n group by n.chunk_id) terms
         on terms.chunk_id = i.chunk_id
     returning id, length

@@ -1,18 +1,28 @@
--- cogo_api.search: BM25F over the inverted index and exact vector similarity, fused linearly after division by each one's maximum.
+-- cogo_api.search: the chunks that speak of a question, ranked, in one call: BM25F over the inverted index and vector similarity, fused linearly
+-- after division by each one's maximum, then what a reader means (definition, names, file, kind of file).
 --
--- query: {q?, terms:{term: weight}, vector?: '[x,y,...]', limit?, strategy?, route?, explain?,
+-- query: {q?, terms:{term: weight}, limit?, strategy?, route?, explain?,
+--   features?: [[dimension, value, term, …], …]   the question's hash-1024-v1 vector, each feature still without the idf of its terms
+--   vector?: '[x,y,...]', embedder?, fingerprint?  instead, of the project's own model, as lexicon names it
 --   weights?: {lexical, vector, path, name, doc, body, k1, b},
+--   translated?: [{korean:[term], english:[term], sound?}]   Korean words with their English wording and how they sound
+--   words?: [term]        words as the asker wrote them: one nobody uses is looked for by its spelling
+--   names?: [identifier]  lower case: whoever defines it comes first
+--   rank?: {definition, symbol, file, folder, kind, document, overview, coherence, test, barrel, migration, data, copy, repeat,
+--     how_to, overview_of, wants_tests, wants_data}   strengths of the ranking features, factors, and what the question wants
 --   filter?: {path_prefix?, languages?, kinds?, repo?}}
 -- strategy: lexical | vector | hybrid (anything else is hybrid); a part that cannot answer (no terms, no vector) is left out.
--- Defaults: lexical 1, vector 0.3; fields path 1, name 2, doc 1, body 1; k1 1.2, b 0.75; limit 10, at most 200.
+-- Defaults: lexical 1, vector 0.3; fields path 1, name 2, doc 1, body 1; k1 1.2, b 0.75; limit 10, at most 200; no ranking feature.
 -- BM25F: sum over terms of weight * ln(1 + (n - df + 0.5) / (df + 0.5)) * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / average)),
--- tf the field-weighted count (Robertson, Zaragoza 2009, one length for all fields). Vector: 1 - cosine distance, over all chunks of a
--- project of up to 20,000 chunks, above that over the best 1,000 lexical candidates. A lexical model (hash-1024-v1) is scanned over
--- all chunks only where words found fewer candidates than looked at: a scan costs about 10 us a vector in WASM, and a chunk that shares
--- no word with the query is seldom near it.
--- Every score is exact: a candidate of one list gets its true value in the other. Ties go by chunk id.
--- Returns {items:[chunk_json + {score, signals?}], route, strategy, generation, took_ms}. generation: the newest one searched.
--- embedder, fingerprint: of the model the vector is of, as lexicon names it; hash-1024-v1 unless said.
+-- tf the field-weighted count (Robertson, Zaragoza 2009, one length for all fields).
+-- Cost. Up to 20,000 chunks every posting of every term is read. Above that, as in MaxScore (Turtle, Flood 1995), terms are taken
+-- rarest first while they have at most 6,000 postings together; these name the candidates, the commoner terms only score the best 400 of
+-- them. If even the rarest is commoner than that, its candidates are the first 6,000 chunks it names and the first 6,000 it is in.
+-- Vector: 1 - cosine distance. Every candidate has its true one; more candidates come from the model's own neighbours (nearest_chunks), for
+-- hash-1024-v1 only up to 20,000 chunks and where words found too few: a chunk without a word of the question is seldom near it.
+-- Ties go by chunk id.
+-- Returns {items:[chunk_json + {score, signals?}], route, strategy, generation, took_ms, lexicon:{n, avg_length, df:{term: count}}, model?}.
+-- generation: the newest one searched. model: the project's own model, when features came and it wants a vector instead.
 -- Errors: as require_role (viewer); CG000 malformed; CG031 the project answers with another model now: ask lexicon again.
 create function cogo_api.search(project_id uuid, query jsonb)
 returns jsonb
@@ -41,15 +51,18 @@ declare
   kinds     text[] := case when filter ? 'kinds' then array(select jsonb_array_elements_text(filter -> 'kinds')) end;
   one_repo  text := filter ->> 'repo';
   goal      extensions.halfvec;
-  model     smallint;
-  semantic  boolean;
+  model     cogo.embedding_models;
+  wants     cogo.embedding_models;
   n         double precision;
   average   double precision;
   repo_ids  bigint[];
   newest    bigint;
-  all_vectors boolean;
-  -- Lexical candidates that get a vector score: each costs a look at its chunk and 80 us in WASM for its vector.
-  depth     int;
+  is_small  boolean;
+  budget    constant int := 6000;
+  -- Candidates that are ranked: each costs a look at its chunk and 80 us in WASM for its vector.
+  depth     int := least(greatest(2 * lim, 100), 200);
+  asked     cogo.asked_term[];
+  df        jsonb;
   -- k1 * (1 - b + b * length / average), its constant parts taken out of the loop
   k_flat    double precision;
   k_long    double precision;
@@ -61,33 +74,66 @@ begin
   select array_agg(r.id), max(r.generation) into repo_ids, newest
     from cogo.repos r
    where r.project_id = search.project_id and r.generation > 0 and (one_repo is null or r.repo = one_repo);
-  if strategy <> 'lexical' and query ->> 'vector' is not null then
-    goal := (query ->> 'vector')::extensions.halfvec;
-    select m.id, m.semantic into model, semantic
-      from cogo.question_model(search.project_id, query ->> 'embedder', query ->> 'fingerprint', extensions.vector_dims(goal)) m;
-  end if;
-  all_vectors := coalesce(n, 0) <= 20000;
-  depth := case when all_vectors then greatest(lim, 50) else 1000 end;
+  n := coalesce(n, 0);
+  is_small := n <= 20000;
   k_flat := k1 * (1 - b);
   k_long := k1 * b / greatest(average, 1);
 
+  select f.asked, f.df into asked, df from cogo.find_terms(search.project_id, query, n) f;
+  if strategy <> 'lexical' then
+    if query ->> 'vector' is not null then
+      goal := (query ->> 'vector')::extensions.halfvec;
+      model := cogo.question_model(search.project_id, query ->> 'embedder', query ->> 'fingerprint', extensions.vector_dims(goal));
+    elsif query -> 'features' is not null then
+      wants := cogo.current_model(search.project_id);
+      if wants.project_id is null then
+        model := wants;
+        goal := cogo.hash_vector(query -> 'features', df, n);
+      end if;
+    end if;
+  end if;
+
   with term as materialized (
-    select t.id, asked.value::double precision * ln(1 + (n - t.df + 0.5) / (t.df + 0.5)) as worth
-      from jsonb_each_text(coalesce(query -> 'terms', '{}')) asked
-     -- the limit keeps it one index probe a term, also where no statistics are (nothing analyses tables in the embedded place)
+    select t.id, t.worth, t.df, sum(t.df) over (order by t.df, t.id) as so_far, min(t.df) over () as rarest
+      from unnest(asked) t
+     where strategy <> 'vector'
+  ),
+  essential as (
+    select t.* from term t where is_small or t.so_far <= budget or t.df = t.rarest
+  ),
+  posting as (
+    select p.chunk_id, p.length, t.id as term_id, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body as tf
+      from essential t
+     -- offset 0: an index range a term, never a scan of all postings, also where no statistics are
+     cross join lateral (select x.* from cogo.lex_postings x where x.term_id = t.id offset 0) p
+     where is_small or t.df <= budget
+    union all
+    select p.chunk_id, p.length, t.id, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body
+      from essential t
      cross join lateral (
-       select x.id, x.df from cogo.lex_terms x
-        where x.project_id = search.project_id and x.term = asked.key limit 1) t
-     where t.df > 0 and strategy <> 'vector'
+       (select x.* from cogo.lex_postings x where x.term_id = t.id and x.name > 0 order by x.term_id, x.chunk_id limit budget)
+       union all
+       (select x.* from cogo.lex_postings x where x.term_id = t.id and x.name = 0 order by x.term_id, x.chunk_id limit budget)) p
+     where not is_small and t.df > budget
+  ),
+  found as materialized (
+    select p.chunk_id, sum(p.worth * p.tf * (k1 + 1) / (p.tf + k_flat + k_long * p.length)) as score
+      from posting p
+     where p.tf > 0
+     group by p.chunk_id
   ),
   bm25 as materialized (
-    select s.chunk_id, sum(s.worth * s.tf * (k1 + 1) / (s.tf + k_flat + k_long * s.length)) as score
-      from (select p.chunk_id, p.length, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body as tf
-              from term t
-             -- offset 0 for the same reason: an index range a term, never a scan of all postings
-             cross join lateral (select x.* from cogo.lex_postings x where x.term_id = t.id offset 0) p) s
-     where s.tf > 0
-     group by s.chunk_id
+    select f.chunk_id, f.score from found f where is_small
+    union all
+    select f.chunk_id, f.score + coalesce((
+             select sum(t.worth * x.tf * (k1 + 1) / (x.tf + k_flat + k_long * x.length))
+               from term t
+              cross join lateral (
+                select p.length, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body as tf
+                  from cogo.lex_postings p where p.term_id = t.id and p.chunk_id = f.chunk_id limit 1) x
+              where not (t.so_far <= budget or t.df = t.rarest) and x.tf > 0), 0)
+      from (select * from found order by score desc, chunk_id limit 400) f
+     where not is_small
   ),
   -- Best first, then the filter as a scalar subquery: the planner cannot push that below the sort, so only as many chunks are
   -- looked at as it takes to fill the list.
@@ -106,11 +152,9 @@ begin
   ),
   near as materialized (
     select v.chunk_id, 1 - v.distance as score
-      from (select e.chunk_id, e.embedding operator(extensions.<=>) goal as distance
-              from cogo.chunk_embeddings e
-             where all_vectors and goal is not null and (semantic or (select count(*) from lexical) < depth)
-               and e.project_id = search.project_id and e.model_id = model
-             order by distance, e.chunk_id) v
+      from cogo.nearest_chunks(search.project_id, model, goal,
+             case when goal is null or not (model.semantic or is_small and (select count(*) from lexical) < depth) then 0
+                  when filter <> '{}' then 2000 else 100 end) v
      where (
              select c.generation <= r.generation and (kinds is null or c.kind = any (kinds))
                     and (prefix is null or starts_with(f.path, prefix)) and (languages is null or f.language = any (languages))
@@ -118,18 +162,28 @@ begin
                join cogo.repos r on r.id = c.repo_id
                join cogo.source_files f on f.id = c.file_id
               where c.id = v.chunk_id and c.repo_id = any (repo_ids))
-     order by v.distance, v.chunk_id
-     limit 100
+  ),
+  -- a name is found where it is defined, however common its words are
+  named as (
+    select c.id as chunk_id
+      from jsonb_array_elements_text(coalesce(query -> 'names', '[]')) name
+     cross join lateral (
+       select x.* from cogo.chunks x
+        where x.project_id = search.project_id and lower(x.symbol) = name and x.symbol is not null limit 20) c
+      join cogo.repos r on r.id = c.repo_id and c.generation <= r.generation and c.repo_id = any (repo_ids)
+      join cogo.source_files f on f.id = c.file_id
+     where (kinds is null or c.kind = any (kinds)) and (prefix is null or starts_with(f.path, prefix))
+       and (languages is null or f.language = any (languages))
   ),
   candidate as (
-    select l.chunk_id from lexical l union select v.chunk_id from near v
+    select l.chunk_id from lexical l union select v.chunk_id from near v union select d.chunk_id from named d
   ),
-  scored as materialized (
+  scored as (
     select k.chunk_id, greatest(coalesce(l.score, 0), 0) as lexical,
            greatest(coalesce(
              v.score,
              (select 1 - (e.embedding operator(extensions.<=>) goal) from cogo.chunk_embeddings e
-               where goal is not null and e.chunk_id = k.chunk_id and e.model_id = model), 0), 0) as vector
+               where goal is not null and e.chunk_id = k.chunk_id and e.model_id = model.id), 0), 0) as vector
       from candidate k
       left join bm25 l on l.chunk_id = k.chunk_id
       left join near v on v.chunk_id = k.chunk_id
@@ -137,26 +191,31 @@ begin
   fused as (
     select s.chunk_id, s.lexical, s.vector,
            w_lexical * coalesce(s.lexical / nullif(max(s.lexical) over (), 0), 0)
-           + case when goal is null then 0 else w_vector * coalesce(s.vector / nullif(max(s.vector) over (), 0), 0) end as score
+           + case when goal is null then 0 else w_vector * coalesce(s.vector / nullif(max(s.vector) over (), 0), 0) end as fused
       from scored s
   ),
-  best as (
-    select f.* from fused f where f.score > 0 order by f.score desc, f.chunk_id limit lim
+  ranked as (
+    select * from cogo.rank_chunks(
+      (select array_agg(row (f.chunk_id, f.lexical, f.vector, f.fused)::cogo.fused_chunk) from fused f where f.fused > 0),
+      query, array(select distinct t.term from unnest(asked) t)) r
+     order by r.score desc, r.chunk_id
+     limit lim
   )
   select jsonb_agg(
-           cogo.chunk_json(c, f, r) || jsonb_build_object('score', h.score)
-           || case when explain then jsonb_build_object('signals', jsonb_build_object('lexical', h.lexical, 'vector', h.vector)) else '{}' end
+           cogo.chunk_json(c, f, r) || jsonb_build_object('score', h.score) || case when explain then jsonb_build_object('signals', h.signals) else '{}' end
            order by h.score desc, h.chunk_id)
     into items
-    from best h
+    from ranked h
     join cogo.chunks c on c.id = h.chunk_id
     join cogo.source_files f on f.id = c.file_id
     join cogo.repos r on r.id = c.repo_id;
 
   return jsonb_build_object('items', coalesce(items, '[]'), 'route', query ->> 'route', 'strategy', strategy, 'generation', newest,
-    'took_ms', round(extract(epoch from clock_timestamp() - started) * 1000, 3));
+    'lexicon', jsonb_build_object('n', n, 'avg_length', coalesce(average, 0), 'df', coalesce(df, '{}')),
+    'took_ms', round(extract(epoch from clock_timestamp() - started) * 1000, 3))
+    || case when wants.project_id is null then '{}' else jsonb_build_object('model', cogo.model_json(wants)) end;
 exception
-  when invalid_text_representation or data_exception then
+  when invalid_text_representation or data_exception or datatype_mismatch then
     perform cogo.fail('CG000', 'query is malformed', jsonb_build_object('reason', sqlerrm));
     return null;
 end

@@ -200,10 +200,38 @@ create index graph_outbox_project on cogo.graph_outbox (project_id, id);
 alter table cogo.graph_mirrors enable row level security;
 alter table cogo.graph_outbox enable row level security;
 
+-- Retrieval: what ranking looks at, beside the chunks instead of in the caller.
+alter table cogo.source_files
+  add column role text,
+  add column base_terms text[] not null default '{}',
+  add column folder_terms text[] not null default '{}';
+alter table cogo.chunks
+  add column name_terms text[] not null default '{}',
+  add column is_barrel boolean not null default false;
+create index chunks_symbol on cogo.chunks (project_id, lower(symbol)) where symbol is not null;
+alter table cogo.lex_terms add column sound text collate "C";
+create index lex_terms_sound on cogo.lex_terms (project_id, sound) where sound is not null;
+create index lex_terms_trigrams on cogo.lex_terms using gin (term extensions.gin_trgm_ops) where sound is not null;
+create index lex_postings_names on cogo.lex_postings (term_id, chunk_id) where name > 0;
+-- A term of a question that the vocabulary has; worth is its weight times its idf.
+create type cogo.asked_term as (id int, term text, df int, worth double precision);
+-- A candidate of a search with its scores: BM25F, cosine, and both fused.
+create type cogo.fused_chunk as (chunk_id bigint, lexical double precision, vector double precision, fused double precision);
+
 -- built from sql/ by scripts/migrations/build.ts: change the files there
 
 -- sql/core/010_tables.sql 95a76dc19708088d
 -- by hand
+
+-- sql/core/110_fn_schema_version.sql fdfb25723f5c6ede
+-- cogo.schema_version: the timestamp of the newest migration. Each migration that follows replaces this function.
+create or replace function cogo.schema_version()
+returns text
+language sql
+immutable
+parallel safe
+set search_path = ''
+as $$ select '20261121120000' $$;
 
 -- sql/core/115_fn_oldest_worker.sql 2e29c8be4915d682
 -- cogo.oldest_worker: the oldest version of cogo-work that keeps this schema's contracts. Raised with a change it could not follow.
@@ -327,7 +355,7 @@ $$;
 revoke all on function cogo_api.version() from public;
 grant execute on function cogo_api.version() to anon, authenticated, service_role;
 
--- sql/knowledge/010_tables.sql 7a27a9e564b18a5e
+-- sql/knowledge/010_tables.sql ed2c5daec520efdb
 -- by hand
 
 -- sql/knowledge/020_graph_tables.sql c9339af38757867a
@@ -571,12 +599,218 @@ begin
 end
 $$;
 
--- sql/knowledge/230_fn_index_put.sql b643d1ebab21f1dd
+-- sql/knowledge/161_fn_find_terms.sql 3bdff337475c83f5
+-- cogo.find_terms: the terms of a question (see search) that the project's vocabulary has, with what they are worth, and df of all that were asked.
+--
+-- Three kinds are added to what was asked. A Korean word that stands for an English one brings the commonest two words that sound like
+-- it. A word nobody uses brings the two most like it in spelling (trigrams, similarity 0.5 and more). And in a corpus that is hardly
+-- Korean, a Korean word is rare for being Korean, not for what it means: it counts 0.3 where its English wording is what the corpus uses.
+create or replace function cogo.find_terms(project_id uuid, query jsonb, n double precision, out asked cogo.asked_term[], out df jsonb)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  with wanted as materialized (
+    select a.key as term, a.value::double precision as weight from jsonb_each_text(coalesce(query -> 'terms', '{}')) a
+  ),
+  other as (
+    select distinct f.term
+      from jsonb_array_elements(coalesce(query -> 'features', '[]')) feature
+     cross join lateral jsonb_array_elements_text(feature - 0 - 0) f(term)
+     where not exists (select from wanted x where x.term = f.term)
+  ),
+  known as materialized (
+    select a.term, a.weight, t.id, t.df
+      from (select * from wanted union all select o.term, 0 from other o) a
+     -- the limit keeps it one index probe a term, also where no statistics are (nothing analyses tables in the embedded place)
+     cross join lateral (
+       select x.id, x.df from cogo.lex_terms x where x.project_id = find_terms.project_id and x.term = a.term limit 1) t
+     where t.df > 0
+  ),
+  meant as materialized (
+    select g.nth, g.item,
+           coalesce((select max(k.df) from known k where g.item -> 'korean' ? k.term), 0) as ours,
+           coalesce((select max(k.df) from known k where g.item -> 'english' ? k.term), 0) as theirs
+      from jsonb_array_elements(coalesce(query -> 'translated', '[]')) with ordinality as g(item, nth)
+  ),
+  -- a word the list of terms knows needs no guess
+  heard as materialized (
+    select m.nth, x.id, x.term, x.df, 0.8::double precision as weight
+      from (select * from meant where theirs = 0 and item ->> 'sound' is not null offset 0) m
+     cross join lateral (
+       select t.id, t.term, t.df from cogo.lex_terms t
+        where t.project_id = find_terms.project_id and t.sound = m.item ->> 'sound' and t.df > 0
+        order by t.df desc, t.term limit 2) x
+  ),
+  stray as (
+    select distinct k.term
+      from meant m
+     cross join lateral jsonb_array_elements_text(m.item -> 'korean') k(term)
+     cross join lateral (select greatest(m.theirs, (select max(h.df) from heard h where h.nth = m.nth)) as df) english
+     where english.df > 0 and (m.ours < 0.01 * n or m.ours < 0.5 * english.df)
+  ),
+  -- materialized: a look at the trigrams costs milliseconds, so only for words that nothing else answers
+  unknown as materialized (
+    select word from jsonb_array_elements_text(coalesce(query -> 'words', '[]')) word
+     where not exists (select from known k where k.term = word or k.weight > 0 and starts_with(word, k.term))
+  ),
+  spelt as (
+    select x.id, x.term, x.df, 0.7 * x.likeness as weight
+      from unknown
+     cross join lateral (
+       select t.id, t.term, t.df, extensions.similarity(t.term, unknown.word) as likeness
+         from cogo.lex_terms t
+        where t.project_id = find_terms.project_id and t.sound is not null and t.df > 0
+          and t.term operator(extensions.%) unknown.word
+        order by likeness desc, t.df desc, t.term limit 2) x
+     where x.likeness >= 0.5
+  ),
+  every as (
+    select k.id, k.term, k.df, case when exists (select from stray s where s.term = k.term) then least(k.weight, 0.3) else k.weight end as weight
+      from known k where k.weight > 0
+    union all select h.id, h.term, h.df, h.weight from heard h
+    union all select s.id, s.term, s.df, s.weight from spelt s
+  ),
+  single as (
+    select e.id, e.term, e.df, max(e.weight) as weight from every e group by e.id, e.term, e.df
+  )
+  select coalesce((select array_agg(row (s.id, s.term, s.df, s.weight * ln(1 + (n - s.df + 0.5) / (s.df + 0.5)))::cogo.asked_term order by s.id)
+                     from single s), '{}'),
+         coalesce((select jsonb_object_agg(x.term, x.df) from (select k.term, k.df from known k union select s.term, s.df from single s) x), '{}')
+    into asked, df;
+end
+$$;
+
+-- sql/knowledge/162_fn_hash_vector.sql fe461cacc2e06a85
+-- cogo.hash_vector: a question's hash-1024-v1 vector of its features, each weighed by the idf of its rarest term, ln((n + 1) / (df + 0.5)); not
+-- normalised, for cosine does not ask. Null when nothing is left. features as for search: [[dimension from 0, value, term, …], …].
+create or replace function cogo.hash_vector(features jsonb, df jsonb, n double precision)
+returns extensions.halfvec
+language sql
+immutable
+set search_path = ''
+as $$
+  select ('{' || string_agg(d.dimension + 1 || ':' || d.value::real, ',' order by d.dimension) || '}/1024')::extensions.sparsevec::extensions.halfvec
+    from (
+      select (f.feature ->> 0)::int as dimension,
+             sum((f.feature ->> 1)::double precision * greatest(ln((n + 1) / (
+               case when jsonb_array_length(f.feature) = 3 then coalesce((df ->> (f.feature ->> 2))::double precision, 0)
+                    else (select min(coalesce((df ->> t.term)::double precision, 0)) from jsonb_array_elements_text(f.feature - 0 - 0) t(term))
+               end + 0.5)), 0)) as value
+        from jsonb_array_elements(features) f(feature)
+       group by 1) d
+   where d.value <> 0
+$$;
+
+-- sql/knowledge/164_fn_rank_chunks.sql b57b6f2923dd4613
+-- cogo.rank_chunks: orders candidates by what a reader means, on top of how well the words fit. Strengths and wishes are query.rank (see search); one
+-- that is not given has no effect.
+--
+-- Added to the base (the fused score over the best one): definition, whoever defines a name that was asked for; symbol, file, folder: share of
+-- the words of the name that the question has; kind, of the chunk or language the question names; document, a section, when someone asks how
+-- to do something; overview, where a README opens, when someone asks what the thing is; coherence, the
+-- score of all candidates of the file over that of the best file. Factors: test, migration, data by the file's role, unless asked for; barrel; copy, a
+-- text already listed; repeat, each further chunk of a file.
+create or replace function cogo.rank_chunks(fused cogo.fused_chunk[], query jsonb, asked text[])
+returns table (chunk_id bigint, score double precision, signals jsonb)
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  k     jsonb := coalesce(query -> 'rank', '{}');
+  names text[] := array(select jsonb_array_elements_text(coalesce(query -> 'names', '[]')));
+  s_definition double precision := coalesce((k ->> 'definition')::double precision, 0);
+  s_symbol     double precision := coalesce((k ->> 'symbol')::double precision, 0);
+  s_file       double precision := coalesce((k ->> 'file')::double precision, 0);
+  s_folder     double precision := coalesce((k ->> 'folder')::double precision, 0);
+  s_kind       double precision := coalesce((k ->> 'kind')::double precision, 0);
+  s_document   double precision := coalesce((k ->> 'document')::double precision, 0);
+  s_overview   double precision := coalesce((k ->> 'overview')::double precision, 0);
+  s_coherence  double precision := coalesce((k ->> 'coherence')::double precision, 0);
+  f_test       double precision := coalesce((k ->> 'test')::double precision, 1);
+  f_migration  double precision := coalesce((k ->> 'migration')::double precision, 1);
+  f_data       double precision := coalesce((k ->> 'data')::double precision, 1);
+  f_barrel     double precision := coalesce((k ->> 'barrel')::double precision, 1);
+  f_copy       double precision := coalesce((k ->> 'copy')::double precision, 1);
+  f_repeat     double precision := coalesce((k ->> 'repeat')::double precision, 1);
+  how_to       boolean := coalesce((k ->> 'how_to')::boolean, false);
+  overview_of  boolean := coalesce((k ->> 'overview_of')::boolean, false);
+  wants_tests  boolean := coalesce((k ->> 'wants_tests')::boolean, false);
+  wants_data   boolean := coalesce((k ->> 'wants_data')::boolean, false);
+begin
+  return query
+  with looked as (
+    select u.chunk_id, u.lexical, u.vector, u.fused / nullif(max(u.fused) over (), 0) as base,
+           c.file_id, c.kind, lower(c.symbol) as symbol, c.signature, c.start_line, c.is_barrel, c.name_terms, c.text,
+           f.path, f.language, f.role, f.base_terms, f.folder_terms,
+           sum(u.fused) over (partition by c.file_id) as of_file
+      from unnest(fused) u
+      join cogo.chunks c on c.id = u.chunk_id
+      join cogo.source_files f on f.id = c.file_id
+  ),
+  signal as (
+    select l.*,
+           -- what code happens to be called matters less to someone who looks for instructions
+           case when how_to and l.kind <> 'section' then 0.3 else 1 end as named,
+           case when cardinality(names) = 0 or l.symbol is null then 0
+                when l.symbol = any (names) then 1
+                when split_part(l.symbol, '.', -1) = any (names) then 0.9
+                when split_part(l.symbol, '.', 1) = any (names) then 0.3
+                else 0 end
+           -- a long symbol is split: the part with its signature is the one to open
+           * case when l.signature is null or strpos(l.text, split_part(left(l.signature, 24), ' ', 1)) > 0 then 1 else 0.7 end as definition,
+           (select count(*) from unnest(l.name_terms) t where t = any (asked))::double precision / greatest(cardinality(l.name_terms), 1) as of_name,
+           (select count(*) from unnest(l.base_terms) t where t = any (asked))::double precision / greatest(cardinality(l.base_terms), 1) as of_base,
+           (select count(*) from unnest(l.folder_terms) t where t = any (asked))::double precision
+             / greatest(cardinality(l.folder_terms), 1) as of_folder,
+           (l.kind = any (asked) or l.language = any (asked))::int as of_kind,
+           l.of_file / nullif(max(l.of_file) over (), 0) as share
+      from looked l
+  ),
+  added as (
+    select s.*,
+           s.base
+           + s_definition * s.definition
+           + s_symbol * s.named * s.of_name
+           + s_file * s.named * s.of_base
+           + s_folder * s.of_folder
+           + s_kind * s.of_kind
+           + case when how_to and s.kind = 'section' then s_document else 0 end
+           + case when overview_of and s.start_line <= 1 and s.of_name >= 0.5 and s.path ~* '(^|/)readme\.(md|mdx|rst|txt)$'
+                  then s_overview * case when strpos(s.path, '/') = 0 then 1 else 0.4 end else 0 end
+           + s_coherence * s.share as points,
+           case when s.role = 'test' and not wants_tests then f_test
+                when s.role = 'migration' then f_migration
+                when s.role = 'data' and not wants_data then f_data
+                else 1 end
+           * case when s.is_barrel then f_barrel else 1 end as factor
+      from signal s
+  ),
+  placed as (
+    select a.*,
+           row_number() over (partition by a.file_id order by a.points * a.factor desc, a.chunk_id) - 1 as before_in_file,
+           row_number() over (partition by a.text order by a.points * a.factor desc, a.chunk_id) > 1 as is_copy
+      from added a
+  )
+  select p.chunk_id, p.points * p.factor * power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end,
+         jsonb_build_object('lexical', p.lexical, 'vector', p.vector, 'base', p.base, 'definition', s_definition * p.definition,
+           'symbol', s_symbol * p.named * p.of_name, 'file', s_file * p.named * p.of_base, 'folder', s_folder * p.of_folder,
+           'kind', s_kind * p.of_kind, 'document', case when how_to and p.kind = 'section' then s_document else 0 end,
+           'coherence', s_coherence * p.share, 'factor', p.factor,
+           'repeat', power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end)
+    from placed p;
+end
+$$;
+
+-- sql/knowledge/230_fn_index_put.sql ae6c17e8900e0849
 -- cogo_api.index_put: writes files with all their chunks into an open run and returns {files, chunks}. Each file is replaced whole,
 -- and the call is atomic: all of its files, or none. Readers see nothing of it before index_finish.
 --
--- files: [{path, content_hash, language?, bytes?, extractor, warning?, chunks:[{ordinal, kind, symbol?, signature?, heading?,
---   start_line, end_line, text, content_hash, tokens:{path:{t:n}, name:{..}, doc:{..}, body:{..}}, length, embedding?}]}]
+-- files: [{path, content_hash, language?, bytes?, extractor, warning?, role?, base_terms?, folder_terms?, sounds?:{term: key}, chunks:[{ordinal, kind,
+--   symbol?, signature?, heading?, start_line, end_line, text, content_hash, tokens:{path:{t:n}, name:{..}, doc:{..}, body:{..}}, length,
+--   name_terms?, is_barrel?, embedding?}]}]
 -- embedding: '[x,y,...]' of the run's model (meta.embedder of index_begin, default hash-1024-v1) or null.
 -- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path twice, unknown embedder.
 create or replace function cogo_api.index_put(run_id uuid, files jsonb)
@@ -606,10 +840,13 @@ begin
      where f.repo_id = run.repo_id and f.generation = run.generation
        and f.path in (select item ->> 'path' from jsonb_array_elements(files) item)));
 
-  insert into cogo.source_files (project_id, repo_id, generation, path, content_hash, language, bytes, extractor, warning)
-  select run.project_id, run.repo_id, run.generation, f.path, f.content_hash, f.language, f.bytes, f.extractor, f.warning
+  insert into cogo.source_files (project_id, repo_id, generation, path, content_hash, language, bytes, extractor, warning, role,
+                                 base_terms, folder_terms)
+  select run.project_id, run.repo_id, run.generation, f.path, f.content_hash, f.language, f.bytes, f.extractor, f.warning, f.role,
+         coalesce(f.base_terms, '{}'), coalesce(f.folder_terms, '{}')
     from jsonb_to_recordset(files)
-      as f(path text, content_hash text, language text, bytes bigint, extractor text, warning text);
+      as f(path text, content_hash text, language text, bytes bigint, extractor text, warning text, role text, base_terms text[],
+           folder_terms text[]);
   get diagnostics n_files = row_count;
 
   -- Terms are looked up and made in one statement, so nobody else may make terms of the project meanwhile: they would be neither
@@ -641,9 +878,14 @@ begin
       left join lateral (
         select x.id from cogo.lex_terms x where x.project_id = run.project_id and x.term = w.term limit 1) k on true
   ),
+  heard as materialized (
+    select one.key as term, min(one.value) as sound
+      from jsonb_array_elements(files) f cross join lateral jsonb_each_text(coalesce(f -> 'sounds', '{}')) one
+     group by one.key
+  ),
   added as (
-    insert into cogo.lex_terms (project_id, term)
-    select run.project_id, k.term from known k where k.id is null
+    insert into cogo.lex_terms (project_id, term, sound)
+    select run.project_id, k.term, h.sound from known k left join heard h on h.term = k.term where k.id is null
     returning id, term
   ),
   counted as materialized (
@@ -654,14 +896,15 @@ begin
   ),
   chunk as (
     insert into cogo.chunks (id, project_id, repo_id, file_id, generation, ordinal, kind, symbol, signature, heading,
-                             start_line, end_line, text, content_hash, length, term_ids)
+                             start_line, end_line, text, content_hash, length, term_ids, name_terms, is_barrel)
     overriding system value
     select i.chunk_id, run.project_id, run.repo_id, i.file_id, run.generation, r.ordinal, r.kind, r.symbol, r.signature, r.heading,
-           r.start_line, r.end_line, r.text, r.content_hash, coalesce(r.length, 0), coalesce(terms.ids, '{}')
+           r.start_line, r.end_line, r.text, r.content_hash, coalesce(r.length, 0), coalesce(terms.ids, '{}'),
+           coalesce(r.name_terms, '{}'), coalesce(r.is_barrel, false)
       from item i
      cross join lateral jsonb_to_record(i.body)
         as r(ordinal int, kind text, symbol text, signature text, heading text, start_line int, end_line int, text text,
-             content_hash text, length int)
+             content_hash text, length int, name_terms text[], is_barrel boolean)
       left join (select n.chunk_id, array_agg(n.term_id order by n.term_id) as ids from counted n group by n.chunk_id) terms
         on terms.chunk_id = i.chunk_id
     returning id, length
@@ -998,22 +1241,32 @@ $$;
 revoke all on function cogo_api.lexicon(uuid, text[]) from public;
 grant execute on function cogo_api.lexicon(uuid, text[]) to anon, authenticated, service_role;
 
--- sql/knowledge/300_fn_search.sql fa21ffbbb132ce68
--- cogo_api.search: BM25F over the inverted index and exact vector similarity, fused linearly after division by each one's maximum.
+-- sql/knowledge/300_fn_search.sql bc9ca40ed6c57e65
+-- cogo_api.search: the chunks that speak of a question, ranked, in one call: BM25F over the inverted index and vector similarity, fused linearly
+-- after division by each one's maximum, then what a reader means (definition, names, file, kind of file).
 --
--- query: {q?, terms:{term: weight}, vector?: '[x,y,...]', limit?, strategy?, route?, explain?,
+-- query: {q?, terms:{term: weight}, limit?, strategy?, route?, explain?,
+--   features?: [[dimension, value, term, …], …]   the question's hash-1024-v1 vector, each feature still without the idf of its terms
+--   vector?: '[x,y,...]', embedder?, fingerprint?  instead, of the project's own model, as lexicon names it
 --   weights?: {lexical, vector, path, name, doc, body, k1, b},
+--   translated?: [{korean:[term], english:[term], sound?}]   Korean words with their English wording and how they sound
+--   words?: [term]        words as the asker wrote them: one nobody uses is looked for by its spelling
+--   names?: [identifier]  lower case: whoever defines it comes first
+--   rank?: {definition, symbol, file, folder, kind, document, overview, coherence, test, barrel, migration, data, copy, repeat,
+--     how_to, overview_of, wants_tests, wants_data}   strengths of the ranking features, factors, and what the question wants
 --   filter?: {path_prefix?, languages?, kinds?, repo?}}
 -- strategy: lexical | vector | hybrid (anything else is hybrid); a part that cannot answer (no terms, no vector) is left out.
--- Defaults: lexical 1, vector 0.3; fields path 1, name 2, doc 1, body 1; k1 1.2, b 0.75; limit 10, at most 200.
+-- Defaults: lexical 1, vector 0.3; fields path 1, name 2, doc 1, body 1; k1 1.2, b 0.75; limit 10, at most 200; no ranking feature.
 -- BM25F: sum over terms of weight * ln(1 + (n - df + 0.5) / (df + 0.5)) * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / average)),
--- tf the field-weighted count (Robertson, Zaragoza 2009, one length for all fields). Vector: 1 - cosine distance, over all chunks of a
--- project of up to 20,000 chunks, above that over the best 1,000 lexical candidates. A lexical model (hash-1024-v1) is scanned over
--- all chunks only where words found fewer candidates than looked at: a scan costs about 10 us a vector in WASM, and a chunk that shares
--- no word with the query is seldom near it.
--- Every score is exact: a candidate of one list gets its true value in the other. Ties go by chunk id.
--- Returns {items:[chunk_json + {score, signals?}], route, strategy, generation, took_ms}. generation: the newest one searched.
--- embedder, fingerprint: of the model the vector is of, as lexicon names it; hash-1024-v1 unless said.
+-- tf the field-weighted count (Robertson, Zaragoza 2009, one length for all fields).
+-- Cost. Up to 20,000 chunks every posting of every term is read. Above that, as in MaxScore (Turtle, Flood 1995), terms are taken
+-- rarest first while they have at most 6,000 postings together; these name the candidates, the commoner terms only score the best 400 of
+-- them. If even the rarest is commoner than that, its candidates are the first 6,000 chunks it names and the first 6,000 it is in.
+-- Vector: 1 - cosine distance. Every candidate has its true one; more candidates come from the model's own neighbours (nearest_chunks), for
+-- hash-1024-v1 only up to 20,000 chunks and where words found too few: a chunk without a word of the question is seldom near it.
+-- Ties go by chunk id.
+-- Returns {items:[chunk_json + {score, signals?}], route, strategy, generation, took_ms, lexicon:{n, avg_length, df:{term: count}}, model?}.
+-- generation: the newest one searched. model: the project's own model, when features came and it wants a vector instead.
 -- Errors: as require_role (viewer); CG000 malformed; CG031 the project answers with another model now: ask lexicon again.
 create or replace function cogo_api.search(project_id uuid, query jsonb)
 returns jsonb
@@ -1042,15 +1295,18 @@ declare
   kinds     text[] := case when filter ? 'kinds' then array(select jsonb_array_elements_text(filter -> 'kinds')) end;
   one_repo  text := filter ->> 'repo';
   goal      extensions.halfvec;
-  model     smallint;
-  semantic  boolean;
+  model     cogo.embedding_models;
+  wants     cogo.embedding_models;
   n         double precision;
   average   double precision;
   repo_ids  bigint[];
   newest    bigint;
-  all_vectors boolean;
-  -- Lexical candidates that get a vector score: each costs a look at its chunk and 80 us in WASM for its vector.
-  depth     int;
+  is_small  boolean;
+  budget    constant int := 6000;
+  -- Candidates that are ranked: each costs a look at its chunk and 80 us in WASM for its vector.
+  depth     int := least(greatest(2 * lim, 100), 200);
+  asked     cogo.asked_term[];
+  df        jsonb;
   -- k1 * (1 - b + b * length / average), its constant parts taken out of the loop
   k_flat    double precision;
   k_long    double precision;
@@ -1062,33 +1318,66 @@ begin
   select array_agg(r.id), max(r.generation) into repo_ids, newest
     from cogo.repos r
    where r.project_id = search.project_id and r.generation > 0 and (one_repo is null or r.repo = one_repo);
-  if strategy <> 'lexical' and query ->> 'vector' is not null then
-    goal := (query ->> 'vector')::extensions.halfvec;
-    select m.id, m.semantic into model, semantic
-      from cogo.question_model(search.project_id, query ->> 'embedder', query ->> 'fingerprint', extensions.vector_dims(goal)) m;
-  end if;
-  all_vectors := coalesce(n, 0) <= 20000;
-  depth := case when all_vectors then greatest(lim, 50) else 1000 end;
+  n := coalesce(n, 0);
+  is_small := n <= 20000;
   k_flat := k1 * (1 - b);
   k_long := k1 * b / greatest(average, 1);
 
+  select f.asked, f.df into asked, df from cogo.find_terms(search.project_id, query, n) f;
+  if strategy <> 'lexical' then
+    if query ->> 'vector' is not null then
+      goal := (query ->> 'vector')::extensions.halfvec;
+      model := cogo.question_model(search.project_id, query ->> 'embedder', query ->> 'fingerprint', extensions.vector_dims(goal));
+    elsif query -> 'features' is not null then
+      wants := cogo.current_model(search.project_id);
+      if wants.project_id is null then
+        model := wants;
+        goal := cogo.hash_vector(query -> 'features', df, n);
+      end if;
+    end if;
+  end if;
+
   with term as materialized (
-    select t.id, asked.value::double precision * ln(1 + (n - t.df + 0.5) / (t.df + 0.5)) as worth
-      from jsonb_each_text(coalesce(query -> 'terms', '{}')) asked
-     -- the limit keeps it one index probe a term, also where no statistics are (nothing analyses tables in the embedded place)
+    select t.id, t.worth, t.df, sum(t.df) over (order by t.df, t.id) as so_far, min(t.df) over () as rarest
+      from unnest(asked) t
+     where strategy <> 'vector'
+  ),
+  essential as (
+    select t.* from term t where is_small or t.so_far <= budget or t.df = t.rarest
+  ),
+  posting as (
+    select p.chunk_id, p.length, t.id as term_id, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body as tf
+      from essential t
+     -- offset 0: an index range a term, never a scan of all postings, also where no statistics are
+     cross join lateral (select x.* from cogo.lex_postings x where x.term_id = t.id offset 0) p
+     where is_small or t.df <= budget
+    union all
+    select p.chunk_id, p.length, t.id, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body
+      from essential t
      cross join lateral (
-       select x.id, x.df from cogo.lex_terms x
-        where x.project_id = search.project_id and x.term = asked.key limit 1) t
-     where t.df > 0 and strategy <> 'vector'
+       (select x.* from cogo.lex_postings x where x.term_id = t.id and x.name > 0 order by x.term_id, x.chunk_id limit budget)
+       union all
+       (select x.* from cogo.lex_postings x where x.term_id = t.id and x.name = 0 order by x.term_id, x.chunk_id limit budget)) p
+     where not is_small and t.df > budget
+  ),
+  found as materialized (
+    select p.chunk_id, sum(p.worth * p.tf * (k1 + 1) / (p.tf + k_flat + k_long * p.length)) as score
+      from posting p
+     where p.tf > 0
+     group by p.chunk_id
   ),
   bm25 as materialized (
-    select s.chunk_id, sum(s.worth * s.tf * (k1 + 1) / (s.tf + k_flat + k_long * s.length)) as score
-      from (select p.chunk_id, p.length, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body as tf
-              from term t
-             -- offset 0 for the same reason: an index range a term, never a scan of all postings
-             cross join lateral (select x.* from cogo.lex_postings x where x.term_id = t.id offset 0) p) s
-     where s.tf > 0
-     group by s.chunk_id
+    select f.chunk_id, f.score from found f where is_small
+    union all
+    select f.chunk_id, f.score + coalesce((
+             select sum(t.worth * x.tf * (k1 + 1) / (x.tf + k_flat + k_long * x.length))
+               from term t
+              cross join lateral (
+                select p.length, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body as tf
+                  from cogo.lex_postings p where p.term_id = t.id and p.chunk_id = f.chunk_id limit 1) x
+              where not (t.so_far <= budget or t.df = t.rarest) and x.tf > 0), 0)
+      from (select * from found order by score desc, chunk_id limit 400) f
+     where not is_small
   ),
   -- Best first, then the filter as a scalar subquery: the planner cannot push that below the sort, so only as many chunks are
   -- looked at as it takes to fill the list.
@@ -1107,11 +1396,9 @@ begin
   ),
   near as materialized (
     select v.chunk_id, 1 - v.distance as score
-      from (select e.chunk_id, e.embedding operator(extensions.<=>) goal as distance
-              from cogo.chunk_embeddings e
-             where all_vectors and goal is not null and (semantic or (select count(*) from lexical) < depth)
-               and e.project_id = search.project_id and e.model_id = model
-             order by distance, e.chunk_id) v
+      from cogo.nearest_chunks(search.project_id, model, goal,
+             case when goal is null or not (model.semantic or is_small and (select count(*) from lexical) < depth) then 0
+                  when filter <> '{}' then 2000 else 100 end) v
      where (
              select c.generation <= r.generation and (kinds is null or c.kind = any (kinds))
                     and (prefix is null or starts_with(f.path, prefix)) and (languages is null or f.language = any (languages))
@@ -1119,18 +1406,28 @@ begin
                join cogo.repos r on r.id = c.repo_id
                join cogo.source_files f on f.id = c.file_id
               where c.id = v.chunk_id and c.repo_id = any (repo_ids))
-     order by v.distance, v.chunk_id
-     limit 100
+  ),
+  -- a name is found where it is defined, however common its words are
+  named as (
+    select c.id as chunk_id
+      from jsonb_array_elements_text(coalesce(query -> 'names', '[]')) name
+     cross join lateral (
+       select x.* from cogo.chunks x
+        where x.project_id = search.project_id and lower(x.symbol) = name and x.symbol is not null limit 20) c
+      join cogo.repos r on r.id = c.repo_id and c.generation <= r.generation and c.repo_id = any (repo_ids)
+      join cogo.source_files f on f.id = c.file_id
+     where (kinds is null or c.kind = any (kinds)) and (prefix is null or starts_with(f.path, prefix))
+       and (languages is null or f.language = any (languages))
   ),
   candidate as (
-    select l.chunk_id from lexical l union select v.chunk_id from near v
+    select l.chunk_id from lexical l union select v.chunk_id from near v union select d.chunk_id from named d
   ),
-  scored as materialized (
+  scored as (
     select k.chunk_id, greatest(coalesce(l.score, 0), 0) as lexical,
            greatest(coalesce(
              v.score,
              (select 1 - (e.embedding operator(extensions.<=>) goal) from cogo.chunk_embeddings e
-               where goal is not null and e.chunk_id = k.chunk_id and e.model_id = model), 0), 0) as vector
+               where goal is not null and e.chunk_id = k.chunk_id and e.model_id = model.id), 0), 0) as vector
       from candidate k
       left join bm25 l on l.chunk_id = k.chunk_id
       left join near v on v.chunk_id = k.chunk_id
@@ -1138,26 +1435,31 @@ begin
   fused as (
     select s.chunk_id, s.lexical, s.vector,
            w_lexical * coalesce(s.lexical / nullif(max(s.lexical) over (), 0), 0)
-           + case when goal is null then 0 else w_vector * coalesce(s.vector / nullif(max(s.vector) over (), 0), 0) end as score
+           + case when goal is null then 0 else w_vector * coalesce(s.vector / nullif(max(s.vector) over (), 0), 0) end as fused
       from scored s
   ),
-  best as (
-    select f.* from fused f where f.score > 0 order by f.score desc, f.chunk_id limit lim
+  ranked as (
+    select * from cogo.rank_chunks(
+      (select array_agg(row (f.chunk_id, f.lexical, f.vector, f.fused)::cogo.fused_chunk) from fused f where f.fused > 0),
+      query, array(select distinct t.term from unnest(asked) t)) r
+     order by r.score desc, r.chunk_id
+     limit lim
   )
   select jsonb_agg(
-           cogo.chunk_json(c, f, r) || jsonb_build_object('score', h.score)
-           || case when explain then jsonb_build_object('signals', jsonb_build_object('lexical', h.lexical, 'vector', h.vector)) else '{}' end
+           cogo.chunk_json(c, f, r) || jsonb_build_object('score', h.score) || case when explain then jsonb_build_object('signals', h.signals) else '{}' end
            order by h.score desc, h.chunk_id)
     into items
-    from best h
+    from ranked h
     join cogo.chunks c on c.id = h.chunk_id
     join cogo.source_files f on f.id = c.file_id
     join cogo.repos r on r.id = c.repo_id;
 
   return jsonb_build_object('items', coalesce(items, '[]'), 'route', query ->> 'route', 'strategy', strategy, 'generation', newest,
-    'took_ms', round(extract(epoch from clock_timestamp() - started) * 1000, 3));
+    'lexicon', jsonb_build_object('n', n, 'avg_length', coalesce(average, 0), 'df', coalesce(df, '{}')),
+    'took_ms', round(extract(epoch from clock_timestamp() - started) * 1000, 3))
+    || case when wants.project_id is null then '{}' else jsonb_build_object('model', cogo.model_json(wants)) end;
 exception
-  when invalid_text_representation or data_exception then
+  when invalid_text_representation or data_exception or datatype_mismatch then
     perform cogo.fail('CG000', 'query is malformed', jsonb_build_object('reason', sqlerrm));
     return null;
 end

@@ -11,6 +11,9 @@ const row = (path: string): FileRow => ({
   language: 'text',
   bytes: 1,
   extractor: 'x',
+  base_terms: [],
+  folder_terms: [],
+  sounds: {},
   chunks: [],
 });
 

@@ -66,14 +66,22 @@ export function dot(a: Float32Array, b: Float32Array): number {
   return sum;
 }
 
-function vectorOf(text: string, idf: (term: string) => number): Float32Array {
-  const sums = new Float64Array(HASH_DIMENSIONS);
-  for (const [name, feature] of featuresOf(text)) {
+/**
+ * A question's vector before idf: `[dimension, value, term, …]` a feature, each to be weighed by the idf of its rarest
+ * term. For a database that knows the frequencies and makes the vector itself.
+ */
+export function queryFeatures(text: string): [number, number, ...string[]][] {
+  return [...featuresOf(text)].map(([name, { tf, weight, terms }]) => {
     const hash = crc32(name);
     const sign = (hash >>> SIGN_BIT) & 1 ? 1 : -1;
-    let rarity = 0;
-    for (const term of feature.terms) rarity = Math.max(rarity, idf(term));
-    sums[hash % HASH_DIMENSIONS]! += sign * feature.weight * (1 + Math.log(feature.tf)) * rarity;
+    return [hash % HASH_DIMENSIONS, sign * weight * (1 + Math.log(tf)), ...terms];
+  });
+}
+
+function vectorOf(text: string, idf: (term: string) => number): Float32Array {
+  const sums = new Float64Array(HASH_DIMENSIONS);
+  for (const [dimension, value, ...terms] of queryFeatures(text)) {
+    sums[dimension]! += value * Math.max(0, ...terms.map(idf));
   }
   return normalised(sums);
 }

@@ -1,3 +1,4 @@
+import { soundOfHangul } from '@cogo/spec/sound_key.ts';
 import { stripJosa, tokenize } from '@cogo/spec/tokenize.ts';
 import { isKoreanHowTo, isKoreanScaffolding, koreanVerbStem, translateKorean } from './korean_terms.ts';
 import { otherForms } from './word_forms.ts';
@@ -25,7 +26,9 @@ export interface Question {
   terms: Record<string, number>;
   concepts: Concept[];
   /** Korean words whose English wording is searched for as well: tokens of the one and of the other. */
-  translated: Array<{ korean: string[]; english: string[] }>;
+  translated: Array<{ korean: string[]; english: string[]; sound?: string }>;
+  /** English words as written, in lower case: one the corpus does not know may be misspelt. */
+  words: string[];
   /** Asks how to do something, rather than how it is built. */
   howTo: boolean;
   /** Asks what one thing is: where its README opens, that is the answer. */
@@ -36,6 +39,9 @@ export interface Question {
 
 /** A translated word counts a little less than one the asker wrote. */
 const TRANSLATION_WEIGHT = 0.8;
+const SCAFFOLDING_WEIGHT = 0.5;
+/** What no database takes: NUL, and half a surrogate pair. */
+const UNSTORABLE = /\0|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 const MAX_TERMS = 200;
 /** In the sources of a thing nearly every file names it; this brings its README among the candidates. */
 const README_WEIGHT = 1;
@@ -44,11 +50,11 @@ const ASKS_WHAT =
 
 /** Reads a question once for everything that follows. Pure; linear in its length. */
 export function readQuestion(raw: string): Question {
-  const text = raw.normalize('NFC').trim();
+  const text = raw.replace(UNSTORABLE, ' ').normalize('NFC').trim();
   const language: Language = /[가-힣]/.test(text) ? 'ko' : 'en';
-  const words = wordsOf(text);
-  const kept = words.filter((word) => !isScaffolding(word));
-  const asked = kept.length > 0 ? kept : words;
+  const written = wordsOf(text);
+  const kept = written.filter((word) => !isScaffolding(word));
+  const asked = kept.length > 0 ? kept : written;
   const identifiers = findIdentifiers(text);
   const terms: Record<string, number> = Object.create(null) as Record<string, number>;
   const add = (term: string, weight: number) => {
@@ -56,6 +62,7 @@ export function readQuestion(raw: string): Question {
   };
   const concepts: Concept[] = [];
   const translated: Question['translated'] = [];
+  const words = new Set<string>();
   for (const surface of asked) {
     // Terms keep the ending: in Korean text it tells passages apart (react-ko-learn, MRR .464 against .445).
     const word = /[가-힣]/.test(surface) ? koreanVerbStem(surface) : surface;
@@ -65,17 +72,29 @@ export function readQuestion(raw: string): Question {
     const other = otherForms(word);
     for (const token of other) if (!own.includes(token)) add(token, TRANSLATION_WEIGHT);
     const translations = /[가-힣]/.test(word) ? translateKorean(stripJosa(word)) : [];
-    if (translations.length > 0) {
+    // A Korean word may be an English one by its sound: whether, the corpus decides.
+    const sound = /[가-힣]/.test(word) ? soundOfHangul(stripJosa(word)) : undefined;
+    if (translations.length > 0 || sound !== undefined) {
       translated.push({
         korean: own,
         english: translations.flat().flatMap((english) => waysOf(english).flat()),
+        ...(sound === undefined ? {} : { sound }),
       });
     }
+    if (/^[A-Za-z]{5,24}$/.test(word)) words.add(word.toLowerCase());
     for (const group of translations) {
       for (const english of group)
         for (const token of tokenize(english)) add(token, TRANSLATION_WEIGHT / group.length);
     }
     concepts.push(...conceptsOf(word, word === surface ? own : tokenize(word), other, translations));
+  }
+  // Words that ask are also words of the text ("get a list of"); they count, but carry no meaning of their own.
+  if (kept.length > 0) {
+    for (const word of written) {
+      if (kept.includes(word) || /[가-힣]/.test(word) || ASKING.has(word.toLowerCase())) continue;
+      for (const token of tokenize(word, { query: true }))
+        if (!(token in terms)) add(token, SCAFFOLDING_WEIGHT);
+    }
   }
   const things = unique(concepts);
   const overview = ASKS_WHAT.test(text) && things.length === 1;
@@ -86,7 +105,8 @@ export function readQuestion(raw: string): Question {
     route: routeOf(text, asked, identifiers, language),
     terms: { ...terms },
     concepts: things,
-    translated,
+    translated: translated.slice(0, MAX_TERMS),
+    words: [...words].slice(0, 30),
     identifiers,
     howTo: isHowTo(text),
     overview,
@@ -116,7 +136,16 @@ const SCAFFOLDING = new Set(
     'tell show give list find look help want need know understand mean means meaning happen happens happened work works working used ' +
     'use uses using get gets got go goes make makes made let lets way ways thing things kind kinds exactly actually ' +
     'really just only also still code codebase repo repository project implemented implementation implement implements defined ' +
-    'definition define handle handled handles located live lives inside between called call'
+    'definition define handle handled handles located live lives inside between called call once twice'
+  ).split(' '),
+);
+
+/** Those that say nothing even about a text: the tokeniser's stop words, and their like. */
+const ASKING = new Set(
+  (
+    'a an the of to in on for and or is are was were be been being am do does did have has had how what when which who whose where ' +
+    'why will would can could should shall may might must i me my we us our you your it its they them their this that these those ' +
+    'there here with from by at as into via about if then than so please explain describe tell show'
   ).split(' '),
 );
 

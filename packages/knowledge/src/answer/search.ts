@@ -1,9 +1,9 @@
-import { HASH_MODEL_ID, idfOfLexicon, queryVector, toHalfvecText } from '@cogo/spec/hash_embedding.ts';
+import { queryFeatures } from '@cogo/spec/hash_embedding.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import { processQuestionVector } from '../embed/environment.ts';
 import type { QuestionVector } from '../embed/question_vectors.ts';
 import { type Question, type Route, readQuestion } from './question.ts';
-import { rerank } from './rerank.ts';
+import { namesOf, rankOf } from './ranking.ts';
 import type { CallRpc, Lexicon, ScoredSpan } from './span.ts';
 
 export type Strategy = 'auto' | 'lexical' | 'vector' | 'hybrid';
@@ -40,7 +40,7 @@ export interface SearchAnswer {
   generation: number | null;
   /** In the database. */
   took_ms: number;
-  /** Document frequencies of the question's terms, when they had to be asked for: hand them to the answerer. */
+  /** Document frequencies of the question's terms: hand them to the answerer. */
   lexicon?: Lexicon;
   terms: Record<string, number>;
   /** Why the search went without vectors although its strategy has them. */
@@ -51,7 +51,7 @@ export interface SearchAnswer {
  * Weight of the hash vector beside BM25 (max-normalised, linear), by route: it helps questions about code, where words
  * are spelled in many ways, and hurts where the exact word is meant. With another embedding model, fit them again.
  */
-export const VECTOR_WEIGHT: Record<Route, number> = { symbol: 0, path: 0, ko: 0.1, docs: 0.1, code: 0.3 };
+export const VECTOR_WEIGHT: Record<Route, number> = { symbol: 0, path: 0, ko: 0.1, docs: 0.4, code: 0.4 };
 
 /** BM25F field weights by route, for `cogo_api.search`. */
 export const FIELD_WEIGHTS: Record<Route, Record<'path' | 'name' | 'doc' | 'body', number>> = {
@@ -62,12 +62,9 @@ export const FIELD_WEIGHTS: Record<Route, Record<'path' | 'name' | 'doc' | 'body
   code: { path: 1, name: 2, doc: 1, body: 1 },
 };
 
-/** Candidates asked for: ranking features can only order what they see. */
-const CANDIDATES = 50;
-
 /**
- * Finds the chunks that speak of a question, best first. A question without a searchable word finds nothing.
- * Errors: `validation_failed` an empty question or a limit out of range, and what `search` and `lexicon` raise.
+ * Finds the chunks that speak of a question, best first, in one call. A question without a searchable word finds
+ * nothing. Errors: `validation_failed` an empty question or a limit out of range, and what `search` raises.
  */
 export async function search(options: SearchOptions): Promise<Result<SearchAnswer>> {
   const limit = options.limit ?? 10;
@@ -91,85 +88,68 @@ export async function search(options: SearchOptions): Promise<Result<SearchAnswe
   if (Object.keys(question.terms).length === 0)
     return ok({ ...base, items: [], generation: null, took_ms: 0 });
 
-  const lexicon = strategy === 'lexical' ? undefined : await askLexicon(options, question);
-  if (lexicon && !lexicon.ok) return lexicon;
-  const vector = lexicon ? await vectorOf(options, question, lexicon.value) : {};
-  const call = options.signal ? { signal: options.signal } : {};
-  const found = await options.rpc.call<{ items: ScoredSpan[]; generation: number | null; took_ms: number }>(
-    'search',
-    {
-      project_id: options.projectId,
-      query: {
-        q: question.text,
-        terms: lexicon ? balanced(question, lexicon.value) : question.terms,
-        limit: Math.max(limit, Math.min(200, Math.max(CANDIDATES, limit * 2))),
-        strategy,
-        route: question.route,
-        weights: { ...FIELD_WEIGHTS[question.route], lexical: 1, vector: Math.max(weight, 0.1) },
-        ...vector.query,
-        ...(options.filter ? { filter: options.filter } : {}),
-        ...(options.explain ? { explain: true } : {}),
-      },
-    },
-    call,
-  );
+  const query = {
+    q: question.text.slice(0, 1000),
+    terms: question.terms,
+    translated: question.translated,
+    words: question.words,
+    names: namesOf(question),
+    limit,
+    strategy,
+    route: question.route,
+    weights: { ...FIELD_WEIGHTS[question.route], lexical: 1, vector: Math.max(weight, 0.1) },
+    rank: rankOf(question),
+    ...(options.filter ? { filter: options.filter } : {}),
+    ...(options.explain ? { explain: true } : {}),
+  };
+  const features = strategy === 'lexical' ? {} : { features: queryFeatures(vectorText(question)) };
+  const found = await ask(options, { ...query, ...features });
   if (!found.ok) return found;
-  const { items, generation, took_ms } = found.value;
-  return ok({
-    ...base,
-    items: rerank(question, items, limit),
-    generation,
-    took_ms,
-    ...(lexicon ? { lexicon: lexicon.value } : {}),
-    ...(vector.degraded ? { degraded: vector.degraded } : {}),
-  });
-}
+  const { model } = found.value;
+  if (!model || strategy === 'lexical') return ok({ ...base, ...answerOf(found.value) });
 
-/** The vector part of the query. A provider that cannot be used costs the search its vectors, not its answer. */
-async function vectorOf(
-  options: SearchOptions,
-  question: Question,
-  lexicon: Lexicon,
-): Promise<{ query?: Record<string, unknown>; degraded?: { code: string; message: string } }> {
-  const { model } = lexicon;
-  if (!model) {
-    const vector = toHalfvecText(queryVector(expanded(question), idfOfLexicon(lexicon)));
-    return vector === null ? {} : { query: { vector, embedder: HASH_MODEL_ID } };
-  }
+  // The project has a model of its own: its vector is made elsewhere. A provider that cannot be used costs the search
+  // its vectors, not its answer.
   const made = await (options.questionVector ?? processQuestionVector())(
     model,
     question.text,
     options.signal,
   );
-  if (!made.ok) return { degraded: { code: made.error.code, message: made.error.message } };
-  return { query: { vector: made.value, embedder: model.name, fingerprint: model.fingerprint } };
+  if (!made.ok) {
+    const degraded = { code: made.error.code, message: made.error.message };
+    return ok({ ...base, ...answerOf(found.value), degraded });
+  }
+  const again = await ask(options, {
+    ...query,
+    vector: made.value,
+    embedder: model.name,
+    fingerprint: model.fingerprint,
+  });
+  return again.ok ? ok({ ...base, ...answerOf(again.value) }) : again;
 }
 
-async function askLexicon(options: SearchOptions, question: Question): Promise<Result<Lexicon>> {
-  return await options.rpc.call<Lexicon>(
-    'lexicon',
-    { project_id: options.projectId, terms: Object.keys(question.terms) },
+interface Found {
+  items: ScoredSpan[];
+  generation: number | null;
+  took_ms: number;
+  lexicon?: Lexicon;
+  /** The project's own embedding model, where the search went without vectors for want of one. */
+  model?: NonNullable<Lexicon['model']>;
+}
+
+async function ask(options: SearchOptions, query: Record<string, unknown>): Promise<Result<Found>> {
+  return await options.rpc.call<Found>(
+    'search',
+    { project_id: options.projectId, query },
     options.signal ? { signal: options.signal } : {},
   );
 }
 
-/** In a corpus that is hardly Korean, a Korean word is rare for being Korean, not for what it means. */
-const STRAY_SHARE = 0.01;
-const STRAY_KOREAN_WEIGHT = 0.3;
-
-/** The terms, with Korean words held back where their English wording is what the corpus uses. */
-function balanced(question: Question, lexicon: Lexicon): Record<string, number> {
-  const terms = { ...question.terms };
-  const most = (tokens: string[]) => Math.max(0, ...tokens.map((token) => lexicon.df[token] ?? 0));
-  for (const { korean, english } of question.translated) {
-    const ours = most(korean);
-    const isStray = ours < STRAY_SHARE * lexicon.n || ours < 0.5 * most(english);
-    if (isStray) for (const token of new Set(korean)) terms[token] = STRAY_KOREAN_WEIGHT;
-  }
-  return terms;
+function answerOf({ items, generation, took_ms, lexicon }: Found) {
+  return { items, generation, took_ms, ...(lexicon ? { lexicon } : {}) };
 }
 
 /** The text the query vector is made of: the question's words that carry meaning. */
-function expanded(question: Question): string {
+function vectorText(question: Question): string {
   return question.concepts.map((concept) => concept.surface.replace(/\/\d+$/, '')).join(' ');
 }

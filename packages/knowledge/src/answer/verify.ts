@@ -113,12 +113,25 @@ function splitProse(text: string): Claim[] {
 }
 
 function toClaim(text: string): Claim {
-  const citations = [...text.matchAll(/\[(\d+)\]/g)].map((match) => Number(match[1]));
+  const citations = [...proseOf(text).matchAll(/\[(\d+)\]/g)].map((match) => Number(match[1]));
   return { text: text.trim(), citations: [...new Set(citations)] };
 }
 
+/** `[n]` in code is an index, not a citation. */
+const CODE = /^(`{3,})[\s\S]*?^\1[ \t]*$|(`+)[^`](?:[\s\S]*?[^`])?\2(?!`)/gm;
+
+function proseOf(text: string): string {
+  return text.replace(CODE, ' ');
+}
+
 function withoutCitations(text: string): string {
-  return text.replace(/\s*\[\d+\]/g, '');
+  let out = '';
+  let from = 0;
+  for (const code of text.matchAll(CODE)) {
+    out += text.slice(from, code.index).replace(/\s*\[\d+\]/g, '') + code[0];
+    from = code.index + code[0].length;
+  }
+  return out + text.slice(from).replace(/\s*\[\d+\]/g, '');
 }
 
 /** What a sentence may take from a span: its text, and what it is called and where it stands. */

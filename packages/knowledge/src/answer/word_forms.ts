@@ -5,9 +5,13 @@ import { tokenize } from '@cogo/spec/tokenize.ts';
  * the world writes `tokeniser`: a question must find both. Query side only, so the index stays as it is.
  */
 export function otherForms(word: string): string[] {
-  if (!/^[A-Za-z]{4,40}$/.test(word)) return [];
+  if (!/^[A-Za-z]{3,40}$/.test(word)) return [];
   const lower = word.toLowerCase();
   const forms = new Set<string>();
+  // A verb of three letters is too short for the stem: adds, added and adding are three tokens.
+  const short = /^([a-z]{3})(?:s|d|ed|ing)?$/.exec(lower)?.[1];
+  if (short !== undefined) for (const ending of ['', 's', 'ed', 'ing']) forms.add(`${short}${ending}`);
+  if (lower.length < 4) return [...forms].filter((form) => form !== lower);
   for (const spelling of [lower, ...otherSpelling(lower)]) {
     forms.add(spelling);
     const stem = tokenize(spelling)[0] ?? spelling;

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { decodeText, MAX_FILE_BYTES } from '../../policy/content_policy.ts';
 import type { Candidate } from '../../walk/candidates.ts';
@@ -71,8 +71,8 @@ export function buildModuleGraph({ root, candidates, signal }: GraphInput): Modu
 /** A code file's text, or why it has none. Synchronous: 300 small reads are over sooner than 300 promises. */
 export function readCode(file: string): { text: string } | { why: string } {
   try {
+    if (statSync(file).size > MAX_FILE_BYTES) return { why: `larger than ${MAX_FILE_BYTES / 1e6} MB` };
     const bytes = readFileSync(file);
-    if (bytes.byteLength > MAX_FILE_BYTES) return { why: `larger than ${MAX_FILE_BYTES / 1e6} MB` };
     const decoded = decodeText(bytes);
     return decoded.ok ? { text: decoded.text } : { why: decoded.why };
   } catch (error) {

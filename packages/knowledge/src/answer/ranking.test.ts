@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { Rpc } from '@cogo/client/rpc.ts';
+import { openTestDatabase, type TestDatabase } from '@cogo/stack/testing.ts';
+import { indexRepository } from '../indexer.ts';
+import { tempRepo, type TempRepo } from '../testing.ts';
+import { readQuestion } from './question.ts';
+import { search, type SearchAnswer } from './search.ts';
+
+const FILES = {
+  'README.md': '# Shop\n\nSells things to people.\n',
+  'src/shop.ts':
+    '/** The shop: opens a shop, sells for a shop. */\nexport function openShop(shop: Shop) {\n  return shop;\n}\n',
+  'src/lease.ts': '/** Renews a lease. */\nexport function renewLease(id: string) {\n  return id;\n}\n',
+  'src/use_lease.ts':
+    'export const go = () => {\n  renewLease("a");\n  renewLease("b");\n  return renewLease("c");\n};\n',
+  'src/lease.test.ts':
+    'import { renewLease } from "./lease.ts";\nrenewLease("lease");\nrenewLease("lease lease");\n',
+  'src/index.ts': 'export { renewLease } from "./lease.ts";\nexport { openShop } from "./shop.ts";\n',
+  'src/reducer.ts':
+    '// A reducer of components.\nexport function combineReducers(component: string) {\n  return component;\n}\n',
+  'docs/배송.md': '# 배송\n\n배송 조회는 주문 번호로 한다. 환불은 사흘 걸린다.\n',
+};
+
+describe('ranking', () => {
+  let db: TestDatabase;
+  let rpc: Rpc;
+  let repo: TempRepo;
+  let projectId: string;
+
+  before(async () => {
+    db = await openTestDatabase();
+    rpc = db.rpc('service_role');
+    repo = tempRepo(FILES);
+    const made = await rpc.call<{ id: string }>('create_project', { name: 'p', slug: 'p' });
+    assert.ok(made.ok);
+    projectId = made.value.id;
+    const indexed = await indexRepository({ root: repo.root, repo: 'shop', projectId, rpc, untracked: true });
+    assert.ok(indexed.ok, JSON.stringify(indexed));
+  });
+  after(async () => {
+    repo.remove();
+    await db.close();
+  });
+
+  async function ask(q: string, more: object = {}): Promise<SearchAnswer> {
+    const found = await search({ rpc, projectId, q, ...more });
+    assert.ok(found.ok, `${q.slice(0, 80)}: ${JSON.stringify(found)}`);
+    return found.value;
+  }
+  const firstPath = async (q: string) => (await ask(q)).items[0]?.path;
+
+  it('who asks what a thing is gets the opening of the README that is named after it', async () => {
+    for (const q of ['What is Shop?', 'What does shop do?', 'Shop은 무엇인가요?']) {
+      assert.equal(readQuestion(q).overview, true, q);
+      assert.equal(await firstPath(q), 'README.md', q);
+    }
+    assert.equal(readQuestion('What is the tax rate of a shop?').overview, false);
+  });
+
+  it('the definition of a name comes before its uses, tests and re-exports', async () => {
+    for (const q of ['renewLease', 'where is renewLease defined', '`renewLease()`']) {
+      assert.equal(await firstPath(q), 'src/lease.ts', q);
+    }
+    const order = (await ask('renewLease')).items.map((item) => item.path);
+    assert.ok(order.indexOf('src/lease.ts') < order.indexOf('src/index.ts'));
+    assert.ok(order.indexOf('src/lease.ts') < order.indexOf('src/lease.test.ts'));
+  });
+
+  it('tests move up for who asks for them', async () => {
+    const place = async (q: string) =>
+      (await ask(q)).items.findIndex((item) => item.path === 'src/lease.test.ts');
+    assert.ok((await place('renew lease')) > 0);
+    assert.ok((await place('test of lease')) < (await place('renew lease')));
+  });
+
+  it('a misspelt word finds the word it is like', async () => {
+    assert.equal(await firstPath('reducr'), 'src/reducer.ts');
+    assert.equal(await firstPath('componnent'), 'src/reducer.ts');
+  });
+
+  it('a Korean spelling of an English word finds it by its sound', async () => {
+    assert.equal(await firstPath('리듀서는 무엇을 받나요'), 'src/reducer.ts');
+  });
+
+  it('explain shows every signal behind a score', async () => {
+    const { items } = await ask('renewLease', { explain: true });
+    const signals = items[0]!.signals!;
+    for (const name of [
+      'lexical',
+      'vector',
+      'base',
+      'definition',
+      'symbol',
+      'file',
+      'folder',
+      'kind',
+      'document',
+      'coherence',
+      'factor',
+      'repeat',
+    ]) {
+      assert.equal(typeof signals[name], 'number', name);
+    }
+    assert.ok(signals['definition']! > 0);
+    assert.equal((await ask('renewLease')).items[0]!.signals, undefined);
+  });
+
+  it('one call brings the items and how common each word is', async () => {
+    const calls: string[] = [];
+    const counted: Rpc = {
+      ...rpc,
+      call: (fn, args, opts) => {
+        calls.push(fn);
+        return rpc.call(fn, args, opts);
+      },
+    };
+    const found = await search({ rpc: counted, projectId, q: 'how is a lease renewed' });
+    assert.ok(found.ok);
+    assert.deepEqual(calls, ['search']);
+    assert.ok(found.value.lexicon!.n >= 8);
+    assert.ok(found.value.lexicon!.df['lease']! >= 3);
+  });
+
+  it('odd questions are answered or find nothing, and never fail', async () => {
+    const long = 'how does the shop renew a lease and 배송 조회 '.repeat(250);
+    assert.ok(long.length > 10_000);
+    const odd: [string, string | null][] = [
+      [long, ''],
+      ['x', null],
+      ['가', null],
+      ['🙂🚀', null],
+      ['🙂 renewLease 🚀', 'src/lease.ts'],
+      ['배송 renewLease 조회 shop', ''],
+      ['the of and is', null],
+      ["'; drop table cogo.chunks; --", null],
+      ["renewLease' or '1'='1", 'src/lease.ts'],
+      ['%_%', null],
+      ['renew\0Lease lease', ''],
+      ['\ud800 lease', ''],
+      ['{"a":1}\\u0000', null],
+      ['__proto__ constructor', null],
+      [`${'a'.repeat(5000)}`, null],
+      ['NaN Infinity -0', null],
+    ];
+    for (const [q, prefix] of odd) {
+      const { items } = await ask(q);
+      if (prefix !== null)
+        assert.ok(items[0]?.path.startsWith(prefix), `${q.slice(0, 40)}: ${items[0]?.path}`);
+    }
+    assert.ok((await ask('lease')).items.length > 0, 'the index is still there');
+  });
+
+  it('a malformed query is refused as such', async () => {
+    for (const query of [
+      { terms: { lease: 'x' } },
+      { terms: { lease: 1 }, limit: 'ten' },
+      { terms: { lease: 1 }, features: [['a', 1, 'lease']] },
+    ]) {
+      const result = await rpc.call('search', { project_id: projectId, query });
+      assert.ok(!result.ok, JSON.stringify(query));
+      assert.match(result.error.code, /^(?:bad_request|validation_failed)$/, JSON.stringify(query));
+    }
+  });
+
+  it('the vector made in the database is the one made here', async () => {
+    const { queryFeatures, queryVector, idfOfLexicon } = await import('@cogo/spec/hash_embedding.ts');
+    const text = 'how does renewLease renew a lease 배송 조회';
+    const lexicon = { n: 8, df: { lease: 3, renewlease: 4, renew: 2 } };
+    const [row] = await db.sql<{ v: string }>(
+      'select cogo.hash_vector($1::text::jsonb, $2::text::jsonb, 8)::text as v',
+      [JSON.stringify(queryFeatures(text)), JSON.stringify(lexicon.df)],
+    );
+    const theirs = JSON.parse(row!.v) as number[];
+    const ours = queryVector(text, idfOfLexicon(lexicon));
+    const dot = theirs.reduce((sum, value, at) => sum + value * ours[at]!, 0);
+    const norm = Math.hypot(...theirs);
+    assert.ok(Math.abs(dot / norm - 1) < 1e-3, String(dot / norm));
+  });
+});

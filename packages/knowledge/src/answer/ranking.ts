@@ -1,0 +1,51 @@
+import type { Question } from './question.ts';
+
+/** Strengths of the ranking features of `cogo_api.search`, as shares of the best base score. */
+export const STRENGTHS = {
+  definition: 0.6,
+  symbol: 0.12,
+  file: 0.4,
+  folder: 0.08,
+  /** The kind or language the question names ("the SQL function that …"). */
+  kind: 0.1,
+  coherence: 0.15,
+  /** A section of a document, when someone asks how to do something. */
+  document: 0.35,
+  /** The opening of the README, when someone asks what the thing is that its title names. */
+  overview: 0.9,
+};
+
+/** Factors on what is beside the point. */
+export const FACTORS = {
+  /** Chunks that show or test the thing instead of being it. */
+  test: 0.65,
+  barrel: 0.7,
+  migration: 0.85,
+  data: 0.8,
+  /** A text already listed. */
+  copy: 0.4,
+  /** Each further chunk of a file already listed. */
+  repeat: 0.95,
+};
+
+/** What `cogo_api.search` is told about ranking for one question. */
+export function rankOf(question: Question): Record<string, number | boolean> {
+  const asksFor = (term: string) => Object.hasOwn(question.terms, term);
+  return {
+    ...STRENGTHS,
+    ...FACTORS,
+    // Korean words are few in code: where they are, they are many, and one file would fill the list.
+    ...(question.language === 'ko' ? { repeat: 0.75 } : {}),
+    how_to: question.howTo,
+    overview_of: question.overview,
+    wants_tests: !question.howTo && (asksFor('test') || asksFor('spec')),
+    wants_data: asksFor('json'),
+  };
+}
+
+/** Names whose definition comes first, in lower case. */
+export function namesOf(question: Question): string[] {
+  const names = new Set(question.identifiers.map((name) => name.toLowerCase()));
+  if (question.route === 'symbol') names.add(question.text.replace(/[`?!.()]+/g, '').toLowerCase());
+  return [...names].slice(0, 20);
+}

@@ -1,0 +1,99 @@
+-- cogo.rank_chunks: orders candidates by what a reader means, on top of how well the words fit. Strengths and wishes are query.rank (see search); one
+-- that is not given has no effect.
+--
+-- Added to the base (the fused score over the best one): definition, whoever defines a name that was asked for; symbol, file, folder: share of
+-- the words of the name that the question has; kind, of the chunk or language the question names; document, a section, when someone asks how
+-- to do something; overview, where a README opens, when someone asks what the thing is; coherence, the
+-- score of all candidates of the file over that of the best file. Factors: test, migration, data by the file's role, unless asked for; barrel; copy, a
+-- text already listed; repeat, each further chunk of a file.
+create function cogo.rank_chunks(fused cogo.fused_chunk[], query jsonb, asked text[])
+returns table (chunk_id bigint, score double precision, signals jsonb)
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  k     jsonb := coalesce(query -> 'rank', '{}');
+  names text[] := array(select jsonb_array_elements_text(coalesce(query -> 'names', '[]')));
+  s_definition double precision := coalesce((k ->> 'definition')::double precision, 0);
+  s_symbol     double precision := coalesce((k ->> 'symbol')::double precision, 0);
+  s_file       double precision := coalesce((k ->> 'file')::double precision, 0);
+  s_folder     double precision := coalesce((k ->> 'folder')::double precision, 0);
+  s_kind       double precision := coalesce((k ->> 'kind')::double precision, 0);
+  s_document   double precision := coalesce((k ->> 'document')::double precision, 0);
+  s_overview   double precision := coalesce((k ->> 'overview')::double precision, 0);
+  s_coherence  double precision := coalesce((k ->> 'coherence')::double precision, 0);
+  f_test       double precision := coalesce((k ->> 'test')::double precision, 1);
+  f_migration  double precision := coalesce((k ->> 'migration')::double precision, 1);
+  f_data       double precision := coalesce((k ->> 'data')::double precision, 1);
+  f_barrel     double precision := coalesce((k ->> 'barrel')::double precision, 1);
+  f_copy       double precision := coalesce((k ->> 'copy')::double precision, 1);
+  f_repeat     double precision := coalesce((k ->> 'repeat')::double precision, 1);
+  how_to       boolean := coalesce((k ->> 'how_to')::boolean, false);
+  overview_of  boolean := coalesce((k ->> 'overview_of')::boolean, false);
+  wants_tests  boolean := coalesce((k ->> 'wants_tests')::boolean, false);
+  wants_data   boolean := coalesce((k ->> 'wants_data')::boolean, false);
+begin
+  return query
+  with looked as (
+    select u.chunk_id, u.lexical, u.vector, u.fused / nullif(max(u.fused) over (), 0) as base,
+           c.file_id, c.kind, lower(c.symbol) as symbol, c.signature, c.start_line, c.is_barrel, c.name_terms, c.text,
+           f.path, f.language, f.role, f.base_terms, f.folder_terms,
+           sum(u.fused) over (partition by c.file_id) as of_file
+      from unnest(fused) u
+      join cogo.chunks c on c.id = u.chunk_id
+      join cogo.source_files f on f.id = c.file_id
+  ),
+  signal as (
+    select l.*,
+           -- what code happens to be called matters less to someone who looks for instructions
+           case when how_to and l.kind <> 'section' then 0.3 else 1 end as named,
+           case when cardinality(names) = 0 or l.symbol is null then 0
+                when l.symbol = any (names) then 1
+                when split_part(l.symbol, '.', -1) = any (names) then 0.9
+                when split_part(l.symbol, '.', 1) = any (names) then 0.3
+                else 0 end
+           -- a long symbol is split: the part with its signature is the one to open
+           * case when l.signature is null or strpos(l.text, split_part(left(l.signature, 24), ' ', 1)) > 0 then 1 else 0.7 end as definition,
+           (select count(*) from unnest(l.name_terms) t where t = any (asked))::double precision / greatest(cardinality(l.name_terms), 1) as of_name,
+           (select count(*) from unnest(l.base_terms) t where t = any (asked))::double precision / greatest(cardinality(l.base_terms), 1) as of_base,
+           (select count(*) from unnest(l.folder_terms) t where t = any (asked))::double precision
+             / greatest(cardinality(l.folder_terms), 1) as of_folder,
+           (l.kind = any (asked) or l.language = any (asked))::int as of_kind,
+           l.of_file / nullif(max(l.of_file) over (), 0) as share
+      from looked l
+  ),
+  added as (
+    select s.*,
+           s.base
+           + s_definition * s.definition
+           + s_symbol * s.named * s.of_name
+           + s_file * s.named * s.of_base
+           + s_folder * s.of_folder
+           + s_kind * s.of_kind
+           + case when how_to and s.kind = 'section' then s_document else 0 end
+           + case when overview_of and s.start_line <= 1 and s.of_name >= 0.5 and s.path ~* '(^|/)readme\.(md|mdx|rst|txt)$'
+                  then s_overview * case when strpos(s.path, '/') = 0 then 1 else 0.4 end else 0 end
+           + s_coherence * s.share as points,
+           case when s.role = 'test' and not wants_tests then f_test
+                when s.role = 'migration' then f_migration
+                when s.role = 'data' and not wants_data then f_data
+                else 1 end
+           * case when s.is_barrel then f_barrel else 1 end as factor
+      from signal s
+  ),
+  placed as (
+    select a.*,
+           row_number() over (partition by a.file_id order by a.points * a.factor desc, a.chunk_id) - 1 as before_in_file,
+           row_number() over (partition by a.text order by a.points * a.factor desc, a.chunk_id) > 1 as is_copy
+      from added a
+  )
+  select p.chunk_id, p.points * p.factor * power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end,
+         jsonb_build_object('lexical', p.lexical, 'vector', p.vector, 'base', p.base, 'definition', s_definition * p.definition,
+           'symbol', s_symbol * p.named * p.of_name, 'file', s_file * p.named * p.of_base, 'folder', s_folder * p.of_folder,
+           'kind', s_kind * p.of_kind, 'document', case when how_to and p.kind = 'section' then s_document else 0 end,
+           'coherence', s_coherence * p.share, 'factor', p.factor,
+           'repeat', power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end)
+    from placed p;
+end
+$$;
