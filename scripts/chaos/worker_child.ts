@@ -1,5 +1,6 @@
 // A real worker process for the chaos phases: WorkerLink and run loop of @cogo/worker, with jobs that only take time.
 // argv[2]: JSON of ChildConfig. One JSON object a line on stdout: {event}.
+import { randomUUID } from 'node:crypto';
 import postgres from 'postgres';
 import { dataApiRpc } from '@cogo/client/data_api_rpc.ts';
 import { postgresRpc } from '@cogo/client/postgres_rpc.ts';
@@ -53,7 +54,7 @@ const ended = await runWorker({
   log: (level, message, fields) => say({ event: level, message, ...fields }),
   executors: [executor],
   clock: jumping(config.jumps ?? []),
-  wake: config.postgres ? notified(config.postgres) : null,
+  wake: config.postgres ? notified(config.postgres, config.executorId) : null,
 });
 say({ event: 'ended', ...(ended.ok ? { sum: ended.value } : { error: ended.error.message }) });
 await rpc.close();
@@ -75,11 +76,18 @@ function unpromising(rpc: Rpc): Rpc {
 }
 
 /** The doorbell as an own Postgres rings it, without the gateway in between; reconnects by itself. */
-function notified(url: string): Wake {
+function notified(url: string, executorId: string): Wake {
   return (bells) => {
     const sql = postgres(url, { max: 1, onnotice: () => {} });
-    sql.listen('cogo_realtime', () => bells.work()).catch(() => {});
-    return () => void sql.end({ timeout: 0 });
+    const ear = randomUUID();
+    const listening = () => sql`select realtime.cogo_listen(${ear}, ${[`agents:${executorId}`]})`.catch(() => {});
+    // said again at each connect, and before the two minutes of an ear are over
+    sql.listen('cogo_realtime_hint', () => bells.work(), listening).catch(() => {});
+    const timer = setInterval(listening, 30_000);
+    return () => {
+      clearInterval(timer);
+      void sql.end({ timeout: 0 });
+    };
   };
 }
 

@@ -13,7 +13,7 @@ declare
 begin
   if exists (select from inserted i where not i.quiet) then
     for event in select * from inserted i where i.kind <> 'job.enqueued' and not i.quiet order by i.id limit 100 loop
-      perform cogo.broadcast('jobs:' || event.job_id, event.kind,
+      perform cogo.hint('jobs:' || event.job_id, event.kind,
         jsonb_build_object('id', event.id, 'job_id', event.job_id, 'kind', event.kind, 'data', event.data, 'ts', event.at));
     end loop;
   end if;

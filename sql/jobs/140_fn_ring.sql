@@ -20,7 +20,7 @@ begin
      order by e.last_seen desc
      limit case when ring.jobs = 0 then 1 else least(20, ring.jobs + 4) end
   loop
-    perform cogo.broadcast('agents:' || bell, 'wake', jsonb_build_object('lane', ring.lane));
+    perform cogo.hint('agents:' || bell, 'wake', jsonb_build_object('lane', ring.lane));
   end loop;
   if ring.pinned_executor_id is null then
     perform cogo.ring_doorbell(split_part(ring.lane, '/', 1));

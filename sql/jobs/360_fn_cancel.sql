@@ -33,7 +33,7 @@ begin
   update cogo.jobs j set cancel_requested_at = clock_timestamp() where j.id = any (asked || ended);
   for item in select j.id, j.executor_id from cogo.jobs j where j.id = any (asked) order by j.id loop
     perform cogo.tell(array[item.id], 'job.cancel_requested', jsonb_build_object('executor_id', item.executor_id));
-    perform cogo.broadcast('agents:' || item.executor_id, 'cancel', jsonb_build_object('job_id', item.id));
+    perform cogo.hint('agents:' || item.executor_id, 'cancel', jsonb_build_object('job_id', item.id));
   end loop;
   for item in
     select j.lane, array_agg(j.msg_id order by j.msg_id) as messages

@@ -61,7 +61,7 @@ begin
                      where x.state = 'running' and x.executor_id = made.id and x.lease_until > clock_timestamp()
                      order by x.id for update skip locked);
   end if;
-  perform cogo.broadcast('agents:' || made.id, 'presence',
+  perform cogo.hint('agents:' || made.id, 'presence',
     jsonb_build_object('executor_id', made.id, 'kind', made.kind, 'epoch', made.epoch, 'draining', made.draining, 'info', made.info));
   return jsonb_build_object('executor_id', made.id, 'kind', made.kind, 'project_id', made.project_id, 'epoch', made.epoch);
 exception

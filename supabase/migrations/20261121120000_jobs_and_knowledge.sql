@@ -355,6 +355,24 @@ $$;
 revoke all on function cogo_api.version() from public;
 grant execute on function cogo_api.version() to anon, authenticated, service_role;
 
+-- sql/bus/105_fn_hint.sql 92b410eece8a5415
+-- cogo.hint: tells who listens on a private Realtime topic right now; nothing is kept. For topics whose truth is in tables of their
+-- own (jobs:{id}, agents:{executor}). Where Realtime has no such messages, as on Supabase, it is a broadcast. Never fails its caller.
+create or replace function cogo.hint(topic text, event text, payload jsonb)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  if to_regprocedure('realtime.cogo_hint(jsonb,text,text)') is not null then
+    perform realtime.cogo_hint(hint.payload, hint.event, hint.topic);
+  else
+    perform cogo.broadcast(hint.topic, hint.event, hint.payload);
+  end if;
+end
+$$;
+
 -- sql/knowledge/010_tables.sql ed2c5daec520efdb
 -- by hand
 
@@ -2670,6 +2688,48 @@ begin
 end
 $$;
 
+-- sql/jobs/130_fn_job_events_broadcast.sql 31ba55883bd9fef6
+-- Trigger: new rows of job_events go out on jobs:{job_id}; the turns of a job's life (not its progress and logs) also become bus
+-- events of its trace. job.enqueued is not broadcast: nobody can listen on a topic before the id of the job is known.
+-- Bounded: at most 100 broadcasts a statement. Quiet jobs (made by the dozen in one call) are not broadcast at all, and give their
+-- trace one event a statement and kind, with their number. The rows are there all the same for who reads on from the last id.
+create or replace function cogo.job_events_broadcast()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  event record;
+begin
+  if exists (select from inserted i where not i.quiet) then
+    for event in select * from inserted i where i.kind <> 'job.enqueued' and not i.quiet order by i.id limit 100 loop
+      perform cogo.hint('jobs:' || event.job_id, event.kind,
+        jsonb_build_object('id', event.id, 'job_id', event.job_id, 'kind', event.kind, 'data', event.data, 'ts', event.at));
+    end loop;
+  end if;
+  if exists (select from inserted i where i.trace_id is not null) then
+    insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
+    select i.trace_id, i.kind, 'jobs', i.project_id, i.data || jsonb_build_object('job_id', i.job_id, 'type', j.type)
+      from inserted i
+      join cogo.jobs j on j.id = i.job_id
+     where i.trace_id is not null and not i.quiet and i.kind not in ('job.progress', 'job.log')
+     order by i.id;
+    insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
+    select i.trace_id, i.kind, 'jobs', i.project_id, jsonb_build_object('jobs', count(*))
+      from inserted i
+     where i.trace_id is not null and i.quiet and i.kind not in ('job.progress', 'job.log')
+     group by i.trace_id, i.kind, i.project_id;
+  end if;
+  return null;
+end
+$$;
+
+create or replace trigger job_events_broadcast
+  after insert on cogo.job_events
+  referencing new table as inserted
+  for each statement execute function cogo.job_events_broadcast();
+
 -- sql/jobs/135_fn_tell.sql be2f0bb0561830e0
 -- cogo.tell: records one event of each of the jobs, with the same data and the attempt.
 --
@@ -2701,7 +2761,7 @@ begin
 end
 $$;
 
--- sql/jobs/140_fn_ring.sql 6f5a8a563b59c470
+-- sql/jobs/140_fn_ring.sql a329832932b66bde
 -- cogo.ring: wakes executors that could take jobs just made ready: the pinned one, or a few more live ones of the lane than there are
 -- jobs, at most 20; one where jobs is 0. One message each on agents:{executor_id}; a hint, everyone polls as well. Edge consumers have no ear on Realtime:
 -- where the lane's kind has a doorbell, it is rung.
@@ -2724,7 +2784,7 @@ begin
      order by e.last_seen desc
      limit case when ring.jobs = 0 then 1 else least(20, ring.jobs + 4) end
   loop
-    perform cogo.broadcast('agents:' || bell, 'wake', jsonb_build_object('lane', ring.lane));
+    perform cogo.hint('agents:' || bell, 'wake', jsonb_build_object('lane', ring.lane));
   end loop;
   if ring.pinned_executor_id is null then
     perform cogo.ring_doorbell(split_part(ring.lane, '/', 1));
@@ -4181,7 +4241,7 @@ begin
 end
 $$;
 
--- sql/jobs/360_fn_cancel.sql 5bb87fd8cfb3c179
+-- sql/jobs/360_fn_cancel.sql 99bedd060f2becfd
 -- cogo_api.cancel: cancels a job, and unless children is false what is below it and not over; returns {job_id, state,
 -- cancel_requested, children}. Those that do not run are cancelled at once; running ones are asked to stop (by their next beat, and by
 -- the doorbell) and count as cancelled when their worker reports or loses the lease. children: how many below it this call cancelled
@@ -4217,7 +4277,7 @@ begin
   update cogo.jobs j set cancel_requested_at = clock_timestamp() where j.id = any (asked || ended);
   for item in select j.id, j.executor_id from cogo.jobs j where j.id = any (asked) order by j.id loop
     perform cogo.tell(array[item.id], 'job.cancel_requested', jsonb_build_object('executor_id', item.executor_id));
-    perform cogo.broadcast('agents:' || item.executor_id, 'cancel', jsonb_build_object('job_id', item.id));
+    perform cogo.hint('agents:' || item.executor_id, 'cancel', jsonb_build_object('job_id', item.id));
   end loop;
   for item in
     select j.lane, array_agg(j.msg_id order by j.msg_id) as messages
@@ -4393,7 +4453,7 @@ $$;
 revoke all on function cogo_api.list_dead(uuid, text, text, int) from public;
 grant execute on function cogo_api.list_dead(uuid, text, text, int) to anon, authenticated, service_role;
 
--- sql/jobs/420_fn_register_executor.sql 28ad18a765b7ed5d
+-- sql/jobs/420_fn_register_executor.sql 9fddf0b6a4f23b4f
 -- cogo_api.register_executor: announces an executor, or changes what it says of itself; returns {executor_id, kind, project_id, epoch}.
 -- info: {version?, slots?, capabilities?, draining?, kind?, instance?, beat_s?, epoch?, …}, kept whole. A worker token fixes kind and project;
 -- the server may name a kind (default cogo-plan) and serves every project.
@@ -4457,7 +4517,7 @@ begin
                      where x.state = 'running' and x.executor_id = made.id and x.lease_until > clock_timestamp()
                      order by x.id for update skip locked);
   end if;
-  perform cogo.broadcast('agents:' || made.id, 'presence',
+  perform cogo.hint('agents:' || made.id, 'presence',
     jsonb_build_object('executor_id', made.id, 'kind', made.kind, 'epoch', made.epoch, 'draining', made.draining, 'info', made.info));
   return jsonb_build_object('executor_id', made.id, 'kind', made.kind, 'project_id', made.project_id, 'epoch', made.epoch);
 exception

@@ -72,6 +72,44 @@ begin
   end
   $fn$;
 
+  -- Who listens on which topic: gateways, and programs that listen by themselves. An ear that is not heard of for two minutes is
+  -- gone. Not logged: after a crash every ear says so again.
+  create unlogged table if not exists realtime.cogo_ears (
+    topic     text not null,
+    ear       uuid not null,
+    heard_at  timestamptz not null default clock_timestamp(),
+    primary key (topic, ear)
+  );
+  alter table realtime.cogo_ears enable row level security;
+
+  -- Says that an ear listens on topics, or still does.
+  create or replace function realtime.cogo_listen(ear uuid, topics text[]) returns void language sql as $fn$
+    insert into realtime.cogo_ears (topic, ear) select distinct t, cogo_listen.ear from unnest(topics) t
+    on conflict on constraint cogo_ears_pkey do update set heard_at = clock_timestamp()
+  $fn$;
+
+  -- A private message that is not kept: it reaches who listens now, in the order of commits, and costs next to nothing where
+  -- nobody does. One that a notification can't carry is sent as any other.
+  create or replace function realtime.cogo_hint(payload jsonb, event text, topic text) returns void language plpgsql as $fn$
+  declare
+    message text;
+  begin
+    if not exists (
+      select from realtime.cogo_ears e
+      where e.topic = cogo_hint.topic and e.heard_at > clock_timestamp() - interval '2 minutes')
+    then
+      return;
+    end if;
+    message := jsonb_build_object('id', gen_random_uuid(), 'topic', topic, 'event', event, 'payload', payload)::text;
+    if octet_length(message) < 7900 then
+      perform pg_catalog.pg_notify('cogo_realtime_hint', message);
+    else
+      perform realtime.send(payload, event, topic, true);
+    end if;
+  end
+  $fn$;
+  revoke all on function realtime.cogo_listen(uuid, text[]), realtime.cogo_hint(jsonb, text, text) from public;
+
   create or replace function realtime.send_binary(payload bytea, event text, topic text, private boolean default true)
   returns void language plpgsql as $fn$
   begin
@@ -114,6 +152,7 @@ begin
       where m.inserted_at < (now() at time zone 'utc') - keep
       order by m.inserted_at limit most);
     get diagnostics gone = row_count;
+    delete from realtime.cogo_ears e where e.heard_at < clock_timestamp() - interval '10 minutes';
     return gone;
   end
   $fn$;

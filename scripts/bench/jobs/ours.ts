@@ -95,7 +95,7 @@ export function cogoCalls(url: string, max: number) {
 
 export type CogoCalls = ReturnType<typeof cogoCalls>;
 
-/** Ours, as an own Postgres runs it: realtime messages written, sweep every 5 seconds, every call fenced. */
+/** Ours, as an own Postgres runs it: sweep every 5 seconds, every call fenced. */
 export async function openOurs(url: string, maxConnections: number): Promise<QueueSystem> {
   await prepareCogo(url);
   const admin = postgres(url, { max: 1, onnotice: () => {} });
@@ -177,9 +177,10 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
         rung = true;
         wake();
       };
-      // The doorbell of an executor is a broadcast, which on an own Postgres is a row and a notification.
+      // The doorbell of an executor is a hint, which on an own Postgres is a notification.
       const ear = postgres(url, { max: 1, onnotice: () => {} });
-      await ear.listen('cogo_realtime', ring);
+      await ear.listen('cogo_realtime_hint', ring);
+      await ear`select realtime.cogo_listen(gen_random_uuid(), ${[`agents:${EXECUTOR}`]})`;
       const finishing: Promise<void>[] = [];
       const worker = (async () => {
         while (!over) {

@@ -1,6 +1,7 @@
 // One topic joined on one socket:  joining -> joined -> closed.  Its frames are handled one after the other.
 import { createHash, randomUUID } from 'node:crypto';
 import type { Extension, Grants, RealtimeDb } from './db.ts';
+import type { Ears } from './ears.ts';
 import type { DatabaseFeed } from './feed.ts';
 import type { Hub, Subscriber, TopicName } from './hub.ts';
 import { type Credentials, identify, type Identity } from './identity.ts';
@@ -21,6 +22,7 @@ import {
 export interface ChannelServices {
   db: RealtimeDb;
   feed: DatabaseFeed;
+  ears: Ears;
   hub: Hub;
   credentials: Credentials;
   limits: Limits;
@@ -58,6 +60,7 @@ export class Channel implements Subscriber {
   #presenceBucket: Bucket;
   #covered: ReadonlySet<string> = new Set();
   #state: 'joining' | 'joined' | 'closed' = 'joining';
+  #listens = false;
 
   constructor(services: ChannelServices, socket: ChannelSocket, frame: Frame, config: JoinConfig) {
     this.#services = services;
@@ -100,6 +103,12 @@ export class Channel implements Subscriber {
     this.#read = await this.#grants('read', extensions);
     if (!this.#read.broadcast && !this.#read.presence) return this.#unauthorized();
     const { replay } = this.#config;
+    // before the join is answered: what is committed after that is heard
+    if (this.name.isPrivate) {
+      this.#listens = true;
+      await this.#services.ears.open(this.name.topic);
+      if (this.#closed()) this.#deafen();
+    }
     if (!replay) {
       this.#enter(frame);
       return { ok: true };
@@ -114,8 +123,18 @@ export class Channel implements Subscriber {
     return { ok: true };
   }
 
+  #closed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  #deafen(): void {
+    if (!this.#listens) return;
+    this.#listens = false;
+    this.#services.ears.close(this.name.topic);
+  }
+
   #enter(frame: Frame): void {
-    if (!this.#socket.isOpen()) return;
+    if (!this.#socket.isOpen()) return this.#deafen();
     const changes = this.#config.postgresChanges.map((wanted) => ({ ...wanted, id: idOf(wanted) }));
     this.#state = 'joined';
     this.#services.hub.add(this.name, this);
@@ -136,6 +155,7 @@ export class Channel implements Subscriber {
     if (this.#state === 'closed') return;
     const wasJoined = this.#state === 'joined';
     this.#state = 'closed';
+    this.#deafen();
     this.#services.hub.remove(this.name, this);
     this.#socket.forget(this);
     if (!wasJoined || !this.#socket.isOpen()) return;

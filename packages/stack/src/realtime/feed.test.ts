@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { openTestDatabase, type TestDatabase } from '../testing.ts';
 import { type RealtimeDb, realtimeDb } from './db.ts';
+import { Ears } from './ears.ts';
 import { DatabaseFeed, type FeedMessage, type Replay } from './feed.ts';
 import { openPostgresDriver } from './testing.ts';
 
@@ -58,6 +59,33 @@ test('hands on what is sent after its start, in order, once', async () => {
     Array.from({ length: 500 }, (_, index) => index + 1),
   );
   assert.deepEqual([messages[0]?.topic, messages[0]?.isPrivate], ['t1', true]);
+  await feed.close();
+});
+
+test('a hint reaches who listens, whole, and is not kept; one that is too long for a notification comes as a row', async () => {
+  const { feed, messages, count } = await openFeed(realtimeDb(database.db), 20_000);
+  const hint = (topic: string, payload: object) =>
+    database.sql(`select realtime.cogo_hint($1::text::jsonb, 'wake', $2::text)`, [
+      JSON.stringify(payload),
+      topic,
+    ]);
+  await hint('agents:nobody', { n: 0 });
+  const ears = new Ears(realtimeDb(database.db));
+  await ears.open('agents:a');
+  await hint('agents:a', { n: 1, text: '가"\n' });
+  await hint('agents:nobody', { n: 2 });
+  await hint('agents:a', { n: 3, fill: 'x'.repeat(9000) });
+  await count(2);
+  assert.deepEqual(numbers(messages), [1, 3]);
+  const [first] = messages;
+  assert.ok(first && 'payload' in first.broadcast);
+  const { event, payload } = JSON.parse(first.broadcast.payload) as {
+    event: string;
+    payload: Record<string, unknown>;
+  };
+  assert.deepEqual([first.topic, first.isPrivate, event], ['agents:a', true, 'wake']);
+  assert.deepEqual(payload, { n: 1, text: '가"\n', id: first.id });
+  assert.equal((await database.sql('select from realtime.messages')).length, 1);
   await feed.close();
 });
 

@@ -30,6 +30,8 @@ interface Row {
 }
 
 const CHANNEL = 'cogo_realtime';
+/** Messages that are not kept, whole. */
+const HINTS = 'cogo_realtime_hint';
 /** Rows read at once. */
 const BATCH = 200;
 /** Numbers below the highest seen within which a late commit may still turn up. */
@@ -75,6 +77,15 @@ export class DatabaseFeed {
       (payload) => this.#notified(payload),
       () => void this.catchUp(),
     );
+    const unlisten = this.#stop;
+    const stopHints = await this.#db.listen(
+      HINTS,
+      (message) => this.#hinted(message),
+      () => {},
+    );
+    this.#stop = async () => {
+      await Promise.all([unlisten(), stopHints()]);
+    };
     const rows = await this.#db.query<{ seq: string }>(
       'select seq::text as seq from realtime.messages order by seq desc limit $1::int',
       [LATE],
@@ -135,6 +146,22 @@ export class DatabaseFeed {
         covered: new Set(rows.map((row) => row.covered)),
         messages: rows.filter((row) => row.wanted && !row.too_large).map((row) => toMessage(row, true)),
       });
+    });
+  }
+
+  #hinted(message: string): void {
+    if (this.#closed) return;
+    const { id, topic, event, payload } = JSON.parse(message) as Record<'id' | 'topic' | 'event', string> & {
+      payload: Record<string, unknown>;
+    };
+    this.delivered += 1;
+    // as realtime.send: a payload without an id gets the message's
+    const text = JSON.stringify({ ...payload, id: payload['id'] ?? id });
+    this.#onMessage({
+      id,
+      topic,
+      isPrivate: true,
+      broadcast: { payload: broadcastPayload(event, text, { id }) },
     });
   }
 

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { ChannelServices } from './channel.ts';
 import type { RealtimeDb } from './db.ts';
+import { Ears } from './ears.ts';
 import { DatabaseFeed } from './feed.ts';
 import { handshake, isRealtimePath } from './handshake.ts';
 import { handleBroadcast } from './http_broadcast.ts';
@@ -64,7 +65,8 @@ export function attachRealtime(server: Server, options: RealtimeOptions): Realti
       hub.publish(message, message.broadcast, { id: message.id });
     },
   });
-  const services: ChannelServices = { db: options.db, feed, hub, credentials, limits, now, log };
+  const ears = new Ears(options.db);
+  const services: ChannelServices = { db: options.db, feed, ears, hub, credentials, limits, now, log };
   const wss = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -107,6 +109,7 @@ export function attachRealtime(server: Server, options: RealtimeOptions): Realti
   const housekeeping = async (at: number) => {
     if (at - caughtUpAt >= CATCH_UP_MS) {
       caughtUpAt = at;
+      await ears.stillHere();
       await feed.catchUp();
     }
     if (at - prunedAt >= PRUNE_MS) {

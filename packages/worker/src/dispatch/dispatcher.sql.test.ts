@@ -36,6 +36,8 @@ dispatcherConformance('sql', async () => {
     'cogo-plan': await token('worker', 'cogo-plan'),
     'cogo-work': await token('worker', 'cogo-work'),
   };
+  // as on Supabase, where every message is a row and can be counted
+  await db.sql('drop function if exists realtime.cogo_hint(jsonb, text, text)');
   const asProject = db.rpc('anon', undefined, { 'x-cogo-token': await token('project') });
   return {
     dispatcher: rpcDispatcher(asProject),

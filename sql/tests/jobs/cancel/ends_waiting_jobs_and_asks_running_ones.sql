@@ -1,3 +1,5 @@
+-- as on Supabase, where every message is a row
+drop function realtime.cogo_hint(jsonb, text, text);
 select note('p', to_jsonb(project('P')));
 select note('late', to_jsonb(job(noted_id('p'), '{"delay_s":100}')));
 select is(cogo_api.cancel(noted_id('late')) ->> 'state', 'cancelled');

@@ -1,3 +1,5 @@
+-- as on Supabase, where every message is a row
+drop function realtime.cogo_hint(jsonb, text, text);
 select note('p', to_jsonb(project('P')));
 select cogo_api.request_begin(jsonb_build_object('trace_id', 't1', 'function', 'jobs', 'principal', 'x', 'project_id', noted_id('p')));
 select note('j', to_jsonb(job(noted_id('p'), '{"trace_id":"t1"}')));
