@@ -80,7 +80,8 @@ function notified(url: string, executorId: string): Wake {
   return (bells) => {
     const sql = postgres(url, { max: 1, onnotice: () => {} });
     const ear = randomUUID();
-    const listening = () => sql`select realtime.cogo_listen(${ear}, ${[`agents:${executorId}`]})`.catch(() => {});
+    const listening = () =>
+      sql`select realtime.cogo_listen(${ear}, ${[`agents:${executorId}`]})`.catch(() => {});
     // said again at each connect, and before the two minutes of an ear are over
     sql.listen('cogo_realtime_hint', () => bells.work(), listening).catch(() => {});
     const timer = setInterval(listening, 30_000);
