@@ -1,6 +1,6 @@
--- cogo.take_turns: jobs that wait for their turn: the projects of the lane one after the other, and in a project its types, each
--- oldest first. Returns the jobs, locked. Waits for nothing. Starts at a random project, looks at no more groups (a type of a project)
--- than it needs, at most at 500; what it costs does not depend on how many jobs wait.
+-- cogo.take_turns: jobs that wait for their turn: the projects of the lane one after the other, and in a project its types in random
+-- order, each oldest first. Returns the jobs, locked. Waits for nothing. Starts at a random project, looks at no more groups (a type of a project)
+-- than it needs, or eight, at most at 500; what it costs does not depend on how many jobs wait.
 create function cogo.take_turns(lane text, project_id uuid, every_type boolean, exact text[], prefixes text[], qty int)
 returns uuid[]
 language plpgsql
@@ -40,7 +40,13 @@ begin
       home := '00000000-0000-0000-0000-000000000000';
       label := '';
     end if;
-    continue when cardinality(types) < qty - cardinality(taken) and not over and looked < 500;
+    continue when cardinality(types) < greatest(qty - cardinality(taken), 8) and not over and looked < 500;
+    -- the types of a project in random order: a claim of one job would always get the first
+    if cardinality(types) > 1 then
+      select array_agg(g.project_id order by g.first, g.dice), array_agg(g.type order by g.first, g.dice) into projects, types
+        from (select x.project_id, x.type, min(x.nth) over (partition by x.project_id) as first, random() as dice
+                from unnest(projects, types) with ordinality x(project_id, type, nth)) g;
+    end if;
     while cardinality(types) > 0 and cardinality(taken) < qty loop
       select array_agg(x.id order by x.nth, x.run_at, x.id) into more
         from (select j.id, j.run_at, g.nth

@@ -59,7 +59,8 @@ begin
     else
       chosen := chosen || cogo.pick_jobs(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
     end if;
-    if lane.backlog and qty = 1 and include_types is null and cardinality(chosen) = 0 then
+    -- the short way knows a project's first type only; now and then the long one gives the others their turn
+    if lane.backlog and qty = 1 and include_types is null and cardinality(chosen) = 0 and random() < 0.9 then
       chosen := cogo.take_turn(lane.name, scope.project_id);
     elsif lane.backlog and cardinality(chosen) < qty then
       chosen := chosen

@@ -3438,10 +3438,10 @@ begin
 end
 $$;
 
--- sql/jobs/245_fn_take_turns.sql e263f0cc5e75c7a8
--- cogo.take_turns: jobs that wait for their turn: the projects of the lane one after the other, and in a project its types, each
--- oldest first. Returns the jobs, locked. Waits for nothing. Starts at a random project, looks at no more groups (a type of a project)
--- than it needs, at most at 500; what it costs does not depend on how many jobs wait.
+-- sql/jobs/245_fn_take_turns.sql be9e4e31235f268f
+-- cogo.take_turns: jobs that wait for their turn: the projects of the lane one after the other, and in a project its types in random
+-- order, each oldest first. Returns the jobs, locked. Waits for nothing. Starts at a random project, looks at no more groups (a type of a project)
+-- than it needs, or eight, at most at 500; what it costs does not depend on how many jobs wait.
 create or replace function cogo.take_turns(lane text, project_id uuid, every_type boolean, exact text[], prefixes text[], qty int)
 returns uuid[]
 language plpgsql
@@ -3481,7 +3481,13 @@ begin
       home := '00000000-0000-0000-0000-000000000000';
       label := '';
     end if;
-    continue when cardinality(types) < qty - cardinality(taken) and not over and looked < 500;
+    continue when cardinality(types) < greatest(qty - cardinality(taken), 8) and not over and looked < 500;
+    -- the types of a project in random order: a claim of one job would always get the first
+    if cardinality(types) > 1 then
+      select array_agg(g.project_id order by g.first, g.dice), array_agg(g.type order by g.first, g.dice) into projects, types
+        from (select x.project_id, x.type, min(x.nth) over (partition by x.project_id) as first, random() as dice
+                from unnest(projects, types) with ordinality x(project_id, type, nth)) g;
+    end if;
     while cardinality(types) > 0 and cardinality(taken) < qty loop
       select array_agg(x.id order by x.nth, x.run_at, x.id) into more
         from (select j.id, j.run_at, g.nth
@@ -3711,7 +3717,7 @@ $$;
 revoke all on function cogo_api.enqueue(uuid, jsonb, jsonb) from public;
 grant execute on function cogo_api.enqueue(uuid, jsonb, jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/310_fn_claim.sql f199813dc9caf19b
+-- sql/jobs/310_fn_claim.sql 16270dd65e8daf38
 -- cogo_api.claim: leases up to qty ready jobs to an executor; returns [{job_id, token, attempt, type, payload, checkpoint, project_id,
 -- trace_id, lease_s, cancel_requested, steps?, children?}]. token (a string: it is a bigint) goes with every later call for the
 -- attempt. steps: outputs earlier attempts stored; children: the jobs it awaited, with their results.
@@ -3773,7 +3779,8 @@ begin
     else
       chosen := chosen || cogo.pick_jobs(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
     end if;
-    if lane.backlog and qty = 1 and include_types is null and cardinality(chosen) = 0 then
+    -- the short way knows a project's first type only; now and then the long one gives the others their turn
+    if lane.backlog and qty = 1 and include_types is null and cardinality(chosen) = 0 and random() < 0.9 then
       chosen := cogo.take_turn(lane.name, scope.project_id);
     elsif lane.backlog and cardinality(chosen) < qty then
       chosen := chosen
@@ -4529,8 +4536,8 @@ $$;
 revoke all on function cogo_api.register_executor(text, jsonb) from public;
 grant execute on function cogo_api.register_executor(text, jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/440_fn_sweep.sql 718e7f16badd89ab
--- cogo_api.sweep: what no caller does: dead executors, expired leases, due jobs, free slots, lost messages, low watermarks. Scheduled every 5 s; one
+-- sql/jobs/440_fn_sweep.sql 5d1e501d4644bdc7
+-- cogo_api.sweep: what no caller does: dead executors, expired leases, due jobs, free slots, lost messages, low watermarks. Scheduled every second; one
 -- at a time (a second one returns {skipped: true}); each part takes a bounded bite. Returns {expired, dead, due, promoted, resent,
 -- executors_dead}.
 -- Error: CG002 not the server.

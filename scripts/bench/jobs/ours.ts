@@ -95,7 +95,7 @@ export function cogoCalls(url: string, max: number) {
 
 export type CogoCalls = ReturnType<typeof cogoCalls>;
 
-/** Ours, as an own Postgres runs it: sweep every 5 seconds, every call fenced. */
+/** Ours, as an own Postgres runs it: sweep every second, every call fenced. */
 export async function openOurs(url: string, maxConnections: number): Promise<QueueSystem> {
   await prepareCogo(url);
   const admin = postgres(url, { max: 1, onnotice: () => {} });
@@ -105,7 +105,7 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
   let sweeping: Promise<unknown> = Promise.resolve();
   const sweeper = setInterval(() => {
     sweeping = sweeps.sweep().catch(() => {});
-  }, 5000);
+  }, 1000);
   let keys = 0;
 
   const accepted = (verdicts: { verdict: string }[]) => {
