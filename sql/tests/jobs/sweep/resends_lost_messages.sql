@@ -3,6 +3,7 @@ select note('j', to_jsonb(job(noted_id('p'))));
 delete from pgmq.q_cogo_work_default_1;
 select is(cogo_api.claim('one'), '[]'::jsonb);
 update cogo.jobs set queued_at = clock_timestamp() - interval '11 seconds';
+update cogo.lanes set reconciled_at = clock_timestamp();
 select is(cogo_api.sweep() ->> 'resent', '0', 'a lane is looked at every 15 s');
 update cogo.lanes set reconciled_at = clock_timestamp() - interval '31 seconds';
 select is(cogo_api.sweep() ->> 'resent', '1');
