@@ -33,6 +33,11 @@ test('a migration holds the files that changed, as functions to replace, and not
   assert.doesNotMatch(builtPart(after, changed), /sql\/a/);
 });
 
+test('the schema version is that of the newest migration', () => {
+  const version = schemaFiles().find((file) => file.path.endsWith('_fn_schema_version.sql'))!;
+  assert.match(version.text, new RegExp(/(\d+)_/.exec(newestMigration().path)![1]!));
+});
+
 test('sql/ and supabase/migrations give the same catalog on an empty database', async () => {
   const bySql = await openTestDatabase({ migrations: false });
   const byMigrations = await openTestDatabase({ migrations: false });

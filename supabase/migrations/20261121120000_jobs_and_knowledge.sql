@@ -223,6 +223,16 @@ create type cogo.fused_chunk as (chunk_id bigint, lexical double precision, vect
 -- sql/core/010_tables.sql 95a76dc19708088d
 -- by hand
 
+-- sql/core/110_fn_schema_version.sql fdfb25723f5c6ede
+-- cogo.schema_version: the timestamp of the newest migration. Each migration that follows replaces this function.
+create or replace function cogo.schema_version()
+returns text
+language sql
+immutable
+parallel safe
+set search_path = ''
+as $$ select '20261121120000' $$;
+
 -- sql/core/115_fn_oldest_worker.sql 2e29c8be4915d682
 -- cogo.oldest_worker: the oldest version of cogo-work that keeps this schema's contracts. Raised with a change it could not follow.
 create or replace function cogo.oldest_worker()
@@ -1145,6 +1155,62 @@ end
 $$;
 revoke all on function cogo_api.index_finish(uuid, jsonb) from public;
 grant execute on function cogo_api.index_finish(uuid, jsonb) to anon, authenticated, service_role;
+
+-- sql/knowledge/262_fn_index_suspend.sql e8da0a5bd7eb5e98
+-- cogo_api.index_suspend: puts a run by, so that index_resume can go on with it: what was put stays, unseen by readers, but for the
+-- doubtful paths, whose last call was not answered. The run gets another id: a call that is still on its way finds nothing.
+-- Returns {files}: how many wait to be published. The next index_begin of the repository gives the run up. Errors: CG003/CG031 as
+-- running_run.
+create or replace function cogo_api.index_suspend(run_id uuid, doubtful text[] default '{}')
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  run cogo.index_runs := cogo.running_run(index_suspend.run_id);
+begin
+  perform cogo.drop_files(array(
+    select f.id from cogo.source_files f
+     where f.repo_id = run.repo_id and f.generation = run.generation and f.path = any (doubtful)));
+  update cogo.index_runs r set id = gen_random_uuid(), reason = 'suspended', touched_at = clock_timestamp() where r.id = run.id;
+  return jsonb_build_object('files', (
+    select count(*) from cogo.source_files f where f.repo_id = run.repo_id and f.generation = run.generation));
+end
+$$;
+revoke all on function cogo_api.index_suspend(uuid, text[]) from public;
+grant execute on function cogo_api.index_suspend(uuid, text[]) to anon, authenticated, service_role;
+
+-- sql/knowledge/264_fn_index_resume.sql 269bee14c4f0b41f
+-- cogo_api.index_resume: goes on with the run of a repository that was put by (index_suspend): {run_id, generation, repo, files:[{path,
+-- content_hash, extractor}]}, the files it holds already; null when there is none. One caller gets it. Needs editor (or a worker of the
+-- project).
+create or replace function cogo_api.index_resume(project_id uuid, repo text, commit_sha text default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  run cogo.index_runs;
+begin
+  perform cogo.require_role(index_resume.project_id, 'editor', true);
+  update cogo.index_runs r
+     set reason = null, commit_sha = index_resume.commit_sha, touched_at = clock_timestamp()
+    from cogo.repos h
+   where h.project_id = index_resume.project_id and h.repo = index_resume.repo and r.repo_id = h.id
+     and r.state = 'running' and r.reason = 'suspended'
+  returning r.* into run;
+  if not found then
+    return null;
+  end if;
+  return jsonb_build_object('run_id', run.id, 'generation', run.generation, 'repo', index_resume.repo, 'files', coalesce((
+    select jsonb_agg(jsonb_build_object('path', f.path, 'content_hash', f.content_hash, 'extractor', f.extractor) order by f.path)
+      from cogo.source_files f where f.repo_id = run.repo_id and f.generation = run.generation), '[]'));
+end
+$$;
+revoke all on function cogo_api.index_resume(uuid, text, text) from public;
+grant execute on function cogo_api.index_resume(uuid, text, text) to anon, authenticated, service_role;
 
 -- sql/knowledge/280_fn_lexicon.sql cfd9d6c717f47a6f
 -- cogo_api.lexicon: {n, avg_length, df:{term: count}} of the project's published chunks, for the query side of idf. Terms nobody

@@ -27,6 +27,8 @@ export interface Writer {
   /** Resolves when the writer can take more: one batch is on its way while the next is filled. */
   add(row: FileRow, graph?: FileGraph): Promise<Result<void>>;
   flush(): Promise<Result<void>>;
+  /** After an end before its time: the paths of which it is not known whether the database has them whole. */
+  doubtful(): Promise<string[]>;
 }
 
 /** Sends files to an index run in batches. An error that concerns the run (not a file) ends the writing. */
@@ -35,6 +37,7 @@ export function indexWriter(options: WriterOptions): Writer {
   let graphs = new Map<string, FileGraph>();
   let bytes = 0;
   let underway: Promise<Result<void>> = Promise.resolve(ok(undefined));
+  let unanswered: string[] = [];
 
   async function send(): Promise<Result<void>> {
     const before = await underway;
@@ -44,7 +47,10 @@ export function indexWriter(options: WriterOptions): Writer {
     batch = [];
     graphs = new Map();
     bytes = 0;
-    if (rows.length > 0) underway = putBoth(options, rows, withThem);
+    if (rows.length > 0) {
+      unanswered = rows.map((row) => row.path);
+      underway = putBoth(options, rows, withThem);
+    }
     return ok(undefined);
   }
 
@@ -58,6 +64,10 @@ export function indexWriter(options: WriterOptions): Writer {
     async flush() {
       const sent = await send();
       return sent.ok ? await underway : sent;
+    },
+    async doubtful() {
+      const last = await underway;
+      return last.ok ? [] : unanswered;
     },
   };
 }

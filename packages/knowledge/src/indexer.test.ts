@@ -116,6 +116,44 @@ describe('indexRepository', () => {
     );
   });
 
+  it('a run that is stopped goes on where it was, and reads nothing twice into the database', async (t) => {
+    const files = Object.fromEntries(
+      Array.from({ length: 12 }, (_, at) => [
+        `f${String(at).padStart(2, '0')}.md`,
+        `# q${'abcdefghijkl'[at]}zz\n\n${'some plain words here\n'.repeat(3000)}\n`,
+      ]),
+    );
+    const repo = tempRepo(files);
+    t.after(repo.remove);
+    const id = await project();
+    const put: string[] = [];
+    const stop = new AbortController();
+    const tapped = tappedRpc(rpc, (fn, args) => {
+      if (fn !== 'index_put') return undefined;
+      put.push(...(args['files'] as { path: string }[]).map((file) => file.path));
+      if (put.length >= 6) stop.abort();
+      return undefined;
+    });
+    const stopped = await indexRepository({
+      root: repo.root,
+      repo: 'app',
+      projectId: id,
+      rpc: tapped,
+      signal: stop.signal,
+    });
+    assert.ok(!stopped.ok && stopped.error.code === 'aborted');
+    assert.deepEqual(await find(id, 'qbzz'), [], 'nothing shows');
+    const before = [...put];
+    put.length = 0;
+    repo.delete('f00.md');
+    const report = await index(repo, id, { rpc: tapped });
+    assert.equal(report.files, 11);
+    assert.deepEqual(counts(report), { added: 11, changed: 0, deleted: 0, unchanged: 0 });
+    assert.ok(put.length < 12 && put.length > 0, `${put.length} were put again after ${before.length}`);
+    assert.deepEqual(await find(id, 'qazz'), [], 'what went meanwhile is not there');
+    assert.equal((await find(id, 'qlzz'))[0]?.split(':')[0], 'f11.md');
+  });
+
   it('many repositories live in one project, each with its generation', async (t) => {
     const [one, two] = [tempRepo({ 'a.md': '# Same words\n' }), tempRepo({ 'a.md': '# Same words\n' })];
     t.after(() => {

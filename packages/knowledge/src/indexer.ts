@@ -4,7 +4,7 @@ import type { Rpc } from '@cogo/client/rpc.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import { entryFiles } from './graph/repository_graph.ts';
 import { graphReader } from './graph/symbols/file_graph.ts';
-import { indexWriter } from './index_writer.ts';
+import { indexWriter, type Writer } from './index_writer.ts';
 import { type ReadDocument, readDocuments } from './read_documents.ts';
 import { CONFIG_FILE, readIndexConfig } from './repo_config.ts';
 import type { Skipped, Walk } from './walk/candidates.ts';
@@ -79,7 +79,8 @@ interface KnownFile {
 
 /**
  * Brings the index of one repository up to date. Only what changed is read into chunks; nothing of a run shows before
- * it is published as a whole, and a run that never finished is superseded by the next. A file that fails is skipped
+ * it is published as a whole. A run that is stopped by the signal is put by, and the next one of the same repository goes on with it;
+ * one that died is superseded. A file that fails is skipped
  * with its reason. Errors: `not_found` no such folder, `aborted` by the signal, and what `index_*` raise.
  */
 export async function indexRepository(options: IndexOptions): Promise<Result<IndexReport>> {
@@ -145,14 +146,21 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     const begun = options.dryRun ? undefined : await begin(walk);
     if (begun && !begun.ok) return begun;
     const runId = begun?.value.run_id;
-    const result = await write(runId, walk, walked, known, report).catch((error: unknown) => {
+    const already = new Map((begun?.value.files ?? []).map((file) => [file.path, file]));
+    let doubtful = async (): Promise<string[]> => [];
+    const result = await write(runId, walk, walked, known, already, report, (writer) => {
+      doubtful = writer.doubtful;
+    }).catch((error: unknown) => {
       if (signal?.aborted) return failure('aborted', 'Indexing was stopped; the index is as it was before.');
       return failure(
         'internal',
         `Indexing failed: ${error instanceof Error ? error.message : String(error)}`,
       );
     });
-    if (!result.ok && runId !== undefined && result.error.code !== 'stale_generation') {
+    if (!result.ok && runId !== undefined && signal?.aborted) {
+      // Without the caller's signal, which has aborted. When it fails, the next run begins anew.
+      await rpc.call('index_suspend', { run_id: runId, doubtful: await doubtful() });
+    } else if (!result.ok && runId !== undefined && result.error.code !== 'stale_generation') {
       // Best effort and without the caller's signal: the next run would clear it away as well.
       await rpc.call('index_abort', { run_id: runId, reason: result.error.message });
     }
@@ -160,7 +168,18 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     return result;
   }
 
-  async function begin(walk: Walk): Promise<Result<{ run_id: string; generation: number }>> {
+  /** Opens a run, or goes on with one of this repository that was put by: `files` are those it holds. */
+  async function begin(
+    walk: Walk,
+  ): Promise<Result<{ run_id: string; generation: number; files?: KnownFile[] }>> {
+    if (options.paths === undefined) {
+      const resumed = await rpc.call<{ run_id: string; generation: number; files: KnownFile[] } | null>(
+        'index_resume',
+        { project_id: projectId, repo, commit_sha: walk.commit ?? null },
+        signal ? { signal } : {},
+      );
+      if (resumed.ok && resumed.value) return ok(resumed.value);
+    }
     return await rpc.call(
       'index_begin',
       { project_id: projectId, repo, commit_sha: walk.commit ?? null, meta: { listed_by: walk.by } },
@@ -173,7 +192,9 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     walk: Walk,
     walked: Walk,
     known: Map<string, KnownFile>,
+    already: ReadonlyMap<string, KnownFile>,
     report: IndexReport,
+    onWriter: (writer: Writer) => void,
   ): Promise<Result<void>> {
     const place = await realpath(options.root);
     const paths = walked.candidates.map(({ path }) => path);
@@ -195,11 +216,13 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
               for (const row of rows) chunksWritten += row.chunks.length;
             },
           });
+    if (writer) onWriter(writer);
     const kept = new Set<string>();
     let done = 0;
-    for await (const document of readDocuments(walk.candidates, known, signal, graph)) {
+    const compared = new Map([...known, ...already]);
+    for await (const document of readDocuments(walk.candidates, compared, signal, graph)) {
       done += 1;
-      note(document, kept, known, report);
+      note(document, kept, known, already, report);
       if (document.kind === 'row') {
         const added = await writer?.add(document.row, document.graph);
         if (added && !added.ok) return added;
@@ -208,8 +231,8 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     }
     const flushed = await writer?.flush();
     if (flushed && !flushed.ok) return flushed;
-    const deleted = [...known.keys()].filter((path) => !kept.has(path));
-    report.deleted = deleted.length;
+    const deleted = [...compared.keys()].filter((path) => !kept.has(path));
+    report.deleted = deleted.filter((path) => known.has(path)).length;
     report.skipped.sort((a, b) => (a.path < b.path ? -1 : 1));
     if (runId === undefined) return ok(undefined);
     progress('publish', done, walk.candidates.length);
@@ -298,6 +321,7 @@ function note(
   document: ReadDocument,
   kept: Set<string>,
   known: Map<string, unknown>,
+  already: ReadonlyMap<string, unknown>,
   report: IndexReport,
 ): void {
   const { path } = document;
@@ -308,6 +332,11 @@ function note(
     return;
   }
   kept.add(path);
+  if (document.kind === 'unchanged' && already.has(path)) {
+    if (known.has(path)) report.changed += 1;
+    else report.added += 1;
+    return;
+  }
   if (document.kind === 'unchanged') {
     report.unchanged += 1;
     report.decisions?.push({ path, taken: true, why: 'unchanged' });

@@ -51,3 +51,20 @@ test('a file without permission is skipped with the reason', {
   const result = await readSource(join(repo.root, 'a.ts'));
   assert.deepEqual(result, { kind: 'skipped', why: 'cannot be read (EACCES)', keep: false });
 });
+
+test('a file that changes while it is read is read again; one that never rests is left as it is indexed', async (t) => {
+  const repo = tempRepo({ 'a.ts': 'old' });
+  t.after(repo.remove);
+  const file = `${repo.root}/a.ts`;
+  let times = 0;
+  const once = await readSource(file, async () => {
+    times += 1;
+    if (times === 1) repo.write('a.ts', 'new, longer');
+  });
+  assert.deepEqual([once.kind === 'read' && once.bytes.toString(), times], ['new, longer', 2]);
+  const never = await readSource(file, async () => {
+    times += 1;
+    repo.write('a.ts', 'x'.repeat(times + 20));
+  });
+  assert.deepEqual(never, { kind: 'skipped', why: 'changes while it is read', keep: true });
+});

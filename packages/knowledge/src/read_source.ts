@@ -11,16 +11,22 @@ export type ReadFile =
 
 const ATTEMPTS = 3;
 
-/** One file's bytes as of one moment: a file that changes under the reader is read again, then left for the next run. */
-export async function readSource(file: string): Promise<ReadFile> {
+/**
+ * One file's bytes as of one moment: a file that changes under the reader is read again, then left for the next run.
+ * `onOpened` is told of each attempt before the bytes are read.
+ */
+export async function readSource(file: string, onOpened?: () => Promise<void>): Promise<ReadFile> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const result = await readOnce(file);
+    const result = await readOnce(file, onOpened);
     if (result.kind !== 'changed') return result;
   }
   return { kind: 'skipped', why: 'changes while it is read', keep: true };
 }
 
-async function readOnce(file: string): Promise<ReadFile | { kind: 'changed' }> {
+async function readOnce(
+  file: string,
+  onOpened?: () => Promise<void>,
+): Promise<ReadFile | { kind: 'changed' }> {
   let handle: Awaited<ReturnType<typeof open>> | undefined;
   try {
     // NONBLOCK: a named pipe must not hang the run. NOFOLLOW: a file may have become a link since the walk.
@@ -34,6 +40,7 @@ async function readOnce(file: string): Promise<ReadFile | { kind: 'changed' }> {
         keep: false,
       };
     }
+    await onOpened?.();
     const bytes = await handle.readFile();
     const after = await handle.stat({ bigint: true });
     const isSame =

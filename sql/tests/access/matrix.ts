@@ -73,6 +73,8 @@ export const MATRIX: Record<string, Expectation> = {
   index_delete: { args: async (f) => ({ run_id: await f.run(), paths: ['a'] }), expect: INDEX },
   index_finish: { args: async (f) => ({ run_id: await f.run(), stats: {} }), expect: INDEX },
   index_abort: { args: async (f) => ({ run_id: await f.run(), reason: 'x' }), expect: INDEX },
+  index_suspend: { args: async (f) => ({ run_id: await f.run() }), expect: INDEX },
+  index_resume: { args: (f) => ({ project_id: f.project, repo: 'nobody' }), expect: INDEX },
   index_status: { args: project, expect: READ },
   index_graph: { args: async (f) => ({ run_id: await f.run(), files: [] }), expect: INDEX },
   index_entries: { args: async (f) => ({ run_id: await f.run(), entries: [] }), expect: INDEX },

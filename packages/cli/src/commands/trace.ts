@@ -37,7 +37,7 @@ export function registerTrace(host: Host, root: Command): void {
       const project = session ? await getProject(session, options) : undefined;
       const { config } = await readIndexConfig(folder);
       const walk = await walkRepository({ root: folder, ...config, signal });
-      const graph = buildSymbolGraph(folder, walk.candidates, signal);
+      const graph = await buildSymbolGraph(folder, walk.candidates, signal);
       const trace = unwrap(await readTrace(resolve(run.io.cwd, file), folder, graph), `import ${file}`);
       const calls = trace.calls.sort((a, b) => b.count - a.count);
       let fresh = 0;

@@ -62,6 +62,8 @@ export async function workerChild(o: {
     },
     cwd: o.dir,
     logFile: join(o.dir, 'logs', 'worker.log'),
+    // cogo-work ends so when another process took its name; starting it again would take the name back
+    endsFor: 3,
   };
 }
 

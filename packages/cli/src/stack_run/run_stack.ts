@@ -84,10 +84,10 @@ export async function runStack(
     name: string;
     code: number | null;
     signal: string | null;
-    restartInMs: number;
+    restartInMs: number | undefined;
   }) =>
     events.crash(
-      `${name} ended (${by ?? `exit code ${code}`}); it starts again in ${restartInMs} ms, see ${join(o.dir, 'logs', `${name}.log`)}`,
+      `${name} ended (${by ?? `exit code ${code}`}); it ${restartInMs === undefined ? 'stays ended' : `starts again in ${restartInMs} ms`}, see ${join(o.dir, 'logs', `${name}.log`)}`,
     );
   const stop = async () => {
     await Promise.all(children.map((child) => child.stop()));

@@ -41,6 +41,22 @@ test('a child that crashes is started again and its output is appended to its lo
   assert.equal(statSync(logFile).mode & 0o777, 0o600);
 });
 
+test('a child that says it must not be started again stays ended', async (t) => {
+  const told = new Promise<number | undefined>((resolve) => {
+    const child = supervise(
+      {
+        name: 'replaced',
+        args: ['-e', 'process.exitCode = 3'],
+        env: process.env,
+        logFile: join(folder(t), 'log'),
+        endsFor: 3,
+      },
+      { backoff, onCrash: ({ restartInMs }) => resolve(restartInMs ?? child.starts()) },
+    );
+  });
+  assert.equal(await told, 1);
+});
+
 test('stop ends a child that ignores SIGTERM, and does not start it again', async (t) => {
   const dir = folder(t);
   const ready = join(dir, 'ready');

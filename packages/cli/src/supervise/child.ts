@@ -11,6 +11,8 @@ export interface ChildSpec {
   cwd?: string;
   /** stdout and stderr are appended here, 0600; rotated to `.1` at a (re)start beyond 10 MB. */
   logFile: string;
+  /** The exit code by which it says that it must not be started again. */
+  endsFor?: number;
 }
 
 export interface SuperviseOptions {
@@ -20,7 +22,8 @@ export interface SuperviseOptions {
     name: string;
     code: number | null;
     signal: string | null;
-    restartInMs: number;
+    /** Undefined when it stays ended. */
+    restartInMs: number | undefined;
   }) => void;
   /** Told at each start, also the first. */
   onStart?: (started: { name: string; pid: number; starts: number }) => void;
@@ -71,6 +74,10 @@ export function supervise(spec: ChildSpec, options: SuperviseOptions = {}): Supe
         child = undefined;
         resolve();
         if (stopping) return;
+        if (code !== null && code === spec.endsFor) {
+          options.onCrash?.({ name: spec.name, code, signal, restartInMs: undefined });
+          return;
+        }
         crashes = crashesInARow(crashes, performance.now() - began, backoff);
         const restartInMs = restartDelay(crashes, backoff);
         options.onCrash?.({ name: spec.name, code, signal, restartInMs });

@@ -1,6 +1,7 @@
 import type { Candidate } from '../walk/candidates.ts';
 import { CODE_FILE, readCode } from './modules/module_graph.ts';
-import { graphReader } from './symbols/file_graph.ts';
+import { loadPython } from '../languages/python_syntax.ts';
+import { graphReader, PYTHON_FILE } from './symbols/file_graph.ts';
 import type { GraphNode, GraphRelation, RelationKind } from './symbols/symbol.ts';
 
 /** The symbols and relationships of a repository in memory, for commands that need no database. */
@@ -31,11 +32,12 @@ export interface WalkOptions {
 }
 
 /** Reads every code file of a repository. Throws when aborted. */
-export function buildSymbolGraph(
+export async function buildSymbolGraph(
   root: string,
   candidates: readonly Candidate[],
   signal?: AbortSignal,
-): SymbolGraph {
+): Promise<SymbolGraph> {
+  if (candidates.some(({ path }) => PYTHON_FILE.test(path))) await loadPython();
   const reader = graphReader(
     root,
     candidates.map(({ path }) => path),
@@ -44,7 +46,7 @@ export function buildSymbolGraph(
   const edges: GraphRelation[] = [];
   for (const { path, file } of candidates) {
     signal?.throwIfAborted();
-    if (!CODE_FILE.test(path)) continue;
+    if (!CODE_FILE.test(path) && !PYTHON_FILE.test(path)) continue;
     const read = readCode(file);
     const graph = 'text' in read ? reader.read(path, read.text) : undefined;
     for (const node of graph?.nodes ?? []) nodes.set(node.key, node);

@@ -19,6 +19,7 @@ export type ChunkKind =
   | 'policy'
   | 'schema'
   | 'statement'
+  | 'key'
   | 'window';
 
 /** A stretch of source lines with what a reader would call it. Not yet tokenised. */

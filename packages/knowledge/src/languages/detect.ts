@@ -1,5 +1,7 @@
 import type { Chunker } from './chunk.ts';
+import { chunkJson, chunkToml, chunkYaml } from './config.ts';
 import { chunkMarkdown } from './markdown.ts';
+import { chunkPython } from './python.ts';
 import { chunkSql } from './sql.ts';
 import { chunkText } from './text.ts';
 import { chunkTypeScript } from './typescript.ts';
@@ -25,6 +27,7 @@ const BY_EXTENSION: Record<string, string> = {
   sql: 'sql',
   psql: 'sql',
   py: 'python',
+  pyi: 'python',
   go: 'go',
   rs: 'rust',
   java: 'java',
@@ -65,6 +68,10 @@ const CHUNKERS: Record<string, Chunker> = {
   jsx: chunkTypeScript,
   markdown: chunkMarkdown,
   sql: chunkSql,
+  python: chunkPython,
+  json: chunkJson,
+  yaml: chunkYaml,
+  toml: chunkToml,
 };
 
 /** The language of a file by its name; what is not known is text. */

@@ -124,7 +124,7 @@ async function readSymbols(
   const { config } = await readIndexConfig(root);
   const { signal } = run.io;
   const walk = await walkRepository({ root, ...config, untracked: options.untracked ?? false, signal });
-  return buildSymbolGraph(root, walk.candidates, signal);
+  return await buildSymbolGraph(root, walk.candidates, signal);
 }
 
 function found(graph: SymbolGraph, name: string): GraphNode[] {

@@ -1,9 +1,16 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { gatewayStore } from '@cogo/client/artifact_store.ts';
+import { storePayload } from '@cogo/client/stored_payload.ts';
 import type { Command } from 'commander';
 import { addCommand, withProject, type Host, type ProjectOption } from '../../command.ts';
 import { CommandError } from '../../command_error.ts';
+import type { Io } from '../../io.ts';
 import { wholeNumber } from '../../numbers.ts';
 import { connect, getProject } from '../../session/connect.ts';
 import { enqueueOne, followJob, jobOutcome } from '../../session/jobs.ts';
+import { unwrap } from '../../unwrap.ts';
 import { stateText, valueText, whyNot } from './words.ts';
 
 interface EnqueueOptions extends ProjectOption {
@@ -27,7 +34,7 @@ export function registerEnqueue(host: Host, jobs: Command): void {
       `Example: cogo jobs enqueue code.build.test --payload '{"repo_path":"/home/me/app"}' --wait`,
     options: (command) =>
       withProject(command)
-        .option('--payload <json>', 'its input, a JSON object')
+        .option('--payload <json>', 'its input, a JSON object; @FILE reads a file, - standard input')
         .option('--key <key>', 'the same key enqueues it once')
         .option('--priority <n>', '0 first, 1 unless said, 2 last', wholeNumber(0, 2))
         .option('--delay <seconds>', 'not before so many seconds', wholeNumber(0, 2_592_000))
@@ -36,12 +43,15 @@ export function registerEnqueue(host: Host, jobs: Command): void {
         .option('--max-attempts <n>', 'dead after so many failures', wholeNumber(1, 50))
         .option('--wait', 'wait for its end'),
     action: async (run, options, [type]) => {
-      const payload = parsePayload(options.payload ?? '{}');
+      const given = parsePayload(await payloadText(run.io, options.payload ?? '{}'));
       const session = await connect(run, options);
       const project = await getProject(session, options);
+      const store = gatewayStore({ url: session.stack.urls.gateway, apikey: session.keys.secret_key });
+      const { signal } = run.io;
+      const payload = unwrap(await storePayload(store, project.id, given, { signal }), 'store the payload');
       const job = {
         type: type!,
-        payload,
+        payload: payload as Record<string, unknown>,
         key: options.key,
         priority: options.priority,
         delay_s: options.delay,
@@ -69,6 +79,22 @@ export function registerEnqueue(host: Host, jobs: Command): void {
         exit: good ? 0 : 1,
       };
     },
+  });
+}
+
+/** What `--payload` means: JSON itself, `@FILE`, or `-` for standard input. An argument holds 128 KiB at most on Linux. */
+async function payloadText(io: Io, given: string): Promise<string> {
+  if (given === '-') return text(io.stdin);
+  if (!given.startsWith('@')) return given;
+  const file = resolve(io.cwd, given.slice(1));
+  return readFile(file, 'utf8').catch((error: Error) => {
+    throw new CommandError({
+      code: 'bad_request',
+      what: 'The payload cannot be read.',
+      why: error.message,
+      todo: 'name a file: --payload @payload.json',
+      exit: 2,
+    });
   });
 }
 

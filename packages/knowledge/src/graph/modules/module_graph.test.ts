@@ -15,7 +15,7 @@ async function graphOf(t: TestContext, files: Files, prepare?: (root: string) =>
   prepare?.(repo.root);
   const root = realpathSync(repo.root);
   const { candidates } = await walkRepository({ root });
-  return buildModuleGraph({ root, candidates });
+  return await buildModuleGraph({ root, candidates });
 }
 
 const shown = (graph: ModuleGraph) =>
@@ -160,6 +160,24 @@ test('two names that differ in letter case only are warned of', async (t) => {
   assert.deepEqual(shown(graph), ['a.ts -> src/Foo.ts static']);
   assert.deepEqual(graph.warnings, [
     { path: 'src/foo.ts', why: 'differs from src/Foo.ts in letter case only' },
+  ]);
+});
+
+test('bundles, other encodings and strange line ends do not spoil the graph', async (t) => {
+  const repo = tempRepo({
+    'a.ts': "\ufeff// one\r\nimport './b';\r\n\timport('./big');\r\n",
+    'b.ts': Buffer.from("\ufeffimport './a';", 'utf16le'),
+    'latin.ts': Buffer.from([0x2f, 0x2f, 0xe9, 0x0a]),
+    'big.js': `import './a';${'x=1;'.repeat(5_000_000)}`,
+  });
+  t.after(repo.remove);
+  const root = realpathSync(repo.root);
+  const graph = await buildModuleGraph({ root, candidates: (await walkRepository({ root })).candidates });
+  assert.deepEqual(shown(graph), ['a.ts -> b.ts static', 'a.ts -> big.js dynamic', 'b.ts -> a.ts static']);
+  assert.deepEqual(graph.edges[1]!.position, { line: 3, column: 9 });
+  assert.deepEqual(graph.warnings, [
+    { path: 'big.js', why: 'larger than 1 MB' },
+    { path: 'latin.ts', why: 'not valid UTF-8 text' },
   ]);
 });
 

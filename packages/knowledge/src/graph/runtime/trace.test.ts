@@ -18,7 +18,7 @@ async function read(t: TestContext, name: string, content: (url: string) => unkn
   const { candidates } = await walkRepository({ root });
   const made = content(pathToFileURL(join(root, 'src/a.ts')).href);
   repo.write(name, typeof made === 'string' ? made : JSON.stringify(made));
-  return await readTrace(join(root, name), root, buildSymbolGraph(root, candidates));
+  return await readTrace(join(root, name), root, await buildSymbolGraph(root, candidates));
 }
 
 const seen = (result: Awaited<ReturnType<typeof read>>) => {

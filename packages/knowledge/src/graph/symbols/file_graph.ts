@@ -6,11 +6,15 @@ import { moduleRequests, parseModuleFile } from '../modules/requests.ts';
 import { positions } from '../modules/position.ts';
 import { readDefinitions } from './definitions.ts';
 import { type FileSummary, type ImportTargets, linker, summarise } from './exports.ts';
+import { pythonGraph } from './python_graph.ts';
 import { relationsOf } from './relations.ts';
 import type { FileGraph, GraphRelation } from './symbol.ts';
 
 export interface GraphReader {
-  /** The graph rows of one code file; undefined for a file that is none. `text`: as it was read for the index. */
+  /**
+   * The graph rows of one code file; undefined for a file that is none, and for Python until `loadPython` is done.
+   * `text`: as it was read for the index.
+   */
   read(path: string, text: string): FileGraph | undefined;
   warnings(): string[];
 }
@@ -22,6 +26,8 @@ interface Parsed {
   targets: ImportTargets;
   summary: FileSummary;
 }
+
+export const PYTHON_FILE = /\.pyi?$/;
 
 /** Trees are large; those of this many files are kept while others refer to them. */
 const KEPT_TREES = 64;
@@ -35,9 +41,11 @@ export function graphReader(root: string, paths: readonly string[]): GraphReader
   const trees = new Map<string, Parsed>();
   const summaries = new Map<string, FileSummary | undefined>();
   const link = linker(summaryOf);
+  const known = new Set(paths);
   return { read, warnings: links.warnings };
 
   function read(path: string, text: string): FileGraph | undefined {
+    if (PYTHON_FILE.test(path)) return pythonGraph(path, text, known);
     if (!CODE_FILE.test(path)) return undefined;
     const { parsed, found, targets, summary } = parse(path, text);
     const relations = relationsOf({

@@ -1,0 +1,22 @@
+select note('p', to_jsonb(project('P')));
+select index(noted_id('p'), 'r', file('a.md', 'alpha'));
+select is(cogo_api.index_resume(noted_id('p'), 'r'), null, 'nothing was put by');
+select note('run', cogo_api.index_begin(noted_id('p'), 'r', 'c1') -> 'run_id');
+select cogo_api.index_put(noted_id('run'), jsonb_build_array(file('b.md', 'beta'), file('c.md', 'gamma')));
+select is(cogo_api.index_suspend(noted_id('run'), array['c.md']) ->> 'files', '1', 'what is doubtful goes');
+select throws_ok($$ select cogo_api.index_put(noted_id('run'), '[]') $$, 'CG003', null, 'a call that comes late finds nothing');
+select is(found(noted_id('p'), '{"terms":{"alpha":1,"beta":1}}'), array['alpha'], 'readers see nothing of it');
+select note('more', cogo_api.index_resume(noted_id('p'), 'r', 'c2'));
+select is(noted('more') #>> '{files,0,path}', 'b.md');
+select is(cogo_api.index_resume(noted_id('p'), 'r'), null, 'one caller gets it');
+select cogo_api.index_put((noted('more') ->> 'run_id')::uuid, jsonb_build_array(file('c.md', 'gamma')));
+select is(cogo_api.index_finish((noted('more') ->> 'run_id')::uuid) ->> 'files', '3');
+select is(cogo_api.search(noted_id('p'), '{"terms":{"beta":1}}') #>> '{items,0,commit_sha}', 'c2');
+select is(wrong_counts(), 0::bigint);
+-- given up by a new run
+select note('run', cogo_api.index_begin(noted_id('p'), 'r') -> 'run_id');
+select cogo_api.index_put(noted_id('run'), jsonb_build_array(file('d.md', 'delta')));
+select cogo_api.index_suspend(noted_id('run'));
+select cogo_api.index_begin(noted_id('p'), 'r');
+select is(cogo_api.index_resume(noted_id('p'), 'r'), null);
+select is((select count(*) from cogo.source_files where path = 'd.md'), 0::bigint);
