@@ -1,4 +1,4 @@
-import { parseSync, type ParseResult } from 'oxc-parser';
+import { parse, parseSync, type ParseResult } from 'oxc-parser';
 import type { ModuleEdgeKind } from '../edge.ts';
 import { type SpecifierPattern, readSpecifier } from './specifier_pattern.ts';
 import { syntaxRequests } from './syntax_requests.ts';
@@ -21,7 +21,15 @@ export interface ModuleSource {
 
 /** Parses by file name; a script is tried as CommonJS and as JSX when the first reading fails. */
 export function parseModuleFile({ path, text }: ModuleSource): ParseResult {
-  const first = parseSync(path, text);
+  return orScript({ path, text }, parseSync(path, text));
+}
+
+/** The same on another thread: of many files, some are parsed while others are resolved. */
+export async function parseModuleFileAside({ path, text }: ModuleSource): Promise<ParseResult> {
+  return orScript({ path, text }, await parse(path, text));
+}
+
+function orScript({ path, text }: ModuleSource, first: ParseResult): ParseResult {
   if (!/\.[cm]?js$/.test(path) || !hasErrors(first)) return first;
   for (const options of [
     { sourceType: 'commonjs', lang: 'jsx' },
@@ -78,7 +86,7 @@ export function moduleRequests(source: ModuleSource, parsed: ParseResult): Modul
 }
 
 function needsTree(text: string, dynamicImports: number): boolean {
-  if (/\brequire\b/.test(text) || /\b(?:module|namespace)\s*["']/.test(text)) return true;
+  if (/\brequire\s*\(/.test(text) || /\bdeclare\s+module\s*["']/.test(text)) return true;
   const importCalls = text.match(/\bimport\s*\(/g)?.length ?? 0;
   return importCalls > dynamicImports;
 }
