@@ -1,6 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Rpc } from '@cogo/client/rpc.ts';
+import type { AnswersReport } from '@cogo/knowledge/eval/answers.ts';
+import type { Estimate } from '@cogo/knowledge/eval/bootstrap.ts';
 import type { EvalReport } from '@cogo/knowledge/eval/report.ts';
 import type { ScratchDatabase } from '@cogo/stack/database/scratch.ts';
 import type { Command } from 'commander';
@@ -9,6 +11,7 @@ import { CommandError } from '../command_error.ts';
 import { wholeNumber } from '../numbers.ts';
 import { table } from '../table.ts';
 import { unwrap } from '../unwrap.ts';
+import { repositoryFolder } from './index_repo.ts';
 import { registerEvalCallgraph } from './eval_callgraph.ts';
 
 interface Common {
@@ -87,6 +90,19 @@ export function registerEval(host: Host, root: Command): void {
     },
   });
   registerEvalCallgraph(host, group);
+  addCommand<Common & { repo: string }>(host, group, {
+    name: 'answers',
+    about: 'measure the verifier on true sentences of a repository and on the same with an error put in',
+    after: AFTER,
+    options: (command) => withCommon(command.requiredOption('--repo <dir>', 'folder of a repository')),
+    action: async (run, options) => {
+      const { evalAnswers } = await import('@cogo/knowledge/eval/answers.ts');
+      const repo = await repositoryFolder(resolve(run.io.cwd, options.repo));
+      return await runEvaluation(run, options, 'answers', async (bench) =>
+        unwrap(await evalAnswers({ ...bench, repo, ...limited(options) }), 'evaluate answers'),
+      );
+    },
+  });
 }
 
 const AFTER =
@@ -110,7 +126,7 @@ async function runEvaluation(
   run: Run,
   options: Common,
   name: string,
-  evaluate: (bench: Bench) => Promise<EvalReport>,
+  evaluate: (bench: Bench) => Promise<EvalReport | AnswersReport>,
 ) {
   const baseline = options.baseline ? await readBaseline(resolve(run.io.cwd, options.baseline)) : undefined;
   const { openScratchDatabase } = await import('@cogo/stack/database/scratch.ts');
@@ -151,9 +167,9 @@ async function runEvaluation(
   }
 }
 
-async function readBaseline(file: string): Promise<EvalReport> {
+async function readBaseline(file: string): Promise<Measured> {
   try {
-    const report = JSON.parse(await readFile(file, 'utf8')) as EvalReport;
+    const report = JSON.parse(await readFile(file, 'utf8')) as Measured;
     if (typeof report.metrics !== 'object' || report.metrics === null) throw new Error('it has no metrics');
     return report;
   } catch (error) {
@@ -167,27 +183,32 @@ async function readBaseline(file: string): Promise<EvalReport> {
   }
 }
 
+interface Measured {
+  metrics: Readonly<Record<string, Estimate>>;
+}
+
 /** The metrics of the baseline that this run falls short of. */
-export function drops(
-  report: Pick<EvalReport, 'metrics'>,
-  baseline: Pick<EvalReport, 'metrics'>,
-  tolerance: number,
-): string[] {
+export function drops(report: Measured, baseline: Measured, tolerance: number): string[] {
   return Object.entries(baseline.metrics).flatMap(([metric, { mean }]) => {
-    const now = report.metrics[metric as keyof EvalReport['metrics']]?.mean ?? 0;
+    const now = report.metrics[metric]?.mean ?? 0;
     return now < mean - tolerance - 1e-9 ? [`${metric} ${now} < ${mean}`] : [];
   });
 }
 
-function reportText(report: EvalReport): string {
+function reportText(report: EvalReport | AnswersReport): string {
   const rows = Object.entries(report.metrics).map(([metric, { mean, low, high }]) => [
     metric,
     mean.toFixed(4),
     `${low.toFixed(3)} – ${high.toFixed(3)}`,
   ]);
+  const shown = table(['metric', 'mean', '95 % interval'], rows);
+  if (report.name === 'answers') {
+    const kinds = Object.entries(report.by_kind).map(([kind, { n, caught }]) => `${kind} ${caught}/${n}`);
+    return `${report.truths} true sentences, ${report.lies} with an error\n${shown}\ncaught: ${kinds.join(', ')}`;
+  }
   return [
     `${report.queries} questions, ${report.documents} documents, ${report.database}`,
-    table(['metric', 'mean', '95 % interval'], rows),
+    shown,
     `search p50 ${report.latency_ms.p50} ms, p95 ${report.latency_ms.p95} ms; index ${report.index_ms} ms`,
   ].join('\n');
 }

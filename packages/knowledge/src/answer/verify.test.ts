@@ -133,3 +133,27 @@ test('an answer is cut into sentences with their marks, code blocks whole', () =
     [[1], [2, 3], [1], [2]],
   );
 });
+
+test('an index in code is no citation, and code with one stands as it is', () => {
+  const [claim] = splitClaims('```ts\nconst first = lines[0];\n```\n[1]');
+  assert.deepEqual(claim!.citations, [1]);
+  const spans = new Map([[1, span({ text: 'const first = lines[0];\nconst last = lines[9];' })]]);
+  assert.deepEqual(verifyClaim(claim!, spans).faults, []);
+  const [swapped] = splitClaims('```ts\nconst first = lines[9];\n```\n[1]');
+  assert.deepEqual(
+    verifyClaim(swapped!, spans).faults.map((one) => one.fault),
+    ['quote_not_in_span'],
+  );
+});
+
+test('a denial is held against its own clause, not against the sentence it stands in', () => {
+  const spans = new Map([
+    [1, span({ text: '/** The share of the weight that is covered; zero for a text without concepts. */' })],
+  ]);
+  const faults = (text: string) =>
+    verifyClaim({ text: `${text} [1]`, citations: [1] }, spans).faults.map((one) => one.fault);
+  assert.deepEqual(faults('The share of the weight that is covered; zero for a text without concepts.'), []);
+  assert.deepEqual(faults('The share of the weight that is not covered; zero for a text without concepts.'), [
+    'negation_differs',
+  ]);
+});

@@ -236,27 +236,37 @@ function coverageOf(text: string, cited: Span[], lexicon: Lexicon | undefined): 
 const NEGATION =
   /\b(?:not|never|no|none|without|cannot|nor|neither|nothing)\b|n't\b|(?:지 않|않[는은을다고]|없[는다이고]|못[하한]|아니[다라며고]|안 [되하])/giu;
 
-/** The sentence of the evidence that says most nearly the same must agree on whether it is a denial. */
+/**
+ * Clause by clause: the clause of the evidence that says most nearly the same must agree on whether it is a denial. One
+ * that is said word for word must deny as often: two denials in a clause are not none.
+ */
 function deniesOtherwise(text: string, evidence: string): boolean {
   const said = withoutQuotations(text).replace(/(`+).+?\1/g, ' ');
-  const own = new Set(tokenize(said, { query: true }));
-  for (const token of TEMPLATE_TOKENS) own.delete(token);
-  if (own.size < 3) return false;
-  let best: { share: number; denies: boolean } | undefined;
-  for (const sentence of flatSentences(evidence)) {
-    const tokens = new Set(tokenize(sentence));
-    let shared = 0;
-    for (const token of own) if (tokens.has(token)) shared += 1;
-    const share = shared / own.size;
-    if (!best || share > best.share) best = { share, denies: isDenial(sentence) };
-  }
-  return best !== undefined && best.share >= 0.6 && best.denies !== isDenial(said);
+  const theirs = flatSentences(evidence).map((clause) => ({
+    tokens: new Set(tokenize(clause)),
+    denials: denialsOf(clause),
+  }));
+  return flatSentences(said).some((clause) => {
+    const own = new Set(tokenize(clause, { query: true }));
+    for (const token of TEMPLATE_TOKENS) own.delete(token);
+    if (own.size < 3) return false;
+    let best = { share: 0, agrees: true };
+    const denials = denialsOf(clause);
+    for (const one of theirs) {
+      let shared = 0;
+      for (const token of own) if (one.tokens.has(token)) shared += 1;
+      const share = shared / own.size;
+      const agrees = share > 0.9 ? one.denials === denials : one.denials % 2 === denials % 2;
+      if (share > best.share || (share === best.share && agrees)) best = { share, agrees };
+    }
+    return best.share >= 0.6 && !best.agrees;
+  });
 }
 
 function flatSentences(evidence: string): string[] {
   return flat(evidence).split(/(?<=[.!?;。])\s+/);
 }
 
-function isDenial(text: string): boolean {
-  return (text.match(NEGATION)?.length ?? 0) % 2 === 1;
+function denialsOf(text: string): number {
+  return text.match(NEGATION)?.length ?? 0;
 }

@@ -3,7 +3,7 @@ import { METRICS, type Metric, type Scores } from './metrics.ts';
 
 /** What an evaluation answers; written as JSON, and what a baseline is compared with. */
 export interface EvalReport {
-  name: string;
+  name: 'retrieval' | 'localisation';
   /** Documents, chunks or files searched. */
   documents: number;
   queries: number;

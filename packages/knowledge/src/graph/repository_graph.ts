@@ -31,7 +31,7 @@ export async function repositoryGraph(options: RepositoryGraphOptions): Promise<
   const { config } = await readIndexConfig(root);
   const walk = await walkRepository({ root, ...config, untracked: options.untracked ?? false, signal });
   const started = performance.now();
-  const graph = buildModuleGraph({ root, candidates: walk.candidates, signal });
+  const graph = await buildModuleGraph({ root, candidates: walk.candidates, signal });
   const ms = Math.round(performance.now() - started);
   const entry = chooseEntries({
     root,

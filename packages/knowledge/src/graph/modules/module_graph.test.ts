@@ -15,7 +15,7 @@ async function graphOf(t: TestContext, files: Files, prepare?: (root: string) =>
   prepare?.(repo.root);
   const root = realpathSync(repo.root);
   const { candidates } = await walkRepository({ root });
-  return buildModuleGraph({ root, candidates });
+  return await buildModuleGraph({ root, candidates });
 }
 
 const shown = (graph: ModuleGraph) =>
@@ -172,7 +172,7 @@ test('bundles, other encodings and strange line ends do not spoil the graph', as
   });
   t.after(repo.remove);
   const root = realpathSync(repo.root);
-  const graph = buildModuleGraph({ root, candidates: (await walkRepository({ root })).candidates });
+  const graph = await buildModuleGraph({ root, candidates: (await walkRepository({ root })).candidates });
   assert.deepEqual(shown(graph), ['a.ts -> b.ts static', 'a.ts -> big.js dynamic', 'b.ts -> a.ts static']);
   assert.deepEqual(graph.edges[1]!.position, { line: 3, column: 9 });
   assert.deepEqual(graph.warnings, [

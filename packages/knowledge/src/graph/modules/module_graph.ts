@@ -1,11 +1,12 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
+import type { ParseResult } from 'oxc-parser';
 import { decodeText, MAX_FILE_BYTES } from '../../policy/content_policy.ts';
 import type { Candidate } from '../../walk/candidates.ts';
 import type { ExternalImport, ModuleEdge, ModuleEdgeKind, UnresolvedImport } from '../edge.ts';
 import { MAX_MAYBE_TARGETS, maybeTargets } from './maybe_targets.ts';
 import { positions } from './position.ts';
-import { hasErrors, type ModuleRequest, moduleRequests, parseModuleFile } from './requests.ts';
+import { hasErrors, type ModuleRequest, moduleRequests, parseModuleFileAside } from './requests.ts';
 import { type ModuleResolver, moduleResolver } from './resolver.ts';
 
 export interface ModuleGraph {
@@ -38,20 +39,24 @@ export interface GraphInput {
 }
 
 /** The module graph of a repository: every import resolved, or listed with the reason why not. Throws when aborted. */
-export function buildModuleGraph({ root, candidates, signal }: GraphInput): ModuleGraph {
+export async function buildModuleGraph({ root, candidates, signal }: GraphInput): Promise<ModuleGraph> {
   const paths = candidates.map(({ path }) => path);
   const linker = importLinker(root, paths);
   const graph: ModuleGraph = { files: [], edges: [], unresolved: [], external: [], warnings: [] };
-  for (const { path, file } of candidates) {
-    if (!CODE_FILE.test(path)) continue;
+  const code = candidates.filter(({ path }) => CODE_FILE.test(path));
+  const ahead: Array<ReturnType<typeof readAndParse>> = [];
+  for (const [at, { path }] of code.entries()) {
     signal?.throwIfAborted();
-    const read = readCode(file);
+    while (ahead.length <= at + PARSE_AHEAD && ahead.length < code.length)
+      ahead.push(readAndParse(code[ahead.length]!));
+    const read = await ahead[at]!;
+    delete ahead[at]; // its tree need not outlive it
     if ('why' in read) {
       graph.warnings.push({ path, why: read.why });
       continue;
     }
     graph.files.push(path);
-    const parsed = parseModuleFile({ path, text: read.text });
+    const { text, parsed } = read;
     if (hasErrors(parsed)) {
       const [first] = parsed.errors.filter((one) => one.severity === 'Error');
       graph.warnings.push({
@@ -59,13 +64,25 @@ export function buildModuleGraph({ root, candidates, signal }: GraphInput): Modu
         why: `syntax error: ${first!.message}; only imports read before it count`,
       });
     }
-    const found = linker.link(path, read.text, moduleRequests({ path, text: read.text }, parsed));
+    const found = linker.link(path, text, moduleRequests({ path, text }, parsed));
     graph.edges.push(...found.edges);
     graph.unresolved.push(...found.unresolved);
     graph.external.push(...found.external);
   }
   graph.warnings.push(...linker.warnings().map((why) => ({ why })), ...caseClashes(paths));
   return graph;
+}
+
+/** Files on their way through the parser's threads. */
+const PARSE_AHEAD = 32;
+
+async function readAndParse({
+  path,
+  file,
+}: Candidate): Promise<{ text: string; parsed: ParseResult } | { why: string }> {
+  const read = readCode(file);
+  if ('why' in read) return read;
+  return { text: read.text, parsed: await parseModuleFileAside({ path, text: read.text }) };
 }
 
 /** A code file's text, or why it has none. Synchronous: 300 small reads are over sooner than 300 promises. */
