@@ -88,7 +88,12 @@ const CALLS: Record<string, Call> = {
   'router-select': notConfigured({ service: 'chat' }),
   synthesize: notConfigured({ project_id, evidence: { query: 'orders' } }),
   'key-vault': notConfigured({ op: 'list', project_id }),
-  graph: notConfigured({ op: 'impact', project_id, node }),
+  graph: {
+    init: post({ op: 'impact', project_id, node }),
+    status: 200,
+    check: (text) =>
+      assert.deepEqual((JSON.parse(text) as { nodes: { name: string }[] }).nodes[0]!.name, 'f'),
+  },
 };
 
 const scratch = mkdtempSync(join(tmpdir(), 'cogo-twin-'));
@@ -103,6 +108,19 @@ before(async () => {
     ...memoryChat().functions,
     ...memoryJobs().functions,
     answer_doorbell: () => ({ executor_id: null }),
+    graph_walk: () => {
+      const found = {
+        id: 1,
+        key: 'a.ts#f',
+        repo: 'r',
+        kind: 'function',
+        name: 'f',
+        path: 'a.ts',
+        start_line: 1,
+        end_line: 2,
+      };
+      return { targets: [found], nodes: [found], edges: [], truncated: false };
+    },
   });
   run = await deployWithCli({ root, scratch, apiUrl: api.url, ref: REF, accessToken: TOKEN });
 });
