@@ -48,7 +48,7 @@ export function hasErrors(parsed: ParseResult): boolean {
 /**
  * Every module a file asks for, in order of the text. The parser's module record answers for `import` and `export`;
  * the tree, which costs three times as much to get, is looked at only where the text hints at what the record lacks:
- * `require`, `import('x').T` in types, `import x = require()`, `declare module 'x'`.
+ * `require`, `import('x').T` in types, `import x = require()`.
  */
 export function moduleRequests(source: ModuleSource, parsed: ParseResult): ModuleRequest[] {
   const { text } = source;
@@ -81,12 +81,20 @@ export function moduleRequests(source: ModuleSource, parsed: ParseResult): Modul
     const start = text.indexOf(path!);
     found.push({ kind: 'type', specifier: /^\.{0,2}\//.test(path!) ? path! : `./${path}`, start });
   }
+  // In a module `declare module 'x'` adds to x; in a script it declares one. Files with it are large: no tree for this.
+  if (record.hasModuleSyntax) {
+    for (const added of text.matchAll(/^[ \t]*declare\s+module\s*(["'])([^"'\n]+)\1/gm)) {
+      const start = added.index + added[0].length - added[2]!.length - 2;
+      const isComment = parsed.comments.some((one) => one.start <= start && start < one.end);
+      if (!isComment) found.push({ kind: 'type', specifier: added[2]!, start });
+    }
+  }
   if (needsTree(text, record.dynamicImports.length)) found.push(...syntaxRequests(source, parsed));
   return found.sort((a, b) => a.start - b.start);
 }
 
 function needsTree(text: string, dynamicImports: number): boolean {
-  if (/\brequire\s*\(/.test(text) || /\bdeclare\s+module\s*["']/.test(text)) return true;
+  if (/\brequire\s*\(/.test(text)) return true;
   const importCalls = text.match(/\bimport\s*\(/g)?.length ?? 0;
   return importCalls > dynamicImports;
 }

@@ -7,7 +7,6 @@ export function syntaxRequests({ path, text }: ModuleSource, parsed: ParseResult
   const found: ModuleRequest[] = [];
   const { program } = parsed;
   const ownRequire = definesRequire(program as Node);
-  const isModule = parsed.module.hasModuleSyntax;
   walkSyntax(program as Node, (node) => {
     switch (node.type) {
       case 'CallExpression':
@@ -27,12 +26,6 @@ export function syntaxRequests({ path, text }: ModuleSource, parsed: ParseResult
         }
         return;
       }
-      case 'TSModuleDeclaration':
-        // In a module it adds to the module it names; in a script it declares one.
-        if (isModule && node.id.type === 'Literal') {
-          found.push({ kind: 'type', specifier: String(node.id.value), start: node.id.start });
-        }
-        return;
     }
   });
   if (/\.[cm]?jsx?$/.test(path)) found.push(...commentTypes(parsed));
