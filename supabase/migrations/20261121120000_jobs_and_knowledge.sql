@@ -1261,7 +1261,7 @@ $$;
 revoke all on function cogo_api.lexicon(uuid, text[]) from public;
 grant execute on function cogo_api.lexicon(uuid, text[]) to anon, authenticated, service_role;
 
--- sql/knowledge/300_fn_search.sql bc9ca40ed6c57e65
+-- sql/knowledge/300_fn_search.sql e19842c8d6c51c9b
 -- cogo_api.search: the chunks that speak of a question, ranked, in one call: BM25F over the inverted index and vector similarity, fused linearly
 -- after division by each one's maximum, then what a reader means (definition, names, file, kind of file).
 --
@@ -1294,6 +1294,8 @@ language plpgsql
 stable
 security definer
 set search_path = ''
+-- a large corpus makes the estimate large, and compiling the statement would take longer than running it
+set jit = off
 as $$
 declare
   started   timestamptz := clock_timestamp();
