@@ -134,7 +134,10 @@ export class Channel implements Subscriber {
   }
 
   #enter(frame: Frame): void {
-    if (!this.#socket.isOpen()) return this.#deafen();
+    if (!this.#socket.isOpen()) {
+      this.#deafen();
+      return;
+    }
     const changes = this.#config.postgresChanges.map((wanted) => ({ ...wanted, id: idOf(wanted) }));
     this.#state = 'joined';
     this.#services.hub.add(this.name, this);
