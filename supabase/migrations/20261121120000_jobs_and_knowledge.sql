@@ -262,6 +262,21 @@ begin
 end
 $$;
 
+-- sql/core/140_fn_role_rank.sql 5e531b24001db398
+-- cogo.role_rank: viewer 1 < editor 2 < admin 3 < owner 4; null for anything else.
+create or replace function cogo.role_rank(role text)
+returns int
+language plpgsql
+immutable
+parallel safe
+set search_path = ''
+as $$
+begin
+  -- a function of language sql would be parsed anew by every call
+  return case role when 'viewer' then 1 when 'editor' then 2 when 'admin' then 3 when 'owner' then 4 end;
+end
+$$;
+
 -- sql/core/285_fn_rotate_token.sql 1af97d09bddc4f98
 -- cogo_api.rotate_token: makes the token that follows the one the call came with: same project, kind, name, executor and life time.
 -- Returns what create_token does. The old token goes on until drop_token(previous => true) comes with the new one, so a caller that
