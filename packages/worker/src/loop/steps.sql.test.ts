@@ -168,7 +168,10 @@ test('a child that cannot be made ends its parent with the reason', async (t) =>
 
 test('a second process of the same executor takes over, and the first ends with executor_draining', async (t) => {
   const world = await sqlWorld(db);
-  const first = worker(t, world, [], { once: false });
+  const { executorId } = world.link();
+  const first = worker(t, world, [], { once: false, executorId });
+  // two that register at once may do so in either order
+  while ((await db.sql('select from cogo.executors where id = $1', [executorId])).length === 0);
   const started = signalled();
   const busy: Executor = {
     type: 'code.build.test',
@@ -179,7 +182,7 @@ test('a second process of the same executor takes over, and the first ends with 
     },
   };
   // The first polls an empty lane until the second has registered; then it must not take the job.
-  const second = worker(t, world, [busy], { once: false });
+  const second = worker(t, world, [busy], { once: false, executorId });
   const ended = await first.ended;
   assert.ok(!ended.ok);
   assert.equal(ended.error.code, 'executor_draining');
