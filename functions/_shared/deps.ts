@@ -1,4 +1,5 @@
 // Everything the plane needs from outside, in one place, so that tests replace it whole.
+import { wait } from '@cogo/spec/wait.ts';
 import { cogoError } from '@cogo/spec/errors.ts';
 import { apiKeys } from './api_keys.ts';
 import type { Principal } from './principal.ts';
@@ -125,17 +126,4 @@ function writeLog(entry: LogEntry): void {
   const line = JSON.stringify(redact({ ts: new Date().toISOString(), ...entry }));
   if (entry.level === 'error') console.error(line);
   else console.log(line);
-}
-
-function wait(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted) return resolve();
-    const finish = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', finish);
-      resolve();
-    };
-    const timer = setTimeout(finish, ms);
-    signal?.addEventListener('abort', finish);
-  });
 }

@@ -49,6 +49,8 @@ export function removeLeftovers(work: string): Leftovers {
     const owner = ownerOf(dir);
     if (!owner || lives(owner)) continue;
     const groups = new Set<string>();
+    // A killed process may still be there in the next round, until the kernel has taken it down.
+    const killed = new Set<number>();
     // Several times: what forks while it is looked for is found the next time.
     for (let round = 0; round < 20; round++) {
       const found = processesOf(dir);
@@ -57,12 +59,13 @@ export function removeLeftovers(work: string): Leftovers {
         for (const group of groupsOf(pid)) groups.add(group);
         try {
           process.kill(pid, 'SIGKILL');
-          sum.processes++;
+          killed.add(pid);
         } catch {
           // Gone meanwhile.
         }
       }
     }
+    sum.processes += killed.size;
     for (const group of groups) if (removed(group)) sum.groups++;
     rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
     sum.folders++;

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import { wait } from '@cogo/spec/wait.ts';
 import { stackState } from '../session/running.ts';
 import { addCommand, withData, type DataOption, type Host } from '../command.ts';
 import { CommandError } from '../command_error.ts';
-import { pause } from '../session/jobs.ts';
 import { dataDir } from '../session/data_dir.ts';
 
 const GRACE_MS = 15_000;
@@ -54,7 +54,7 @@ export async function stopStack(
       killed = true;
     }
     signal.throwIfAborted();
-    await pause(50, signal);
+    await wait(50, signal);
   }
 }
 

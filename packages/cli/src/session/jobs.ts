@@ -1,4 +1,5 @@
 import type { Rpc } from '@cogo/client/rpc.ts';
+import { wait } from '@cogo/spec/wait.ts';
 import { rpcDispatcher, type NewJob } from '@cogo/worker/dispatch/dispatcher.ts';
 import { interrupted } from '../command_error.ts';
 import { unwrap } from '../unwrap.ts';
@@ -133,7 +134,7 @@ export async function followJob(
       }
     }
     if (isFinal(status.state)) return status;
-    await pause(POLL_MS, options.signal);
+    await wait(POLL_MS, options.signal);
   }
 }
 
@@ -146,17 +147,4 @@ export function jobOutcome(status: JobStatus): { state: string; exit_code: numbe
   if (status.state !== 'succeeded')
     return { state: status.state === 'cancelled' ? 'cancelled' : 'failed', exit_code };
   return { state: status.result?.state ?? 'succeeded', exit_code };
-}
-
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = setTimeout(done, ms);
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

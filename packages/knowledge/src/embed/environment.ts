@@ -1,4 +1,5 @@
 // The embedders of the running process, wherever it runs: Node, or Deno in an Edge Function.
+import { wait } from '@cogo/spec/wait.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import { readEmbedders } from './config.ts';
 import type { Embedder } from './embedder.ts';
@@ -70,17 +71,4 @@ function processEnv(name: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function wait(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted) return resolve();
-    const finish = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', finish);
-      resolve();
-    };
-    const timer = setTimeout(finish, ms);
-    signal?.addEventListener('abort', finish);
-  });
 }

@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import { JOB_STATES } from '@cogo/spec/jobs.ts';
+import { wait } from '@cogo/spec/wait.ts';
 import {
   addCommand,
   withData,
@@ -13,7 +14,6 @@ import { connect, getProject } from '../../session/connect.ts';
 import {
   followJob,
   jobOutcome,
-  pause,
   type JobDetail,
   type JobEvent,
   type JobStats,
@@ -67,7 +67,7 @@ export function registerLooking(host: Host, jobs: Command): void {
         if (run.io.stdout.isTTY && !run.json) run.say(`\x1b[H\x1b[2J${now}\n`);
         else if (key !== shown) run.say(`${now}\n\n`);
         shown = key;
-        await pause(WATCH_MS, run.io.signal);
+        await wait(WATCH_MS, run.io.signal);
       }
       return { json: { ok: true, jobs: rows } };
     },
