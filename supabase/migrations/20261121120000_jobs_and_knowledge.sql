@@ -221,6 +221,9 @@ create type cogo.fused_chunk as (chunk_id bigint, lexical double precision, vect
 -- Workers: presence says what an executor is at work on and that it left.
 alter table cogo.executors add column running int not null default 0, add column stopped_at timestamptz;
 drop function cogo_api.beat(text, jsonb, int);
+-- Storage: what nobody needs is deleted by jobs.
+create index job_payloads_stored on cogo.job_payloads ((input #>> '{payload_ref,path}')) where input ? 'payload_ref';
+insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) values ('storage.clean', 'cogo-plan', 5, 600, true) on conflict do nothing;
 
 -- built from sql/ by scripts/migrations/build.ts: change the files there
 
@@ -2474,7 +2477,7 @@ $$;
 revoke all on function cogo_api.mirror_done(uuid, bigint[]) from public;
 grant execute on function cogo_api.mirror_done(uuid, bigint[]) to anon, authenticated, service_role;
 
--- sql/jobs/010_tables.sql 06c72a5c0b15f129
+-- sql/jobs/010_tables.sql d81c4e8bf60b8f95
 -- by hand
 
 -- sql/jobs/015_fn_ensure_queue.sql 5bf1def3839fb7e0
@@ -4701,12 +4704,103 @@ $$;
 revoke all on function cogo_api.sweep() from public;
 grant execute on function cogo_api.sweep() to service_role;
 
--- sql/jobs/470_fn_housekeeping.sql 945b505f03862eef
+-- sql/jobs/466_fn_due_objects.sql 4e49b8d3a2e5c452
+-- cogo.due_objects: objects of the bucket cogo-artifacts that nobody needs any more, the oldest first: {path, home, reason}. home: the
+-- project it belonged to, null when that is gone or unknown.
+--   expired  an artifact (jobs/…) made over 30 days ago
+--   orphan   over a day old, and an artifact of a job that is gone, or a payload (payloads/…) that no job of cogo.jobs refers to
+-- Nothing is kept about what is due: it is read off the objects, so what could not be deleted is due again. Only the Storage API may
+-- delete an object (it deletes the file before the row): see the job type storage.clean.
+create or replace function cogo.due_objects(lim int)
+returns table (path text, home uuid, reason text)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  if to_regclass('storage.objects') is null then
+    return;
+  end if;
+  return query execute $sql$
+    select o.name, coalesce(l.project_id, h.project_id, p.id),
+           case when o.family = 'jobs' and (l.project_id is not null or h.project_id is not null) then 'expired' else 'orphan' end
+      from (select x.name, x.created_at, split_part(x.name, '/', 1) as family,
+                   case when split_part(x.name, '/', 2) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then split_part(x.name, '/', 2)::uuid end as id
+              from storage.objects x
+             where x.bucket_id = 'cogo-artifacts' and x.created_at < clock_timestamp() - interval '1 day') o
+      left join cogo.jobs l on o.family = 'jobs' and l.id = o.id
+      left join lateral (select y.project_id from cogo.jobs_history y where o.family = 'jobs' and l.id is null and y.id = o.id limit 1) h on true
+      left join cogo.projects p on o.family = 'payloads' and p.id = o.id
+     where case
+             when l.project_id is not null or h.project_id is not null then o.created_at < clock_timestamp() - interval '30 days'
+             when p.id is not null then not exists (
+               select from cogo.job_payloads i
+                where i.input ? 'payload_ref' and i.input #>> '{payload_ref,path}' = o.name)
+             else o.family in ('jobs', 'payloads')
+           end
+     order by o.created_at
+     limit $1$sql$ using lim;
+end
+$$;
+
+-- sql/jobs/467_fn_clean_storage.sql bf406576d84fc97c
+-- cogo.clean_storage: makes a job storage.clean for each project that has objects nobody needs (due_objects), unless one waits or runs
+-- already; what belongs to no project is the first one's to delete. Returns how many it made. A project that may not have more jobs
+-- waiting gets its job an hour later.
+create or replace function cogo.clean_storage()
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  home uuid;
+  made int := 0;
+begin
+  for home in
+    select distinct coalesce(d.home, (select p.id from cogo.projects p order by p.created_at, p.id limit 1)) from cogo.due_objects(1000) d
+  loop
+    continue when home is null or exists (
+      select from cogo.job_slots s where s.project_id = home and s.key = 'storage.clean' and s.used > 0);
+    begin
+      perform cogo_api.enqueue(home, '[{"type": "storage.clean", "concurrency_key": "storage.clean", "priority": 2}]');
+      made := made + 1;
+    exception when sqlstate 'CG024' then
+      null;
+    end;
+  end loop;
+  return made;
+end
+$$;
+
+-- sql/jobs/468_fn_due_objects.sql d95813d910859e32
+-- cogo_api.due_objects: [{path, reason}] of the bucket cogo-artifacts that a job storage.clean of this project may delete, the oldest
+-- first, at most lim (1 to 1,000): the project's own, and those that belong to none. Reasons as cogo.due_objects. Error: CG002 not
+-- the server.
+create or replace function cogo_api.due_objects(project_id uuid, lim int default 100)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_service();
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object('path', m.path, 'reason', m.reason)), '[]')
+      from (select d.path, d.reason from cogo.due_objects(10000) d
+             where d.home is null or d.home = due_objects.project_id
+             limit least(greatest(due_objects.lim, 1), 1000)) m);
+end
+$$;
+revoke all on function cogo_api.due_objects(uuid, int) from public;
+grant execute on function cogo_api.due_objects(uuid, int) to service_role;
+
+-- sql/jobs/470_fn_housekeeping.sql ba0cb8b7c9532df9
 -- cogo.housekeeping: deletes what nobody needs any more, hourly, in bounded bites: expired idempotency keys, full rate buckets, traces and
 -- their events after 30 days, job keys after their 7 days, job events after 14 days, dead jobs after 30, the history of jobs after 13 weeks, executors unseen for 30
 -- days, and the run log
 -- of pg_cron, which never cleans itself (a job every second writes 86,400 rows a day). Also makes the HNSW indexes
--- that have become worth it.
+-- that have become worth it, and the jobs that delete what nobody needs from Storage.
 create or replace function cogo.housekeeping()
 returns void
 language plpgsql
@@ -4735,6 +4829,7 @@ begin
   delete from cogo.jobs j where j.id = any (ids);
   delete from cogo.job_batches b where b.id in (select x.id from cogo.job_batches x where x.created_at < moment - interval '91 days' limit 5000);
   delete from cogo.executors e where e.last_seen < moment - interval '30 days';
+  perform cogo.clean_storage();
   perform cogo.ensure_vector_indexes();
   if to_regclass('cron.job_run_details') is not null then
     begin
