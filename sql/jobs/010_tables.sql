@@ -274,6 +274,10 @@ create table cogo.executors (
   draining     boolean not null default false,
   started_at   timestamptz not null default clock_timestamp(),
   last_seen    timestamptz not null default clock_timestamp(),
+  -- jobs it was at work on when it beat last, by its own account
+  running      int not null default 0,
+  -- it left in good order
+  stopped_at   timestamptz,
   constraint executors_id_form check (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$'),
   constraint executors_kind_known check (kind in ('cogo-plan', 'cogo-work')),
   constraint executors_beat_range check (beat_s between 1 and 300)

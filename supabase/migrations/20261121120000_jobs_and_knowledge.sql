@@ -233,6 +233,10 @@ create type cogo.asked_term as (id int, term text, df int, worth double precisio
 -- A candidate of a search with its scores: BM25F, cosine, and both fused.
 create type cogo.fused_chunk as (chunk_id bigint, lexical double precision, vector double precision, fused double precision);
 
+-- Workers: presence says what an executor is at work on and that it left.
+alter table cogo.executors add column running int not null default 0, add column stopped_at timestamptz;
+drop function cogo_api.beat(text, jsonb, int);
+
 -- built from sql/ by scripts/migrations/build.ts: change the files there
 
 -- sql/core/010_tables.sql 95a76dc19708088d
@@ -2545,7 +2549,7 @@ $$;
 revoke all on function cogo_api.mirror_done(uuid, bigint[]) from public;
 grant execute on function cogo_api.mirror_done(uuid, bigint[]) to anon, authenticated, service_role;
 
--- sql/jobs/010_tables.sql 639cd9c70487e4b6
+-- sql/jobs/010_tables.sql 06c72a5c0b15f129
 -- by hand
 
 -- sql/jobs/015_fn_ensure_queue.sql 5bf1def3839fb7e0
@@ -2781,6 +2785,54 @@ begin
     where o.ready or o.backlog order by o.band, o.name; end $fn$ $sql$, open);
 end
 $$;
+
+-- sql/jobs/122_fn_executor_state.sql 96654a5ca255716c
+-- cogo.executor_state: what an executor is doing. stopped: it left in good order; dead: it missed three beats; silent: it promised no
+-- beats and was not seen for 60 s; draining: takes no more jobs; working, idle: by its last beat.
+create or replace function cogo.executor_state(e cogo.executors)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+  select case
+    when e.stopped_at is not null then 'stopped'
+    when e.dead_at is not null then 'dead'
+    when e.last_seen < clock_timestamp() - interval '60 seconds' then 'silent'
+    when e.draining then 'draining'
+    when e.running > 0 then 'working'
+    else 'idle'
+  end
+$$;
+
+-- sql/jobs/124_fn_executor_presence.sql 8338b482a340c88a
+-- Trigger: an executor that came, changed what it does or says of itself, left, or was found dead says so on agents:{executor_id}:
+-- presence {executor_id, kind, epoch, state, draining, running, slots, last_seen, info}. state: as executor_state. A beat that changes
+-- nothing is no news.
+create or replace function cogo.executor_presence()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.hint('agents:' || new.id, 'presence', jsonb_build_object('executor_id', new.id, 'kind', new.kind, 'epoch', new.epoch,
+    'state', cogo.executor_state(new), 'draining', new.draining, 'running', new.running, 'slots', new.info -> 'slots',
+    'last_seen', new.last_seen, 'info', new.info));
+  return null;
+end
+$$;
+
+create or replace trigger executor_came
+  after insert on cogo.executors
+  for each row execute function cogo.executor_presence();
+create or replace trigger executor_changed
+  after update on cogo.executors
+  for each row when (
+    (old.kind, old.epoch, old.instance, old.draining, old.running, old.info, old.dead_at is null, old.stopped_at is null)
+      is distinct from
+    (new.kind, new.epoch, new.instance, new.draining, new.running, new.info, new.dead_at is null, new.stopped_at is null))
+  execute function cogo.executor_presence();
 
 -- sql/jobs/130_fn_job_events_broadcast.sql 31ba55883bd9fef6
 -- Trigger: new rows of job_events go out on jobs:{job_id}; the turns of a job's life (not its progress and logs) also become bus
@@ -3890,7 +3942,7 @@ $$;
 revoke all on function cogo_api.claim(text, int, int, text[], int) from public;
 grant execute on function cogo_api.claim(text, int, int, text[], int) to anon, authenticated, service_role;
 
--- sql/jobs/320_fn_beat.sql 6270ea3da01c4172
+-- sql/jobs/320_fn_beat.sql 12ee21800d17e9db
 -- cogo_api.beat: keeps leases alive, all of an executor's in one call; returns [{job_id, verdict}].
 --   ok      the lease runs lease_s from now
 --   cancel  the same, and somebody wants the job cancelled: stop it, then finish or fail it
@@ -3898,8 +3950,9 @@ grant execute on function cogo_api.claim(text, int, int, text[], int) to anon, a
 -- beats: [{job_id, token, progress?, log?, steps?}]; an empty list is presence only. progress replaces the last one; at most two a
 -- second become events. log: text or a list of lines, up to 16,384 characters a beat are kept. steps: [{name, output}] done since the
 -- last beat, which a later attempt finds in its claim.
+-- running: how many jobs it is at work on, where the call is about all of them: its presence.
 -- Errors: CG001/CG002/CG004 as executor_scope; CG000 malformed.
-create or replace function cogo_api.beat(executor_id text, beats jsonb, epoch int default null)
+create or replace function cogo_api.beat(executor_id text, beats jsonb, epoch int default null, running int default null)
 returns jsonb
 language plpgsql
 security definer
@@ -3912,6 +3965,11 @@ declare
   moment timestamptz;
 begin
   scope := cogo.executor_scope(beat.executor_id, beat.epoch, coalesce(beats, '[]') = '[]');
+  if scope.current and beat.running is not null then
+    update cogo.executors e set running = least(greatest(beat.running, 0), 100000)
+     where e.id in (select x.id from cogo.executors x
+                     where x.id = beat.executor_id and x.running <> least(greatest(beat.running, 0), 100000) for update skip locked);
+  end if;
   if coalesce(beats, '[]') <> '[]' then
     held := cogo.fenced(beats);
   end if;
@@ -3964,8 +4022,8 @@ begin
       from unnest(held) f), '[]');
 end
 $$;
-revoke all on function cogo_api.beat(text, jsonb, int) from public;
-grant execute on function cogo_api.beat(text, jsonb, int) to anon, authenticated, service_role;
+revoke all on function cogo_api.beat(text, jsonb, int, int) from public;
+grant execute on function cogo_api.beat(text, jsonb, int, int) to anon, authenticated, service_role;
 
 -- sql/jobs/327_fn_spawn_children.sql d27f1cb2c24c3af8
 -- cogo.spawn_children: makes the children and events held items of finish or release carry, in the same transaction. children: items of
@@ -4554,9 +4612,10 @@ $$;
 revoke all on function cogo_api.list_dead(uuid, text, text, int) from public;
 grant execute on function cogo_api.list_dead(uuid, text, text, int) to anon, authenticated, service_role;
 
--- sql/jobs/420_fn_register_executor.sql 9fddf0b6a4f23b4f
+-- sql/jobs/420_fn_register_executor.sql 76775d348f2d3ab9
 -- cogo_api.register_executor: announces an executor, or changes what it says of itself; returns {executor_id, kind, project_id, epoch}.
--- info: {version?, slots?, capabilities?, draining?, kind?, instance?, beat_s?, epoch?, …}, kept whole. A worker token fixes kind and project;
+-- info: {version?, slots?, capabilities?, draining?, stopped?, kind?, instance?, beat_s?, epoch?, …}, kept whole. stopped: it leaves in
+-- good order, and is no longer waited for. A worker token fixes kind and project;
 -- the server may name a kind (default cogo-plan) and serves every project.
 -- instance: a name of the process. Another instance of the same id begins a new epoch: claims and beats that carry an older one are
 -- refused, and the leases of the old process end with the next sweep. The same instance again keeps its epoch and its leases; without
@@ -4597,12 +4656,13 @@ begin
     perform cogo.fail('CG025', 'a newer process runs as this executor', jsonb_build_object('epoch', (info ->> 'epoch')::int),
       'Stop this one');
   end if;
-  insert into cogo.executors as e (id, project_id, kind, info, draining, instance, beat_s)
+  insert into cogo.executors as e (id, project_id, kind, info, draining, instance, beat_s, stopped_at)
   values (register_executor.executor_id, scope.project_id, kind, coalesce(info - 'epoch', '{}'), coalesce((info ->> 'draining')::boolean, false),
-    left(info ->> 'instance', 200), (info ->> 'beat_s')::int)
+    left(info ->> 'instance', 200), (info ->> 'beat_s')::int, case when (info ->> 'stopped')::boolean then clock_timestamp() end)
   on conflict on constraint executors_pkey do update
     set kind = excluded.kind, info = excluded.info, draining = excluded.draining, instance = excluded.instance,
-        beat_s = excluded.beat_s, dead_at = null,
+        beat_s = excluded.beat_s, dead_at = null, stopped_at = excluded.stopped_at,
+        running = case when e.instance = excluded.instance and excluded.stopped_at is null then e.running else 0 end,
         epoch = e.epoch + case when e.instance = excluded.instance then 0 else 1 end,
         started_at = case when e.instance = excluded.instance then e.started_at else clock_timestamp() end,
         last_seen = clock_timestamp()
@@ -4618,19 +4678,51 @@ begin
                      where x.state = 'running' and x.executor_id = made.id and x.lease_until > clock_timestamp()
                      order by x.id for update skip locked);
   end if;
-  perform cogo.hint('agents:' || made.id, 'presence',
-    jsonb_build_object('executor_id', made.id, 'kind', made.kind, 'epoch', made.epoch, 'draining', made.draining, 'info', made.info));
   return jsonb_build_object('executor_id', made.id, 'kind', made.kind, 'project_id', made.project_id, 'epoch', made.epoch);
 exception
   when check_violation or invalid_text_representation or numeric_value_out_of_range then
-    perform cogo.fail('CG004', 'info is out of range: beat_s is 1 to 300, draining true or false', jsonb_build_object('reason', sqlerrm));
+    perform cogo.fail('CG004', 'info is out of range: beat_s is 1 to 300, draining and stopped true or false', jsonb_build_object('reason', sqlerrm));
     return null;
 end
 $$;
 revoke all on function cogo_api.register_executor(text, jsonb) from public;
 grant execute on function cogo_api.register_executor(text, jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/440_fn_sweep.sql 5d1e501d4644bdc7
+-- sql/jobs/430_fn_list_executors.sql 6d592394810a2701
+-- cogo_api.list_executors: the executors that serve a project, [{executor_id, kind, info, epoch, state, draining, alive, running,
+-- started_at, last_seen, stopped_at, dead_at}]; state: as executor_state; alive: none of stopped, dead, silent; running: jobs of this project it holds. Needs to be a member (viewer of a private
+-- project); readers of a public project get [].
+create or replace function cogo_api.list_executors(project_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  who record := cogo.identity();
+begin
+  perform cogo.require_role(list_executors.project_id, 'viewer');
+  if who.kind in ('anon', 'user') and not exists (
+    select from cogo.project_members m where m.project_id = list_executors.project_id and m.user_id = who.user_id)
+  then
+    return '[]';
+  end if;
+  return coalesce((
+    select jsonb_agg(jsonb_build_object('executor_id', e.id, 'kind', e.kind, 'info', e.info, 'epoch', e.epoch,
+             'state', cogo.executor_state(e), 'draining', e.draining,
+             'alive', cogo.executor_state(e) in ('draining', 'working', 'idle'),
+             'running', (select count(*) from cogo.jobs j
+                          where j.state = 'running' and j.executor_id = e.id and j.project_id = list_executors.project_id),
+             'started_at', e.started_at, 'last_seen', e.last_seen, 'stopped_at', e.stopped_at, 'dead_at', e.dead_at) order by e.last_seen desc, e.id)
+      from cogo.executors e
+     where e.project_id is null or e.project_id = list_executors.project_id), '[]');
+end
+$$;
+revoke all on function cogo_api.list_executors(uuid) from public;
+grant execute on function cogo_api.list_executors(uuid) to anon, authenticated, service_role;
+
+-- sql/jobs/440_fn_sweep.sql 1b0b35e7149d1824
 -- cogo_api.sweep: what no caller does: dead executors, expired leases, due jobs, free slots, lost messages, low watermarks. Scheduled every second; one
 -- at a time (a second one returns {skipped: true}); each part takes a bounded bite. Returns {expired, dead, due, promoted, resent,
 -- executors_dead}.
@@ -4658,7 +4750,7 @@ begin
   with gone as (
     update cogo.executors e set dead_at = clock_timestamp()
      where e.id in (select x.id from cogo.executors x
-                     where x.dead_at is null and x.last_seen < clock_timestamp() - make_interval(secs => 3 * x.beat_s)
+                     where x.dead_at is null and x.stopped_at is null and x.last_seen < clock_timestamp() - make_interval(secs => 3 * x.beat_s)
                      order by x.id for update skip locked)
     returning e.id
   )

@@ -2,7 +2,7 @@
 //
 //   claim -> work, step by step -> nothing left -> leave
 //     any of it, when 60 % of a limit is used or the runtime ends -> hand back -> leave
-//   leave: draining, then the bell once more for what is left
+//   leave: stopped, then the bell once more for what is left
 import type { CallRpc } from '@cogo/spec/rpc.ts';
 import type { Result } from '@cogo/spec/result.ts';
 import type { ExecutorInfo, WorkerLink } from '../client/worker_link.ts';
@@ -90,8 +90,6 @@ export async function consume(o: EdgeConsumer): Promise<Result<RunSummary & { en
   meter?.stop();
   over.abort();
   o.ending?.removeEventListener('abort', onEnding);
-  const left = await link.register({ ...o.info, draining: true });
-  if (!left.ok) log('warn', `could not leave: ${left.error.message}`, { code: left.error.code });
   const rung = await o.rpc.call<boolean>('ring_doorbell');
   if (!rung.ok) log('warn', `could not ring: ${rung.error.message}`, { code: rung.error.code });
   return done.ok ? { ok: true, value: { ...done.value, end } } : done;
