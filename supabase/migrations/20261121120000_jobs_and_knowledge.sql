@@ -113,6 +113,20 @@ create index code_relationships_file on cogo.code_relationships (file_id);
 create index code_relationships_from on cogo.code_relationships (repo_id, from_key);
 create index code_relationships_to on cogo.code_relationships (repo_id, to_key);
 
+-- What a file's rows depend on beyond its own text, so that a run knows whom to read again when another file changes.
+create table cogo.graph_files (
+  file_id     bigint not null references cogo.source_files (id) on delete cascade,
+  project_id  uuid not null,
+  -- hash of what others see of the file: the names it gives out or passes on, members, base classes; of a configuration what settles
+  -- where imports lead. A change that leaves it alone concerns no other file.
+  surface     text,
+  -- stems (paths without ending or /index) of the files whose surfaces the rows depend on; ? where any new file may matter
+  looks_at    text[] not null default '{}',
+  -- hash of its relationships and unresolved imports
+  hash        text,
+  constraint graph_files_pkey primary key (file_id)
+);
+
 -- Imports that could not be resolved, each with its reason.
 create table cogo.unresolved_imports (
   file_id     bigint not null references cogo.source_files (id) on delete cascade,
@@ -153,6 +167,7 @@ create table cogo.entry_distances (
 
 alter table cogo.ast_nodes enable row level security;
 alter table cogo.code_relationships enable row level security;
+alter table cogo.graph_files enable row level security;
 alter table cogo.unresolved_imports enable row level security;
 alter table cogo.runtime_calls enable row level security;
 alter table cogo.entry_distances enable row level security;
@@ -398,7 +413,7 @@ $$;
 -- sql/knowledge/010_tables.sql ed2c5daec520efdb
 -- by hand
 
--- sql/knowledge/020_graph_tables.sql c9339af38757867a
+-- sql/knowledge/020_graph_tables.sql 20e9472c62acdeac
 -- by hand
 
 -- sql/knowledge/030_mirror_tables.sql 72c264ae7b5619ab
@@ -846,6 +861,30 @@ begin
 end
 $$;
 
+-- sql/knowledge/220_fn_index_files.sql a8d4de482288a263
+-- cogo_api.index_files: the published files of a repository, [{path, content_hash, extractor, surface?}] by path (surface: as graph_files): what
+-- an incremental run compares with. A repository never indexed answers []. Needs viewer.
+create or replace function cogo_api.index_files(project_id uuid, repo text)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_role(index_files.project_id, 'viewer');
+  return coalesce((
+    select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('path', f.path, 'content_hash', f.content_hash, 'extractor', f.extractor,
+             'surface', g.surface)) order by f.path)
+      from cogo.repos r
+      join cogo.source_files f on f.repo_id = r.id and f.generation <= r.generation
+      left join cogo.graph_files g on g.file_id = f.id
+     where r.project_id = index_files.project_id and r.repo = index_files.repo), '[]');
+end
+$$;
+revoke all on function cogo_api.index_files(uuid, text) from public;
+grant execute on function cogo_api.index_files(uuid, text) to anon, authenticated, service_role;
+
 -- sql/knowledge/230_fn_index_put.sql ae6c17e8900e0849
 -- cogo_api.index_put: writes files with all their chunks into an open run and returns {files, chunks}. Each file is replaced whole,
 -- and the call is atomic: all of its files, or none. Readers see nothing of it before index_finish.
@@ -981,14 +1020,15 @@ $$;
 revoke all on function cogo_api.index_put(uuid, jsonb) from public;
 grant execute on function cogo_api.index_put(uuid, jsonb) to anon, authenticated, service_role;
 
--- sql/knowledge/245_fn_index_graph.sql ec44d1331d1a2f37
+-- sql/knowledge/245_fn_index_graph.sql 594733f021dd2063
 -- cogo_api.index_graph: writes the symbols and relationships of files that index_put has put into the same open run; each file's are
 -- replaced whole, and the call is atomic. Returns {nodes, edges, unresolved}.
 --
 -- files: [{path,
 --   nodes: [{key, kind, name, signature?, doc?, exported?, start_line, start_column, end_line, end_column}],
 --   edges: [{from, to, kind, via?, provenance, confidence?, sites?, line, column}],
---   unresolved: [{specifier, kind, reason, detail?, line}]}]
+--   unresolved: [{specifier, kind, reason, detail?, line}],
+--   surface?, looks_at?: [stem], hash?: as graph_files}]
 -- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path that the run did not put, a key twice.
 create or replace function cogo_api.index_graph(run_id uuid, files jsonb)
 returns jsonb
@@ -1020,6 +1060,7 @@ begin
   delete from cogo.ast_nodes n where n.file_id = any (ids);
   delete from cogo.code_relationships e where e.file_id = any (ids);
   delete from cogo.unresolved_imports u where u.file_id = any (ids);
+  delete from cogo.graph_files g where g.file_id = any (ids);
 
   insert into cogo.ast_nodes (project_id, repo_id, file_id, generation, key, kind, name, signature, doc, exported,
                               start_line, start_column, end_line, end_column)
@@ -1050,6 +1091,12 @@ begin
    cross join lateral jsonb_array_elements(coalesce(f.value -> 'unresolved', '[]')) with ordinality u;
   get diagnostics n_loose = row_count;
 
+  insert into cogo.graph_files (file_id, project_id, surface, looks_at, hash)
+  select s.id, run.project_id, f.value ->> 'surface', array(select jsonb_array_elements_text(coalesce(f.value -> 'looks_at', '[]'))), f.value ->> 'hash'
+    from jsonb_array_elements(files) f
+    join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
+   where f.value ? 'surface';
+
   update cogo.index_runs r set touched_at = clock_timestamp() where r.id = run.id;
   return jsonb_build_object('nodes', n_nodes, 'edges', n_edges, 'unresolved', n_loose);
 exception
@@ -1063,6 +1110,34 @@ end
 $$;
 revoke all on function cogo_api.index_graph(uuid, jsonb) from public;
 grant execute on function cogo_api.index_graph(uuid, jsonb) to anon, authenticated, service_role;
+
+-- sql/knowledge/246_fn_index_dependents.sql 0a1236813831be50
+-- cogo_api.index_dependents: the files of a run that look at one of these stems (see graph_files), or lie under one of these folders
+-- ('' is all): [{path, hash}] by path. What the run has put counts instead of what it replaces; what it deleted does not.
+-- Reads the repository's graph_files once. Errors: CG003/CG031 as running_run.
+create or replace function cogo_api.index_dependents(run_id uuid, stems text[], folders text[] default '{}')
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  run cogo.index_runs := cogo.running_run(index_dependents.run_id);
+begin
+  return coalesce((
+    select jsonb_agg(jsonb_build_object('path', f.path, 'hash', g.hash) order by f.path)
+      from cogo.source_files f
+      join cogo.graph_files g on g.file_id = f.id
+     where f.repo_id = run.repo_id and g.hash is not null and f.dropped_by is distinct from run.generation
+       and (g.looks_at && index_dependents.stems
+            or exists (select from unnest(index_dependents.folders) d where starts_with(f.path, d)))
+       and (f.generation = run.generation
+            or not exists (select from cogo.source_files n
+                            where n.repo_id = run.repo_id and n.generation = run.generation and n.path = f.path))), '[]');
+end
+$$;
+revoke all on function cogo_api.index_dependents(uuid, text[], text[]) from public;
+grant execute on function cogo_api.index_dependents(uuid, text[], text[]) to anon, authenticated, service_role;
 
 -- sql/knowledge/247_fn_index_entries.sql d36dc33926d1692b
 -- cogo_api.index_entries: how far each file of a repository is from an entry point once this run is published: steps along imports (a

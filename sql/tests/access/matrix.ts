@@ -78,6 +78,7 @@ export const MATRIX: Record<string, Expectation> = {
   index_resume: { args: (f) => ({ project_id: f.project, repo: 'nobody' }), expect: INDEX },
   index_status: { args: project, expect: READ },
   index_graph: { args: async (f) => ({ run_id: await f.run(), files: [] }), expect: INDEX },
+  index_dependents: { args: async (f) => ({ run_id: await f.run(), stems: [] }), expect: INDEX },
   index_entries: { args: async (f) => ({ run_id: await f.run(), entries: [] }), expect: INDEX },
   trace_put: {
     args: async (f) => {
