@@ -5,5 +5,5 @@ import { register } from 'tsx/esm/api';
 register();
 const { main } = await import('../src/main.ts');
 process.exitCode = await main(process.argv.slice(2));
-// Realtime's disconnect leaves a timer of ten seconds behind: what is done should not linger.
+// What is done should not linger while a connection ends.
 setTimeout(() => process.exit(), 100).unref();

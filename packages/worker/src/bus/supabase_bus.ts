@@ -4,6 +4,9 @@ import { err, ok } from '@cogo/spec/result.ts';
 import { WebSocket, type ClientOptions } from 'ws';
 import type { RealtimeBus } from './bus.ts';
 
+/** How long a connection that is ended may keep the process. */
+const LINGER_MS = 500;
+
 /**
  * RealtimeBus over Supabase Realtime, hosted or the stack's own: private broadcast channels.
  *
@@ -27,7 +30,12 @@ export function supabaseBus(o: { url: string; apikey: string; token: string | nu
     // Its timers too: a pending join would keep the process alive for ten seconds.
     channel.teardown();
     channels.delete(channel);
-    if (channels.size === 0) void client.realtime.disconnect();
+    if (channels.size === 0) disconnect();
+  };
+  // realtime-js 2.109 waits for the end of the connection with a timer of ten seconds that nothing clears, and gives no way to say
+  // less; its adapter takes one. A program that is done would linger for as long.
+  const disconnect = () => {
+    void client.realtime.socketAdapter.disconnect(() => {}, undefined, undefined, LINGER_MS);
   };
   return {
     subscribe(topic, onHint, onJoin) {

@@ -58,6 +58,8 @@ export async function watchFence(core: Core, slot: Slot, task: Promise<void>): P
   const { clock, log } = core.setup;
   const ended = new AbortController();
   void task.finally(() => ended.abort());
+  // Also when it is stopped: a job that does not heed that must not keep a timer, and with it the process, for the rest of its lease.
+  const over = AbortSignal.any([ended.signal, slot.signal]);
   while (slot.phase === 'working' && !slot.stopped) {
     if (clock.now() >= slot.fenceAt) {
       core.sum.fenced++;
@@ -65,6 +67,6 @@ export async function watchFence(core: Core, slot: Slot, task: Promise<void>): P
       slot.stop('fenced');
       return;
     }
-    await clock.sleep(slot.fenceAt - clock.now(), ended.signal);
+    await clock.sleep(slot.fenceAt - clock.now(), over);
   }
 }
