@@ -1,7 +1,7 @@
 // The gateway library's own driver for PGlite lets statements of two requests interleave inside one transaction: PGlite is one
 // session, so one request would run under the role of another. Here a transaction holds PGlite's own lock until it ends.
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { PGlite, Results, Transaction } from '@electric-sql/pglite';
+import type { Row } from '../database/database.ts';
 import {
   type CompiledQuery,
   type DatabaseConnection,
@@ -12,6 +12,23 @@ import {
   PostgresQueryCompiler,
   type QueryResult,
 } from 'kysely';
+
+export interface SessionResult<R> {
+  rows: R[];
+  affectedRows?: number | undefined;
+}
+
+/** A transaction of `Sessions`. After `rollback` nothing of it stays, once its body has ended. */
+export interface Session {
+  query<R>(sql: string, parameters?: unknown[]): Promise<SessionResult<R>>;
+  rollback(): Promise<void>;
+}
+
+/** What Kysely needs of a database: PGlite as it is, or a pool. */
+export interface Sessions {
+  query<R>(sql: string, parameters?: unknown[]): Promise<SessionResult<R>>;
+  transaction(body: (tx: Session) => Promise<void>): Promise<unknown>;
+}
 
 interface Scope {
   open: ExclusiveConnection | undefined;
@@ -27,12 +44,15 @@ export function inOneSession<T>(work: () => Promise<T>): Promise<T> {
   return scopes.getStore() ? work() : scopes.run({ open: undefined }, work);
 }
 
-/** A Kysely on PGlite whose transactions exclude every other statement. */
-export function exclusiveKysely(pg: PGlite): Kysely<unknown> {
+/**
+ * A Kysely on PGlite whose transactions exclude every other statement; or on a pool (`alone` false), where each transaction has a
+ * connection of its own.
+ */
+export function exclusiveKysely(pg: Sessions, alone = true): Kysely<unknown> {
   return new Kysely({
     dialect: {
       createAdapter: () => new PostgresAdapter(),
-      createDriver: () => new ExclusiveDriver(pg),
+      createDriver: () => new ExclusiveDriver(pg, alone),
       createIntrospector: (db) => new PostgresIntrospector(db),
       createQueryCompiler: () => new PostgresQueryCompiler(),
     },
@@ -40,16 +60,18 @@ export function exclusiveKysely(pg: PGlite): Kysely<unknown> {
 }
 
 class ExclusiveDriver implements Driver {
-  readonly #pg: PGlite;
+  readonly #pg: Sessions;
+  readonly #alone: boolean;
 
-  constructor(pg: PGlite) {
+  constructor(pg: Sessions, alone: boolean) {
     this.#pg = pg;
+    this.#alone = alone;
   }
 
   async init() {}
 
   async acquireConnection(): Promise<ExclusiveConnection> {
-    return scopes.getStore()?.open ?? new ExclusiveConnection(this.#pg);
+    return (this.#alone && scopes.getStore()?.open) || new ExclusiveConnection(this.#pg, this.#alone);
   }
 
   beginTransaction(connection: DatabaseConnection) {
@@ -82,14 +104,16 @@ class ExclusiveDriver implements Driver {
 }
 
 class ExclusiveConnection implements DatabaseConnection {
-  readonly #pg: PGlite;
-  #tx: Transaction | undefined;
+  readonly #pg: Sessions;
+  readonly #alone: boolean;
+  #tx: Session | undefined;
   #ended: Promise<unknown> | undefined;
   #letGo: (() => void) | undefined;
   #depth = 0;
 
-  constructor(pg: PGlite) {
+  constructor(pg: Sessions, alone: boolean) {
     this.#pg = pg;
+    this.#alone = alone;
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
@@ -101,7 +125,7 @@ class ExclusiveConnection implements DatabaseConnection {
     };
   }
 
-  raw<R>(sql: string, parameters: readonly unknown[] = []): Promise<Results<R>> {
+  raw<R = Row>(sql: string, parameters: readonly unknown[] = []): Promise<SessionResult<R>> {
     return (this.#tx ?? this.#pg).query<R>(sql, [...parameters]);
   }
 
@@ -128,7 +152,7 @@ class ExclusiveConnection implements DatabaseConnection {
       this.#ended.catch(reject);
     });
     const scope = scopes.getStore();
-    if (scope) scope.open = this;
+    if (scope && this.#alone) scope.open = this;
   }
 
   async end(how: 'commit' | 'rollback'): Promise<void> {

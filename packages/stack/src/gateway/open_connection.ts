@@ -1,12 +1,13 @@
 import { createPgliteConnection, type PgliteConnection } from '@supabase/lite/pglite';
 import { createPostgresConnection, type PostgresConnection } from '@supabase/lite/postgres';
 import { type Database, pgliteDatabase, postgresDatabase } from '../database/database.ts';
+import { guardedBegin, isConnectionLoss } from '../database/guarded_begin.ts';
 import { guardAgainstPanic, type PanicGuard } from '../database/panic_guard.ts';
 import { EXTENSIONS, START_PARAMS } from '../database/pglite.ts';
-import { exclusiveKysely } from './exclusive_kysely.ts';
+import { exclusiveKysely, type Sessions } from './exclusive_kysely.ts';
 import { hardenConnection } from './harden.ts';
 import type { PGlite } from '@electric-sql/pglite';
-import type { Sql } from 'postgres';
+import type { Sql, TransactionSql } from 'postgres';
 
 /** The one database connection of a gateway: as the library sees it, and as the rest of the stack does. */
 export interface GatewayConnection {
@@ -59,11 +60,14 @@ export async function openOwn(url: string, settings: Record<string, string>): Pr
       types: { json: jsonAsText(114), jsonb: jsonAsText(3802) } as never,
     },
   });
-  hardenConnection(library);
   const sql = library.driver as unknown as Sql;
+  library.kysely = exclusiveKysely(sessionsOf(sql), false) as typeof library.kysely;
+  hardenConnection(library);
+  const forget = forgiveLostConnections();
   try {
     await sql`select 1`;
   } catch (error) {
+    forget();
     await library.close();
     throw error;
   }
@@ -73,8 +77,52 @@ export async function openOwn(url: string, settings: Record<string, string>): Pr
     pglite: undefined,
     guard: undefined,
     ...schemaOf(library),
-    close: () => sql.end({ timeout: 5 }),
+    close: () => sql.end({ timeout: 5 }).finally(forget),
   };
+}
+
+/** A pool as `Sessions`: the library's own driver reserves a connection and ends the process when that closes. */
+function sessionsOf(sql: Sql): Sessions {
+  const on =
+    (db: Sql | TransactionSql) =>
+    async <R>(text: string, parameters: unknown[] = []) => {
+      const rows = await db.unsafe(text, parameters as never[]);
+      const wrote = /^(?:INSERT|UPDATE|DELETE|MERGE)$/.test(rows.command);
+      return { rows: [...rows] as unknown as R[], affectedRows: wrote ? rows.count : undefined };
+    };
+  const undone = new Error('rolled back');
+  return {
+    query: on(sql),
+    transaction: (body) =>
+      guardedBegin(sql, async (tx, check) => {
+        let undo = false;
+        const query = on(tx);
+        await body({
+          query: async (text, parameters) => {
+            check();
+            return query(text, parameters);
+          },
+          rollback: async () => {
+            undo = true;
+          },
+        });
+        if (undo) throw undone;
+      }).catch((error: unknown) => {
+        if (error !== undone) throw error;
+      }),
+  };
+}
+
+/**
+ * postgres.js 3.4.9 looks up array types on each new connection and leaves the rejection of that to nobody: a backend that is killed at
+ * that moment would end the process. Returns how to stop. Whatever else nobody catches ends it as ever.
+ */
+function forgiveLostConnections(): () => void {
+  const onRejection = (reason: unknown) => {
+    if (!isConnectionLoss(reason)) throw reason;
+  };
+  process.on('unhandledRejection', onRejection);
+  return () => void process.off('unhandledRejection', onRejection);
 }
 
 function jsonAsText(oid: number) {

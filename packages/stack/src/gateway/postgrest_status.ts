@@ -1,3 +1,5 @@
+import { isConnectionLoss } from '../database/guarded_begin.ts';
+
 const BY_STATE: Record<string, number> = {
   '23503': 409,
   '23505': 409,
@@ -36,6 +38,21 @@ export function statusOfState(state: string): number {
   return BY_STATE[state] ?? BY_CLASS[state.slice(0, 2)] ?? 400;
 }
 
+const AWAY = {
+  code: 'PGRST001',
+  message: 'The database closed the connection. Whether the call took effect is not known.',
+  details: null,
+  hint: 'Try again.',
+};
+
+/** The answer of a call whose connection to the database was lost, as PostgREST gives it. */
+export function databaseAway(): Response {
+  return Response.json(AWAY, {
+    status: 503,
+    headers: { 'content-type': 'application/json; charset=utf-8', 'retry-after': '1' },
+  });
+}
+
 // The gateway library answers these as PostgREST does, with the caller's role or the table at hand.
 const LEFT_TO_LIBRARY = /^(?:42501|42P01|42883|42703|23503|23505|25006|PGRST|PT)/;
 
@@ -51,6 +68,13 @@ export interface DatabaseError {
  * answers all others with a bare 500; its escape hatch is the error `PGRST` whose message and detail are JSON.
  */
 export function asPostgrestError(error: unknown): unknown {
+  if (isConnectionLoss(error)) {
+    return {
+      code: 'PGRST',
+      message: JSON.stringify(AWAY),
+      detail: JSON.stringify({ status: 503, headers: {} }),
+    };
+  }
   if (!isDatabaseError(error) || LEFT_TO_LIBRARY.test(error.code)) return error;
   const { code, message, detail, hint } = error;
   return {

@@ -4,7 +4,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Keys } from '@cogo/client/stack_file.ts';
 import type { GatewayConnection } from './open_connection.ts';
-import { isDatabaseError, statusOfState } from './postgrest_status.ts';
+import { isConnectionLoss } from '../database/guarded_begin.ts';
+import { databaseAway, isDatabaseError, statusOfState } from './postgrest_status.ts';
 
 type Fetch = (request: Request) => Promise<Response>;
 
@@ -118,14 +119,15 @@ export class RpcPath {
     ];
     const sql = `select ${SCHEMA}.${name}(${body})::text as body from jsonb_to_record($1::text::jsonb) as r(${columns})`;
     try {
-      const rows = await this.#connection.db.transaction(async (tx) => {
-        await tx.query(SETTINGS, settings);
-        return await tx.query<{ body: string | null }>(sql, [args[0]]);
-      });
+      const rows = await this.#connection.db.together<{ body: string | null }>([
+        { text: SETTINGS, params: settings },
+        { text: sql, params: [args[0] ?? null] },
+      ]);
       return new Response(rows[0]?.body ?? 'null', {
         headers: { 'content-type': 'application/json; charset=utf-8', 'content-range': '0-0/*' },
       });
     } catch (error) {
+      if (isConnectionLoss(error)) return databaseAway();
       if (!isDatabaseError(error)) throw error;
       const { code, message, detail, hint } = error;
       const status = code === '42501' ? (caller.role === 'anon' ? 401 : 403) : statusOfState(code);

@@ -7,6 +7,10 @@ import type { RealtimeBus } from './bus.ts';
 /** How long a connection that is ended may keep the process. */
 const LINGER_MS = 500;
 
+interface Adapter {
+  disconnect(done: () => void, code: undefined, reason: undefined, timeoutMs: number): Promise<unknown>;
+}
+
 /**
  * RealtimeBus over Supabase Realtime, hosted or the stack's own: private broadcast channels.
  *
@@ -35,7 +39,8 @@ export function supabaseBus(o: { url: string; apikey: string; token: string | nu
   // realtime-js 2.109 waits for the end of the connection with a timer of ten seconds that nothing clears, and gives no way to say
   // less; its adapter takes one. A program that is done would linger for as long.
   const disconnect = () => {
-    void client.realtime.socketAdapter.disconnect(() => {}, undefined, undefined, LINGER_MS);
+    const { socketAdapter } = client.realtime as unknown as { socketAdapter: Adapter };
+    void socketAdapter.disconnect(() => {}, undefined, undefined, LINGER_MS);
   };
   return {
     subscribe(topic, onHint, onJoin) {
