@@ -314,7 +314,7 @@ insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) value
   ('index.repo', 'cogo-work', 5, 3600, false),
   ('index.file', 'cogo-work', 5, 60, false),
   ('embed.fill', 'cogo-plan', 20, 600, true),
-  ('quality.*', 'cogo-plan', 5, 60, false),
+  ('quality.*', 'cogo-work', 3, 1800, false),
   ('quality.lint', 'cogo-work', 3, 1800, false),
   ('quality.types', 'cogo-work', 3, 1800, false),
   ('quality.test', 'cogo-work', 3, 1800, false),

@@ -59,7 +59,8 @@ drop function cogo_api.cancel(uuid);
 -- The type of the jobs that fill an embedding model.
 insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) values ('embed.fill', 'cogo-plan', 20, 600, true) on conflict do nothing;
 
--- Checks that run the tools of a repository need a machine: the exact type comes before quality.*.
+-- Checks run the tools of a repository or its own recipes, so they need a machine. (Nothing of cogo-plan ever did quality.*.)
+update cogo.job_types t set executor = 'cogo-work', max_attempts = 3, run_s = 1800 where t.pattern = 'quality.*';
 insert into cogo.job_types (pattern, executor, max_attempts, run_s) values
   ('quality.lint', 'cogo-work', 3, 1800), ('quality.types', 'cogo-work', 3, 1800), ('quality.test', 'cogo-work', 3, 1800),
   ('quality.secrets', 'cogo-work', 3, 600) on conflict do nothing;
@@ -2552,7 +2553,7 @@ $$;
 revoke all on function cogo_api.mirror_done(uuid, bigint[]) from public;
 grant execute on function cogo_api.mirror_done(uuid, bigint[]) to anon, authenticated, service_role;
 
--- sql/jobs/010_tables.sql d81c4e8bf60b8f95
+-- sql/jobs/010_tables.sql 24fa1f28a5aa5f5c
 -- by hand
 
 -- sql/jobs/015_fn_ensure_queue.sql 5bf1def3839fb7e0

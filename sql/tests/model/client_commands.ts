@@ -15,7 +15,7 @@ const READY_SHARE = 2;
 export const enqueue = fc
   .record({
     project: fc.constantFrom(0, 0, 1),
-    type: fc.constantFrom('code.debug', 'code.debug', 'quality.model', 'index.file'),
+    type: fc.constantFrom('code.debug', 'code.debug', 'research.run', 'index.file'),
     priority: fc.constantFrom(1, 1, 0, 2),
     concurrency: fc.option(fc.constantFrom('a', 'b'), { freq: 2 }),
     pin: fc.option(fc.constantFrom(...EXECUTORS), { freq: 4 }),
@@ -103,7 +103,7 @@ async function readyList(
   band: string,
   type: string,
 ): Promise<{ queued: number; turns: number }> {
-  const kind = type === 'quality.model' ? 'cogo-plan' : 'cogo-work';
+  const kind = type === 'research.run' ? 'cogo-plan' : 'cogo-work';
   const rows = (await real.jobs()).filter(
     (row) => row.project_id === real.projects[project] && row.lane === `${kind}${band}`,
   );

@@ -59,13 +59,7 @@ function knowsChildren(model: Model, job: ModelJob, lease: Claimed): void {
   }
 }
 
-const narrow = fc.constantFrom<string[] | null>(
-  null,
-  null,
-  null,
-  ['code.*'],
-  ['quality.model', 'index.file'],
-);
+const narrow = fc.constantFrom<string[] | null>(null, null, null, ['code.*'], ['research.run', 'index.file']);
 const epoch = fc.constantFrom<'none' | 'now' | 'old'>('none', 'now', 'now', 'old');
 
 function epochOf(model: Model, who: string, said: 'none' | 'now' | 'old'): number | null {
@@ -131,7 +125,7 @@ export const beat = fc.tuple(nat, which, server, news, epoch).map(([nth, token, 
 const children = fc.option(
   fc.record({
     n: fc.integer({ min: 1, max: 2 }),
-    type: fc.constantFrom('code.debug', 'quality.model'),
+    type: fc.constantFrom('code.debug', 'research.run'),
     concurrency_key: fc.option(fc.constantFrom('a', 'b'), { freq: 2 }),
   }),
   { freq: 2 },

@@ -101,7 +101,7 @@ test('the same idempotency key from four sessions makes one job', { skip }, asyn
     Array.from({ length: 4 }, () =>
       call<{ job_id: string; duplicate: boolean }[]>('enqueue', {
         project_id: project,
-        jobs: ['b', 'a', 'c'].map((key) => ({ type: 'quality.check', key: `same-${key}` })),
+        jobs: ['b', 'a', 'c'].map((key) => ({ type: 'research.run', key: `same-${key}` })),
       }),
     ),
   );

@@ -1,4 +1,4 @@
-import { buildTestExecutor } from './build_test.ts';
+import { buildTestExecutor, ownCheckExecutor } from './build_test.ts';
 import { debugExecutor } from './debug.ts';
 import type { Executor } from './executor.ts';
 import { indexExecutors, type IndexExecutorOptions } from './index_files.ts';
@@ -7,5 +7,11 @@ import type { WorkbenchOptions } from './workbench.ts';
 
 /** What `cogo-work` does, by job type. */
 export function allExecutors(o: WorkbenchOptions & IndexExecutorOptions): Executor[] {
-  return [buildTestExecutor(o), debugExecutor(o), ...indexExecutors(o), ...qualityExecutors(o)];
+  return [
+    buildTestExecutor(o),
+    debugExecutor(o),
+    ...indexExecutors(o),
+    ...qualityExecutors(o),
+    ownCheckExecutor(o),
+  ];
 }

@@ -46,17 +46,44 @@ interface Plan {
  * what keeps it from running (a bad payload, a repository that is not allowed, a broken sandbox) is a failed job.
  */
 export function buildTestExecutor(o: WorkbenchOptions): Executor {
-  return { type: 'code.build.test', run: (job, context) => run(o, job, context) };
+  return { type: 'code.build.test', run: (job, context) => run(o, job, context, BUILD_TEST) };
 }
 
-async function run(o: WorkbenchOptions, job: ClaimedJob, context: JobContext): Promise<Outcome> {
+/**
+ * `quality.<name>` that has no executor of its own: the steps given with the job, else the recipe `quality.<name>` of the repository,
+ * else a clear refusal. Payload, result and rules are those of `code.build.test`.
+ */
+export function ownCheckExecutor(o: WorkbenchOptions): Executor {
+  return { type: 'quality.*', run: (job, context) => run(o, job, context, OWN_CHECK) };
+}
+
+interface Kind {
+  /** The set of its artifacts. */
+  set: string;
+  /** The log of a step. */
+  logOf: (step: Step) => string;
+  logs: string[];
+  /** The recipe of a job that names none; null: `default`, else what the toolchains say. */
+  recipe: (job: ClaimedJob) => string | null;
+}
+
+const BUILD_TEST: Kind = { set: 'build-test', logOf, logs: ['build.log', 'test.log'], recipe: () => null };
+const OWN_CHECK: Kind = {
+  set: 'quality',
+  logOf: () => 'quality.log',
+  logs: ['quality.log'],
+  recipe: ({ type }) => type,
+};
+
+async function run(o: WorkbenchOptions, job: ClaimedJob, context: JobContext, kind: Kind): Promise<Outcome> {
   const started = context.clock.now();
   const payload = readPayload(job.payload);
   if (!payload.ok) return failed(payload.error);
   const { repoPath, ref } = payload.value;
   return withWorkspace(o, { repoPath, ref }, context, async (bench) => {
     const { workspace, dependencies } = bench;
-    const plan = makePlan(workspace, o.sandbox, payload.value, dependencies);
+    const recipe = payload.value.recipe ?? kind.recipe(job);
+    const plan = makePlan(workspace, o.sandbox, { ...payload.value, recipe }, dependencies);
     if (!plan.ok) return failed(plan.error);
     const asked = plan.value.steps.filter((step) => !plan.value.own.has(step.name));
     const refusal = checkCommands(
@@ -66,7 +93,7 @@ async function run(o: WorkbenchOptions, job: ClaimedJob, context: JobContext): P
     );
     if (refusal) return refusal;
 
-    const logs: Record<'build.log' | 'test.log', Buffer[]> = { 'build.log': [], 'test.log': [] };
+    const logs = new Map<string, Buffer[]>(kind.logs.map((name) => [name, []]));
     const steps: StepReport[] = [];
     for (const [i, step] of plan.value.steps.entries()) {
       context.progress({ phase: 'run', step: step.name, done: i, steps: plan.value.steps.length });
@@ -74,7 +101,7 @@ async function run(o: WorkbenchOptions, job: ClaimedJob, context: JobContext): P
       if (context.signal.aborted) return STOPPED;
       if (report.reason === 'sandbox_failed') return sandboxFailed(step.name, report.detail);
       steps.push(report);
-      logs[logOf(step)].push(logSection(report, output));
+      logs.get(kind.logOf(step))!.push(logSection(report, output));
     }
     const result: BuildTestResult = {
       state: steps.some((step) => step.state === 'failed') ? 'failed' : 'succeeded',
@@ -88,10 +115,9 @@ async function run(o: WorkbenchOptions, job: ClaimedJob, context: JobContext): P
     };
     fit(result);
     const { artifacts: _none, ...report } = result;
-    result.artifacts = await writeArtifacts(o.artifactsDir, job, 'build-test', {
+    result.artifacts = await writeArtifacts(o.artifactsDir, job, kind.set, {
       'report.json': `${JSON.stringify({ job_id: job.jobId, attempt: job.attempt, ...report, left_out: bench.copied.leftOut.slice(0, 100) }, null, 2)}\n`,
-      'build.log': Buffer.concat(logs['build.log']),
-      'test.log': Buffer.concat(logs['test.log']),
+      ...Object.fromEntries([...logs].map(([name, parts]) => [name, Buffer.concat(parts)])),
       'summary.json': `${JSON.stringify(summary(job, result), null, 2)}\n`,
     });
     return { kind: 'finished', result };

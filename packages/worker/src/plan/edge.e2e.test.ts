@@ -85,7 +85,7 @@ test('a functions host killed in the middle of a job loses nothing: another wake
     const { id: projectId } = await call<{ id: string }>(stack.rpc, 'create_project', { name: 'Kill' });
     const [made] = await call<{ job_id: string }[]>(stack.rpc, 'enqueue', {
       project_id: projectId,
-      jobs: [{ type: 'quality.stuck_once' }],
+      jobs: [{ type: 'research.run' }],
     });
     const job_id = made!.job_id;
     const seen = async (kind: string, data: (data: Record<string, unknown>) => boolean = () => true) => {

@@ -1,7 +1,7 @@
 select note('p', to_jsonb(project('P')));
 select note('root', to_jsonb(job(noted_id('p'), '{"concurrency_key":"k"}')));
 select note('r', claim_one());
-select cogo_api.release(jsonb_build_array(noted('r') || '{"await":true,"children":[{"type":"code.debug","concurrency_key":"k"},{"type":"code.debug","delay_s":60},{"type":"quality.check"}]}'));
+select cogo_api.release(jsonb_build_array(noted('r') || '{"await":true,"children":[{"type":"code.debug","concurrency_key":"k"},{"type":"code.debug","delay_s":60},{"type":"research.run"}]}'));
 select note('kid', (select to_jsonb(j.id) from cogo.jobs j where j.parent_id = noted_id('root') and j.concurrency_key = 'k'));
 select note('k', cogo_api.claim('one', 1, 30, array['code.*']) -> 0);
 select is(noted('k') ->> 'job_id', noted('kid') #>> '{}');

@@ -12,6 +12,6 @@ select throws_ok($$select cogo_api.enqueue(noted_id('p'), '[{"type":"code.debug"
 select is((select count(*) from cogo.jobs), 0::bigint, 'one bad job keeps the others out');
 select is((select count(*) from pgmq.q_cogo_work_default_1), 0::bigint);
 select job(noted_id('p'), '{"type":"quality.anything"}');
-select is((select array_agg(lane) from cogo.jobs), array['cogo-plan/default/1'], 'a prefix in job_types covers its types');
+select is((select array_agg(lane) from cogo.jobs), array['cogo-work/default/1'], 'a prefix in job_types covers its types');
 select throws_ok($$select job(noted_id('p'), '{"type":"code.build.test","executor":"cogo-plan"}')$$, 'CG004', null,
   'a long job that can not be done in parts is not for cogo-plan');

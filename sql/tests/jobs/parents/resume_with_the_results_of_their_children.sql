@@ -1,7 +1,7 @@
 select note('p', to_jsonb(project('P')));
 select note('parent', to_jsonb(job(noted_id('p'))));
 select note('c', claim_one());
-select is(cogo_api.finish(jsonb_build_array(noted('c') || '{"await":true,"checkpoint":{"at":1},"children":[{"type":"code.debug","payload":{"n":1}},{"type":"quality.check"}],"events":[{"kind":"split","data":{"n":2}}]}')) -> 0 ->> 'state', 'blocked');
+select is(cogo_api.finish(jsonb_build_array(noted('c') || '{"await":true,"checkpoint":{"at":1},"children":[{"type":"code.debug","payload":{"n":1}},{"type":"research.run"}],"events":[{"kind":"split","data":{"n":2}}]}')) -> 0 ->> 'state', 'blocked');
 select is((select array[blocked_on, pending_children::text] from cogo.jobs where id = noted_id('parent')), array['children', '2']);
 select ok('job.split' = any (events(noted_id('parent'))), 'events of the finishing call are recorded');
 select note('kids', cogo_api.claim('one', 10));
