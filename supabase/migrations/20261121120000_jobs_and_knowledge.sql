@@ -370,6 +370,27 @@ $$;
 revoke all on function cogo_api.version() from public;
 grant execute on function cogo_api.version() to anon, authenticated, service_role;
 
+-- sql/bus/103_fn_heard.sql d0b1d62cef58c047
+-- cogo.heard: those of the private Realtime topics on which somebody may be listening right now. All of them where that is not known,
+-- as on Supabase; none where there is no Realtime.
+create or replace function cogo.heard(topics text[])
+returns text[]
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  if to_regclass('realtime.cogo_ears') is not null then
+    return array(
+      select distinct e.topic from realtime.cogo_ears e
+       where e.topic = any (topics) and e.heard_at > clock_timestamp() - interval '2 minutes');
+  elsif to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null then
+    return topics;
+  end if;
+  return '{}';
+end
+$$;
+
 -- sql/bus/105_fn_hint.sql 92b410eece8a5415
 -- cogo.hint: tells who listens on a private Realtime topic right now; nothing is kept. For topics whose truth is in tables of their
 -- own (jobs:{id}, agents:{executor}). Where Realtime has no such messages, as on Supabase, it is a broadcast. Never fails its caller.
@@ -2707,9 +2728,9 @@ begin
 end
 $$;
 
--- sql/jobs/130_fn_job_events_broadcast.sql 31ba55883bd9fef6
+-- sql/jobs/130_fn_job_events_broadcast.sql d244fdb8ae7979d1
 -- Trigger: new rows of job_events go out on jobs:{job_id}; the turns of a job's life (not its progress and logs) also become bus
--- events of its trace. job.enqueued is not broadcast: nobody can listen on a topic before the id of the job is known.
+-- events of its trace. The plain turns are no rows: cogo.tell says them.
 -- Bounded: at most 100 broadcasts a statement. Quiet jobs (made by the dozen in one call) are not broadcast at all, and give their
 -- trace one event a statement and kind, with their number. The rows are there all the same for who reads on from the last id.
 create or replace function cogo.job_events_broadcast()
@@ -2722,7 +2743,7 @@ declare
   event record;
 begin
   if exists (select from inserted i where not i.quiet) then
-    for event in select * from inserted i where i.kind <> 'job.enqueued' and not i.quiet order by i.id limit 100 loop
+    for event in select * from inserted i where not i.quiet order by i.id limit 100 loop
       perform cogo.hint('jobs:' || event.job_id, event.kind,
         jsonb_build_object('id', event.id, 'job_id', event.job_id, 'kind', event.kind, 'data', event.data, 'ts', event.at));
     end loop;
@@ -2749,29 +2770,44 @@ create or replace trigger job_events_broadcast
   referencing new table as inserted
   for each statement execute function cogo.job_events_broadcast();
 
--- sql/jobs/135_fn_tell.sql be2f0bb0561830e0
+-- sql/jobs/135_fn_tell.sql 2140f393fa91d5f1
 -- cogo.tell: records one event of each of the jobs, with the same data and the attempt.
 --
--- Of quiet jobs the plain turns of a life (enqueued, started, done) are not rows: cogo.job_turns reads them off the job itself, which
--- says all of it. Their trace gets one event a call, with their number. What else happens to a quiet job is a row as with any.
+-- The plain turns of a life (enqueued, started, done) are no rows: cogo.job_turns reads them off the job itself, which says all of it.
+-- They are told to who listens on jobs:{id} right now, and to the job's trace. Of quiet jobs (made by the dozen in one call) nobody is
+-- told one by one: their trace gets one event a call, with their number. What else happens to a job is a row, and its trigger tells.
 create or replace function cogo.tell(ids uuid[], kind text, data jsonb)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-  plain  constant boolean := kind in ('job.enqueued', 'job.started', 'job.done');
-  loud   boolean;
+  topics text[];
   traced boolean;
 begin
-  select coalesce(bool_or(not j.quiet), false), coalesce(bool_or(j.quiet and j.trace_id is not null), false) into loud, traced
-    from cogo.jobs j where j.id = any (ids);
-  if loud or not plain then
+  if kind not in ('job.enqueued', 'job.started', 'job.done') then
     insert into cogo.job_events (job_id, project_id, kind, data, trace_id, quiet)
     select j.id, j.project_id, tell.kind, tell.data || jsonb_build_object('attempt', j.attempt), j.trace_id, j.quiet
-      from cogo.jobs j where j.id = any (ids) and not (plain and j.quiet) order by j.id;
+      from cogo.jobs j where j.id = any (ids) order by j.id;
+    return;
   end if;
-  if traced and plain then
+  select array_agg('jobs:' || j.id) filter (where not j.quiet), bool_or(j.trace_id is not null) into topics, traced
+    from cogo.jobs j where j.id = any (ids);
+  -- nobody can listen on a topic before the id of the job is known
+  if topics is not null and kind <> 'job.enqueued' then
+    topics := cogo.heard(topics);
+    if cardinality(topics) > 0 then
+      perform cogo.hint('jobs:' || t.id, tell.kind,
+                jsonb_build_object('id', (extract(epoch from t.at) * 1000000)::bigint, 'job_id', t.id, 'kind', tell.kind,
+                  'data', tell.data || jsonb_build_object('attempt', t.attempt), 'ts', t.at))
+         from (select j.id, j.attempt, case tell.kind when 'job.done' then j.finished_at else j.leased_at end as at
+                 from cogo.jobs j where j.id = any (ids) and not j.quiet and 'jobs:' || j.id = any (topics) order by j.id limit 100) t;
+    end if;
+  end if;
+  if traced then
+    insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
+    select j.trace_id, tell.kind, 'jobs', j.project_id, tell.data || jsonb_build_object('attempt', j.attempt, 'job_id', j.id, 'type', j.type)
+      from cogo.jobs j where j.id = any (ids) and not j.quiet and j.trace_id is not null order by j.id;
     insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
     select j.trace_id, tell.kind, 'jobs', j.project_id, jsonb_build_object('jobs', count(*))
       from cogo.jobs j where j.id = any (ids) and j.quiet and j.trace_id is not null
@@ -3336,7 +3372,7 @@ begin
 end
 $$;
 
--- sql/jobs/235_fn_make_jobs.sql 0f6b1150600420e5
+-- sql/jobs/235_fn_make_jobs.sql 538def98b05d7a3c
 -- cogo.make_jobs: makes the fresh jobs of a plan, their messages, slots and events; returns the states [{job_id, state}] of all.
 -- The caller has checked who asks, and locked the project against being deleted.
 create or replace function cogo.make_jobs(project_id uuid, plan cogo.planned_job[], made_by text, batch_id uuid)
@@ -3428,14 +3464,8 @@ begin
   )
   select array_agg(i.begins order by i.nth), coalesce(bool_or(i.trace_id is not null), false) into states, traced from item i;
 
-  if not quiet then
-    insert into cogo.job_events (job_id, project_id, kind, data, trace_id)
-    select p.job_id, make_jobs.project_id, 'job.enqueued', jsonb_build_object('type', p.type), p.trace_id
-      from unnest(plan) p where p.fresh;
-  elsif traced then
-    insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
-    select p.trace_id, 'job.enqueued', 'jobs', make_jobs.project_id, jsonb_build_object('jobs', count(*))
-      from unnest(plan) p where p.fresh and p.trace_id is not null group by p.trace_id;
+  if traced then
+    perform cogo.tell(array(select p.job_id from unnest(plan) p where p.fresh), 'job.enqueued', '{}');
   end if;
   if other then
     perform cogo.admit_jobs(array(select p.job_id from unnest(plan) p where p.fresh and p.wait in ('slot', 'pin')));
@@ -4354,9 +4384,9 @@ $$;
 revoke all on function cogo_api.job_detail(uuid) from public;
 grant execute on function cogo_api.job_detail(uuid) to anon, authenticated, service_role;
 
--- sql/jobs/398_fn_job_turns.sql ba4d3a817da8a670
--- cogo.job_turns: the turns of a job's life that no event was stored for, as events: enqueued, each start, done. The id of such an
--- event is its time in microseconds, as that of a stored one is about, so they are in one order.
+-- sql/jobs/398_fn_job_turns.sql 176c8bc4985700c7
+-- cogo.job_turns: the plain turns of a job's life as events: enqueued, each start, done; but those an event was stored for, as it was
+-- done in earlier versions, and is for starts of failed attempts when the job moves to the history. The id of such an event is its time in microseconds, as that of a stored one is about, so they are in one order.
 create or replace function cogo.job_turns(job_id uuid)
 returns table (id bigint, kind text, data jsonb, at timestamptz)
 language plpgsql
@@ -4367,17 +4397,17 @@ as $$
 declare
   job record;
 begin
-  select j.quiet, j.type, j.state, j.attempt, j.created_at, j.finished_at into job from cogo.jobs j where j.id = job_turns.job_id;
+  select j.type, j.state, j.attempt, j.redriven_from, j.created_at, j.finished_at into job from cogo.jobs j where j.id = job_turns.job_id;
   if not found then
-    select h.quiet, h.type, h.state, h.attempt, h.created_at, h.finished_at into job
+    select h.type, h.state, h.attempt, h.redriven_from, h.created_at, h.finished_at into job
       from cogo.jobs_history h where h.id = job_turns.job_id limit 1;
-  end if;
-  if not coalesce(job.quiet, false) then
-    return;
+    if not found then
+      return;
+    end if;
   end if;
   return query
     select (extract(epoch from t.at) * 1000000)::bigint, t.kind, t.data, t.at
-      from (select 'job.enqueued' as kind, jsonb_build_object('type', job.type) as data, 0 as attempt, job.created_at as at
+      from (select 'job.enqueued' as kind, jsonb_strip_nulls(jsonb_build_object('type', job.type, 'redriven_from', job.redriven_from)) as data, 0 as attempt, job.created_at as at
             union all
             select 'job.started', jsonb_build_object('attempt', a.attempt, 'executor_id', a.executor_id), a.attempt, a.started_at
               from cogo.attempts a where a.job_id = job_turns.job_id
@@ -4608,6 +4638,48 @@ end
 $$;
 revoke all on function cogo_api.sweep() from public;
 grant execute on function cogo_api.sweep() to service_role;
+
+-- sql/jobs/465_fn_move_to_history.sql 94eb510845094e26
+-- cogo.move_to_history: moves up to lim jobs that succeeded or were cancelled over an hour ago, and whose parent is over, to
+-- jobs_history, with their payloads; their steps and closed attempts go. Returns how many.
+create or replace function cogo.move_to_history(lim int, older_than interval default '1 hour')
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  ids uuid[];
+begin
+  ids := array(
+    select j.id from cogo.jobs j
+     where j.id < cogo.new_job_id(clock_timestamp() - older_than)
+       and j.state in ('succeeded', 'cancelled') and j.finished_at < clock_timestamp() - older_than
+       and (j.parent_id is null or not exists (select from cogo.jobs p where p.id = j.parent_id and p.finished_at is null))
+     order by j.id
+     limit lim
+       for update skip locked);
+  if cardinality(ids) = 0 then
+    return 0;
+  end if;
+  insert into cogo.jobs_history
+  select j.*, p.input, p.error, p.progress
+    from cogo.jobs j left join cogo.job_payloads p on p.job_id = j.id where j.id = any (ids);
+  -- the history has no attempts: starts that can't be read off any more are stored, and nobody is told of them again
+  insert into cogo.job_events (id, job_id, project_id, kind, data, quiet, at)
+  select (extract(epoch from a.started_at) * 1000000)::bigint, a.job_id, a.project_id, 'job.started',
+         jsonb_build_object('attempt', a.attempt, 'executor_id', a.executor_id), true, a.started_at
+    from cogo.job_attempts a
+   where a.job_id = any (ids)
+     and not exists (
+       select from cogo.job_events e
+        where e.job_id = a.job_id and e.kind = 'job.started' and (e.data ->> 'attempt')::int = a.attempt);
+  delete from cogo.job_steps s where s.job_id = any (ids);
+  delete from cogo.job_attempts a where a.job_id = any (ids);
+  delete from cogo.job_payloads p where p.job_id = any (ids);
+  delete from cogo.jobs j where j.id = any (ids);
+  return cardinality(ids);
+end
+$$;
 
 -- sql/jobs/470_fn_housekeeping.sql 945b505f03862eef
 -- cogo.housekeeping: deletes what nobody needs any more, hourly, in bounded bites: expired idempotency keys, full rate buckets, traces and
