@@ -370,8 +370,8 @@ $$;
 revoke all on function cogo_api.version() from public;
 grant execute on function cogo_api.version() to anon, authenticated, service_role;
 
--- sql/bus/103_fn_heard.sql d0b1d62cef58c047
--- cogo.heard: those of the private Realtime topics on which somebody may be listening right now. All of them where that is not known,
+-- sql/bus/103_fn_heard.sql d8e367a03fafdcca
+-- cogo.heard: those of the private Realtime topics on which somebody may be listening right now, in the same order. All of them where that is not known,
 -- as on Supabase; none where there is no Realtime.
 create or replace function cogo.heard(topics text[])
 returns text[]
@@ -382,8 +382,9 @@ as $$
 begin
   if to_regclass('realtime.cogo_ears') is not null then
     return array(
-      select distinct e.topic from realtime.cogo_ears e
-       where e.topic = any (topics) and e.heard_at > clock_timestamp() - interval '2 minutes');
+      select t.topic from unnest(topics) with ordinality t(topic, nth)
+       where exists (select from realtime.cogo_ears e where e.topic = t.topic and e.heard_at > clock_timestamp() - interval '2 minutes')
+       order by t.nth);
   elsif to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null then
     return topics;
   end if;
@@ -2644,7 +2645,7 @@ begin
 end
 $$;
 
--- sql/jobs/020_fn_create_lane.sql a66be6908613b6ca
+-- sql/jobs/020_fn_create_lane.sql 3f8205707e4077b2
 -- cogo.create_lane: makes a lane, its pgmq queue, its watermarks, and the functions that touch the queue's table.
 create or replace function cogo.create_lane(executor text, capability text, band smallint)
 returns text
@@ -2667,7 +2668,8 @@ end
 $$;
 
 -- cogo.create_dispatch: makes cogo.push, pop, drop_messages, low and turn, which call the functions of a lane by its name without
--- building SQL, and open_lanes: the lanes of an executor kind (null: all) by band that have a message or a backlog. To be called after
+-- building SQL; offer, which adds the message of a job that is about to be made, unless its project has its share of the lane's ready
+-- list (then null; as ready_room, but for the backlog); and open_lanes: the lanes of an executor kind (null: all) by band that have a message or a backlog. To be called after
 -- lanes are made.
 create or replace function cogo.create_dispatch()
 returns void
@@ -2681,6 +2683,7 @@ declare
   low   text;
   open  text;
   turn  text;
+  offer text;
 begin
   select string_agg(format('when %L then return query select * from cogo.push_%s(ids);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then return cogo.pop_%s(qty);', l.name, l.queue_name), e'\n    ' order by l.name),
@@ -2688,8 +2691,17 @@ begin
          string_agg(format('when %L then return (select s.last_value from cogo.low_%s s);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then exists (select from pgmq.q_%s q where q.msg_id >= (select s.last_value from cogo.low_%s s))',
            l.name, l.queue_name, l.queue_name), e'\n    ' order by l.name),
-         string_agg(format('when %L then return (select s.last_value from cogo.turn_%s s);', l.name, l.queue_name), e'\n    ' order by l.name)
-    into push, pop, gone, low, open, turn
+         string_agg(format('when %L then return (select s.last_value from cogo.turn_%s s);', l.name, l.queue_name), e'\n    ' order by l.name),
+         string_agg(format($sql$when %1$L then
+      insert into pgmq.q_%2$s as q (vt, message)
+      select clock_timestamp(), jsonb_build_object('j', offer.id)
+       where (select count(*) from (
+                select from cogo.jobs j
+                 where j.lane = %1$L and j.project_id = offer.project_id and j.state = 'queued' and j.pinned_executor_id is null
+                   and j.msg_id >= (select s.last_value from cogo.low_%2$s s)
+                 limit offer.share) r) < offer.share
+      returning q.msg_id into made;$sql$, l.name, l.queue_name), e'\n    ' order by l.name)
+    into push, pop, gone, low, open, turn, offer
     from cogo.lanes l;
   execute format($sql$
     create or replace function cogo.push(lane text, ids uuid[]) returns table (job_id uuid, msg_id bigint)
@@ -2697,6 +2709,13 @@ begin
     begin case lane
     %s
     end case; end $fn$ $sql$, push);
+  execute format($sql$
+    create or replace function cogo.offer(lane text, project_id uuid, id uuid, share int) returns bigint
+    language plpgsql set search_path = '' as $fn$
+    declare made bigint;
+    begin case lane
+    %s
+    end case; return made; end $fn$ $sql$, offer);
   execute format($sql$
     create or replace function cogo.pop(lane text, qty int) returns uuid[]
     language plpgsql set search_path = '' as $fn$ begin case lane
@@ -2816,33 +2835,34 @@ begin
 end
 $$;
 
--- sql/jobs/140_fn_ring.sql a329832932b66bde
+-- sql/jobs/140_fn_ring.sql a96e90f21b105540
 -- cogo.ring: wakes executors that could take jobs just made ready: the pinned one, or a few more live ones of the lane than there are
--- jobs, at most 20; one where jobs is 0. One message each on agents:{executor_id}; a hint, everyone polls as well. Edge consumers have no ear on Realtime:
--- where the lane's kind has a doorbell, it is rung.
+-- jobs, at most 20; one where jobs is 0. One message each on agents:{executor_id}, to those that listen; a hint, everyone polls as well.
+-- Edge consumers have no ear on Realtime: where the lane's kind has a doorbell, it is rung.
 create or replace function cogo.ring(project_id uuid, lane text, pinned_executor_id text default null, jobs bigint default 1)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-  bell text;
+  worker text := split_part(lane, '/', 1);
+  bells  text[];
 begin
-  for bell in
-    select e.id
-      from cogo.executors e
-     where (ring.pinned_executor_id is null or e.id = ring.pinned_executor_id)
-       and e.kind = split_part(ring.lane, '/', 1)
-       and (e.project_id is null or e.project_id = ring.project_id)
-       and not e.draining and e.dead_at is null
-       and e.last_seen > clock_timestamp() - interval '60 seconds'
-     order by e.last_seen desc
-     limit case when ring.jobs = 0 then 1 else least(20, ring.jobs + 4) end
-  loop
-    perform cogo.hint('agents:' || bell, 'wake', jsonb_build_object('lane', ring.lane));
-  end loop;
-  if ring.pinned_executor_id is null then
-    perform cogo.ring_doorbell(split_part(ring.lane, '/', 1));
+  select array_agg('agents:' || e.id order by e.last_seen desc) into bells
+    from cogo.executors e
+   where (ring.pinned_executor_id is null or e.id = ring.pinned_executor_id)
+     and e.kind = worker
+     and (e.project_id is null or e.project_id = ring.project_id)
+     and not e.draining and e.dead_at is null
+     and e.last_seen > clock_timestamp() - interval '60 seconds';
+  if bells is not null then
+    bells := cogo.heard(bells);
+    for i in 1..least(cardinality(bells), case when jobs = 0 then 1 else least(20, jobs + 4) end) loop
+      perform cogo.hint(bells[i], 'wake', jsonb_build_object('lane', ring.lane));
+    end loop;
+  end if;
+  if pinned_executor_id is null and exists (select from cogo.doorbells d where d.executor = worker and d.url is not null) then
+    perform cogo.ring_doorbell(worker);
   end if;
 end
 $$;
@@ -3288,7 +3308,66 @@ begin
 end
 $$;
 
--- sql/jobs/230_fn_plan_jobs.sql 726aed0c7c165c92
+-- sql/jobs/226_fn_count_waiting.sql eeaec3659cfdcc32
+-- cogo.count_waiting: counts what a project has waiting (scheduled, blocked, queued) and keeps the number for check_quota.
+-- Error: CG024 where so many jobs more are over its limit.
+create or replace function cogo.count_waiting(project_id uuid, jobs int)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  quota   cogo.job_quotas;
+  waiting int;
+begin
+  select q.* into quota from cogo.job_quotas q where q.project_id = count_waiting.project_id;
+  select count(*) into waiting from (
+    (select from cogo.jobs j join cogo.lanes l on l.name = j.lane
+      where j.project_id = count_waiting.project_id and j.state = 'queued' and j.pinned_executor_id is null limit quota.queue_limit + 1)
+    union all
+    (select from cogo.lanes l join cogo.jobs j on j.lane = l.name
+      where j.project_id = count_waiting.project_id and j.state = 'blocked' and j.blocked_on = 'turn' limit quota.queue_limit + 1)
+    union all
+    (select from cogo.jobs j
+      where j.project_id = count_waiting.project_id and j.state = 'blocked' and j.blocked_on = 'slot' limit quota.queue_limit + 1)
+    union all
+    (select from cogo.jobs j where j.project_id = count_waiting.project_id and j.state = 'scheduled' limit quota.queue_limit + 1)) w;
+  if waiting + jobs > quota.queue_limit then
+    perform cogo.fail('CG024', format('the project has %s jobs waiting, of at most %s', waiting, quota.queue_limit),
+      jsonb_build_object('waiting', waiting, 'limit', quota.queue_limit, 'asked', jobs),
+      'Wait until some are done, or have an admin raise the limit');
+  end if;
+  update cogo.job_quotas q set counted = waiting + jobs, counted_at = clock_timestamp()
+   where q.project_id in (select x.project_id from cogo.job_quotas x where x.project_id = count_waiting.project_id for update skip locked);
+end
+$$;
+
+-- sql/jobs/228_fn_check_quota.sql 4fce7530a9735c37
+-- cogo.check_quota: refuses jobs over what a project may have waiting (scheduled, blocked, queued). Waiting jobs are counted, not
+-- kept in a counter, which every claim would have to write; the count is taken the more likely the more of the room left since the
+-- last one this call would fill, so the limit is kept within a few percent at no cost far from it, and exactly near it.
+-- Error: CG024.
+create or replace function cogo.check_quota(project_id uuid, jobs int)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  quota cogo.job_quotas;
+begin
+  select q.* into quota from cogo.job_quotas q where q.project_id = check_quota.project_id;
+  if not found then
+    insert into cogo.job_quotas (project_id) values (check_quota.project_id)
+    on conflict do nothing;
+    select q.* into quota from cogo.job_quotas q where q.project_id = check_quota.project_id;
+  end if;
+  if random() * (quota.queue_limit - quota.counted) < jobs * 10 then
+    perform cogo.count_waiting(check_quota.project_id, jobs);
+  end if;
+end
+$$;
+
+-- sql/jobs/230_fn_plan_jobs.sql 948f9005aff73620
 -- cogo.plan_jobs: checks the items of enqueue and finds their lanes. Returns them in order, each with a new job_id and what it waits
 -- for: null nothing, time, pin, slot. The hash of an item, which makes two enqueues of one key the same input, covers all of it but
 -- its key and trace: jsonb's text form is canonical, with keys sorted and numbers normalised. Errors: those of enqueue.
@@ -3332,7 +3411,7 @@ begin
                '{"payload": {}, "priority": 1}' || a.item - array['key', 'trace_id'])::text, 'UTF8')) end,
              a.pin, a.concurrency_key, coalesce(a.rate_key, a.type), a.parent_id, a.trace_id, null,
              case
-               when r.type is null then 'type is not known'
+               when r.type is null then 'the type is not known'
                when a.payload is not null and jsonb_typeof(a.payload) not in ('object', 'null') then 'payload must be an object'
                when a.band not between 0 and 2 then 'priority must be 0, 1 or 2'
                when a.delay_s not between 0 and 2592000 then 'delay_s must be 0 to 2592000'
@@ -3357,8 +3436,13 @@ begin
     return '{}';
   end if;
 
-  select p.problem, p.nth - 1 as index into bad from unnest(plan) p where p.problem is not null limit 1;
+  select p.problem, p.type, p.nth - 1 as index into bad from unnest(plan) p where p.problem is not null limit 1;
   if found then
+    if bad.problem = 'the type is not known' then
+      perform cogo.fail('CG004', format('jobs[%s]: the type %s is not known', bad.index, coalesce(bad.type, 'null')),
+        jsonb_build_object('index', bad.index, 'field', 'type', 'known', (select jsonb_agg(t.pattern order by t.pattern) from cogo.job_types t)),
+        'Known types: ' || (select string_agg(t.pattern, ', ' order by t.pattern) from cogo.job_types t));
+    end if;
     perform cogo.fail('CG004', format('jobs[%s]: %s', bad.index, bad.problem), jsonb_build_object('index', bad.index));
   end if;
   -- as text a payload has at most six times the bytes it has as jsonb
@@ -3714,7 +3798,108 @@ begin
 end
 $$;
 
--- sql/jobs/300_fn_enqueue.sql 972956f0981c2d47
+-- sql/jobs/295_fn_enqueue_one.sql 3764cd56bdde7417
+-- cogo.enqueue_one: enqueue for a single plain job: of any type, with payload, priority, max_attempts, executor, key and trace_id, and
+-- nothing that makes it wait. Returns enqueue's answer, or null where there is more to it (a rate, a key that is taken, anything that
+-- may be wrong): then nothing was changed, and the long way does it or says why it can't be. Both ways make the same rows.
+create or replace function cogo.enqueue_one(project_id uuid, item jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  who     record := cogo.identity();
+  kind    text := item ->> 'type';
+  payload jsonb := coalesce(nullif(item -> 'payload', 'null'), '{}');
+  name    text := item ->> 'key';
+  trace   text := item ->> 'trace_id';
+  band    int := 1;
+  rule    record;
+  home    record;
+  route   text;
+  made_by text;
+  message bigint;
+  moment  timestamptz := clock_timestamp();
+  made    uuid := encode(int8send(((extract(epoch from moment) * 1000)::bigint << 16) | 28673)
+                    || substring(uuid_send(gen_random_uuid()) from 9), 'hex')::uuid;
+begin
+  if jsonb_typeof(item) <> 'object' or item - array['type', 'payload', 'priority', 'max_attempts', 'executor', 'key', 'trace_id'] <> '{}'
+     or jsonb_typeof(payload) <> 'object' or pg_column_size(payload) > 21845 or length(name) not between 1 and 255 then
+    return null;
+  end if;
+  if item ? 'priority' or item ? 'max_attempts' then
+    if coalesce(item ->> 'priority', '1') !~ '^[012]$' or coalesce(item ->> 'max_attempts', '1') !~ '^([1-9]|[1-4][0-9]|50)$' then
+      return null;
+    end if;
+    band := coalesce(item ->> 'priority', '1');
+  end if;
+  case who.kind
+    when 'service' then made_by := 'service';
+    when 'token' then made_by := case who.project_id when enqueue_one.project_id then 'token:' || who.token_id end;
+    when 'user' then
+      select 'user:' || m.user_id into made_by from cogo.project_members m
+       where m.project_id = enqueue_one.project_id and m.user_id = who.user_id and m.role in ('editor', 'admin', 'owner');
+    else null;
+  end case;
+  if made_by is null then
+    return null;
+  end if;
+
+  select x.executor, x.max_attempts, x.run_s, x.steps into rule
+    from cogo.job_types x
+   where x.pattern = kind or (x.pattern like '%.*' and starts_with(kind, left(x.pattern, -1)))
+   order by length(x.pattern) desc limit 1;
+  route := coalesce(item ->> 'executor', rule.executor) || '/default/' || band;
+  if not found or route like 'cogo-plan/%' and rule.run_s > 90 and not rule.steps then
+    return null;
+  end if;
+  -- the project is locked against being deleted; a lane that is not known finds nothing
+  select q.queue_limit - q.counted as room, q.ready_share, l.backlog into home
+    from cogo.projects p
+    join cogo.job_quotas q on q.project_id = p.id
+    join cogo.lanes l on l.name = route
+   where p.id = enqueue_one.project_id
+     and not exists (select from cogo.job_rates r where r.project_id = p.id)
+     for key share of p;
+  if not found then
+    return null;
+  end if;
+  if name is not null then
+    insert into cogo.job_keys (project_id, key, job_id, request_hash, expires_at)
+    -- the hash is that of plan_jobs
+    values (enqueue_one.project_id, name, made,
+      sha256(convert_to(('{"payload": {}, "priority": 1}' || item - array['key', 'trace_id'])::text, 'UTF8')), moment + interval '7 days')
+    on conflict do nothing;
+    if not found then
+      return null;
+    end if;
+  end if;
+  -- as cogo.check_quota
+  if random() * home.room < 10 then
+    perform cogo.count_waiting(enqueue_one.project_id, 1);
+  end if;
+
+  if not (home.backlog and cogo.has_backlog(route, enqueue_one.project_id)) then
+    message := cogo.offer(route, enqueue_one.project_id, made, home.ready_share);
+  end if;
+  insert into cogo.jobs (id, project_id, type, lane, band, state, blocked_on, run_at, msg_id, queued_at, max_attempts, trace_id, created_by)
+  values (made, enqueue_one.project_id, kind, route, band, case when message is null then 'blocked' else 'queued' end,
+    case when message is null then 'turn' end, moment, message, case when message is not null then moment end,
+    coalesce((item ->> 'max_attempts')::int, rule.max_attempts), trace, made_by);
+  insert into cogo.job_payloads (job_id, project_id, input) values (made, enqueue_one.project_id, payload);
+  if message is null and not home.backlog then
+    perform cogo.mark_backlog(array[route]);
+  end if;
+  if trace is not null then
+    perform cogo.tell(array[made], 'job.enqueued', '{}');
+  end if;
+  perform cogo.ring(enqueue_one.project_id, route, null, 1);
+  return jsonb_build_array(jsonb_build_object('job_id', made, 'state', case when message is null then 'blocked' else 'queued' end,
+    'duplicate', false));
+end
+$$;
+
+-- sql/jobs/300_fn_enqueue.sql da0aeb58955300a7
 -- cogo_api.enqueue: makes jobs in one transaction with whatever else the caller does; returns [{job_id, state, duplicate, batch_id?}]
 -- in order.
 --
@@ -3740,6 +3925,12 @@ declare
   group_id uuid;
   answer jsonb;
 begin
+  if batch is null and jsonb_typeof(jobs) = 'array' and jsonb_array_length(jobs) = 1 then
+    answer := cogo.enqueue_one(enqueue.project_id, jobs -> 0);
+    if answer is not null then
+      return answer;
+    end if;
+  end if;
   perform cogo.require_role(enqueue.project_id, 'editor');
   perform from cogo.projects p where p.id = enqueue.project_id for key share;
   plan := cogo.plan_jobs(enqueue.project_id, enqueue.jobs);
