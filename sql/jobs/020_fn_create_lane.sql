@@ -68,6 +68,7 @@ begin
     begin case lane
     %s
     end case; return made; end $fn$ $sql$, offer);
+  revoke all on function cogo.offer(text, uuid, uuid, int) from public, anon, authenticated, service_role;
   execute format($sql$
     create or replace function cogo.pop(lane text, qty int) returns uuid[]
     language plpgsql set search_path = '' as $fn$ begin case lane

@@ -2645,7 +2645,7 @@ begin
 end
 $$;
 
--- sql/jobs/020_fn_create_lane.sql 3f8205707e4077b2
+-- sql/jobs/020_fn_create_lane.sql cf0d9b6edaca17da
 -- cogo.create_lane: makes a lane, its pgmq queue, its watermarks, and the functions that touch the queue's table.
 create or replace function cogo.create_lane(executor text, capability text, band smallint)
 returns text
@@ -2716,6 +2716,7 @@ begin
     begin case lane
     %s
     end case; return made; end $fn$ $sql$, offer);
+  revoke all on function cogo.offer(text, uuid, uuid, int) from public, anon, authenticated, service_role;
   execute format($sql$
     create or replace function cogo.pop(lane text, qty int) returns uuid[]
     language plpgsql set search_path = '' as $fn$ begin case lane
