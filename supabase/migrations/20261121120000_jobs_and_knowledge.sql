@@ -738,7 +738,7 @@ as $$
    where d.value <> 0
 $$;
 
--- sql/knowledge/164_fn_rank_chunks.sql b57b6f2923dd4613
+-- sql/knowledge/164_fn_rank_chunks.sql 43ddb2924e1210b5
 -- cogo.rank_chunks: orders candidates by what a reader means, on top of how well the words fit. Strengths and wishes are query.rank (see search); one
 -- that is not given has no effect.
 --
@@ -752,6 +752,7 @@ returns table (chunk_id bigint, score double precision, signals jsonb)
 language plpgsql
 stable
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   k     jsonb := coalesce(query -> 'rank', '{}');
@@ -773,6 +774,7 @@ declare
   how_to       boolean := coalesce((k ->> 'how_to')::boolean, false);
   overview_of  boolean := coalesce((k ->> 'overview_of')::boolean, false);
   wants_tests  boolean := coalesce((k ->> 'wants_tests')::boolean, false);
+  explain      boolean := coalesce((query ->> 'explain')::boolean, false);
   wants_data   boolean := coalesce((k ->> 'wants_data')::boolean, false);
 begin
   return query
@@ -796,10 +798,14 @@ begin
                 else 0 end
            -- a long symbol is split: the part with its signature is the one to open
            * case when l.signature is null or strpos(l.text, split_part(left(l.signature, 24), ' ', 1)) > 0 then 1 else 0.7 end as definition,
-           (select count(*) from unnest(l.name_terms) t where t = any (asked))::double precision / greatest(cardinality(l.name_terms), 1) as of_name,
-           (select count(*) from unnest(l.base_terms) t where t = any (asked))::double precision / greatest(cardinality(l.base_terms), 1) as of_base,
-           (select count(*) from unnest(l.folder_terms) t where t = any (asked))::double precision
-             / greatest(cardinality(l.folder_terms), 1) as of_folder,
+           -- && first: most names share no word with the question, and counting costs four times as much
+           case when l.name_terms && asked
+                then (select count(*) from unnest(l.name_terms) t where t = any (asked))::double precision / cardinality(l.name_terms) else 0 end as of_name,
+           case when l.base_terms && asked
+                then (select count(*) from unnest(l.base_terms) t where t = any (asked))::double precision / cardinality(l.base_terms) else 0 end as of_base,
+           case when l.folder_terms && asked
+                then (select count(*) from unnest(l.folder_terms) t where t = any (asked))::double precision / cardinality(l.folder_terms)
+                else 0 end as of_folder,
            (l.kind = any (asked) or l.language = any (asked))::int as of_kind,
            l.of_file / nullif(max(l.of_file) over (), 0) as share
       from looked l
@@ -830,11 +836,11 @@ begin
       from added a
   )
   select p.chunk_id, p.points * p.factor * power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end,
-         jsonb_build_object('lexical', p.lexical, 'vector', p.vector, 'base', p.base, 'definition', s_definition * p.definition,
+         case when explain then jsonb_build_object('lexical', p.lexical, 'vector', p.vector, 'base', p.base, 'definition', s_definition * p.definition,
            'symbol', s_symbol * p.named * p.of_name, 'file', s_file * p.named * p.of_base, 'folder', s_folder * p.of_folder,
            'kind', s_kind * p.of_kind, 'document', case when how_to and p.kind = 'section' then s_document else 0 end,
            'coherence', s_coherence * p.share, 'factor', p.factor,
-           'repeat', power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end)
+           'repeat', power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end) end
     from placed p;
 end
 $$;
@@ -1276,7 +1282,7 @@ $$;
 revoke all on function cogo_api.lexicon(uuid, text[]) from public;
 grant execute on function cogo_api.lexicon(uuid, text[]) to anon, authenticated, service_role;
 
--- sql/knowledge/300_fn_search.sql e19842c8d6c51c9b
+-- sql/knowledge/300_fn_search.sql b0fe151220c12981
 -- cogo_api.search: the chunks that speak of a question, ranked, in one call: BM25F over the inverted index and vector similarity, fused linearly
 -- after division by each one's maximum, then what a reader means (definition, names, file, kind of file).
 --
@@ -1311,6 +1317,8 @@ security definer
 set search_path = ''
 -- a large corpus makes the estimate large, and compiling the statement would take longer than running it
 set jit = off
+-- planned once a session: planning it anew took longer than a search of a small project
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   started   timestamptz := clock_timestamp();
@@ -1383,13 +1391,15 @@ begin
     select t.* from term t where is_small or t.so_far <= budget or t.df = t.rarest
   ),
   posting as (
-    select p.chunk_id, p.length, t.id as term_id, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body as tf
+    select p.chunk_id, p.length, t.worth, p.tf
       from essential t
-     -- offset 0: an index range a term, never a scan of all postings, also where no statistics are
-     cross join lateral (select x.* from cogo.lex_postings x where x.term_id = t.id offset 0) p
+     -- offset 0: an index range a term, never a scan of all postings, also where no statistics are; and tf is worked out once
+     cross join lateral (
+       select x.chunk_id, x.length, w_path * x.path + w_name * x.name + w_doc * x.doc + w_body * x.body as tf
+         from cogo.lex_postings x where x.term_id = t.id offset 0) p
      where is_small or t.df <= budget
     union all
-    select p.chunk_id, p.length, t.id, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body
+    select p.chunk_id, p.length, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body
       from essential t
      cross join lateral (
        (select x.* from cogo.lex_postings x where x.term_id = t.id and x.name > 0 order by x.term_id, x.chunk_id limit budget)
@@ -1400,7 +1410,6 @@ begin
   found as materialized (
     select p.chunk_id, sum(p.worth * p.tf * (k1 + 1) / (p.tf + k_flat + k_long * p.length)) as score
       from posting p
-     where p.tf > 0
      group by p.chunk_id
   ),
   bm25 as materialized (
@@ -1412,7 +1421,7 @@ begin
               cross join lateral (
                 select p.length, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body as tf
                   from cogo.lex_postings p where p.term_id = t.id and p.chunk_id = f.chunk_id limit 1) x
-              where not (t.so_far <= budget or t.df = t.rarest) and x.tf > 0), 0)
+              where not (t.so_far <= budget or t.df = t.rarest)), 0)
       from (select * from found order by score desc, chunk_id limit 400) f
      where not is_small
   ),
@@ -1420,7 +1429,8 @@ begin
   -- looked at as it takes to fill the list.
   lexical as materialized (
     select l.chunk_id, l.score
-      from (select * from bm25 order by score desc, chunk_id) l
+      -- real: scores that are equal stay so in whatever order they were summed
+      from (select x.chunk_id, x.score, x.score::real as place from bm25 x where x.score > 0 order by place desc, chunk_id) l
      where (
              select c.generation <= r.generation and (kinds is null or c.kind = any (kinds))
                     and (prefix is null or starts_with(f.path, prefix)) and (languages is null or f.language = any (languages))
@@ -1428,7 +1438,7 @@ begin
                join cogo.repos r on r.id = c.repo_id
                join cogo.source_files f on f.id = c.file_id
               where c.id = l.chunk_id and c.repo_id = any (repo_ids))
-     order by l.score desc, l.chunk_id
+     order by l.place desc, l.chunk_id
      limit depth
   ),
   near as materialized (
@@ -1449,24 +1459,31 @@ begin
     select c.id as chunk_id
       from jsonb_array_elements_text(coalesce(query -> 'names', '[]')) name
      cross join lateral (
-       select x.* from cogo.chunks x
+       select x.id, x.kind, x.generation, x.repo_id, x.file_id from cogo.chunks x
         where x.project_id = search.project_id and lower(x.symbol) = name and x.symbol is not null limit 20) c
-      join cogo.repos r on r.id = c.repo_id and c.generation <= r.generation and c.repo_id = any (repo_ids)
-      join cogo.source_files f on f.id = c.file_id
-     where (kinds is null or c.kind = any (kinds)) and (prefix is null or starts_with(f.path, prefix))
-       and (languages is null or f.language = any (languages))
+     where c.repo_id = any (repo_ids) and (kinds is null or c.kind = any (kinds))
+       and (
+             select c.generation <= r.generation and (prefix is null or starts_with(f.path, prefix)) and (languages is null or f.language = any (languages))
+               from cogo.repos r cross join cogo.source_files f
+              where r.id = c.repo_id and f.id = c.file_id)
+  ),
+  -- most searches have none: then the scores of all chunks are not gone through for them
+  other as materialized (
+    select v.chunk_id from near v union select d.chunk_id from named d except select l.chunk_id from lexical l
   ),
   candidate as (
-    select l.chunk_id from lexical l union select v.chunk_id from near v union select d.chunk_id from named d
+    select l.chunk_id, l.score as lexical from lexical l
+    union all
+    select o.chunk_id, x.score from other o left join bm25 x on x.chunk_id = o.chunk_id
   ),
-  scored as (
-    select k.chunk_id, greatest(coalesce(l.score, 0), 0) as lexical,
+  -- materialized, or each vector would be compared three times
+  scored as materialized (
+    select k.chunk_id, greatest(coalesce(k.lexical, 0), 0) as lexical,
            greatest(coalesce(
              v.score,
              (select 1 - (e.embedding operator(extensions.<=>) goal) from cogo.chunk_embeddings e
                where goal is not null and e.chunk_id = k.chunk_id and e.model_id = model.id), 0), 0) as vector
       from candidate k
-      left join bm25 l on l.chunk_id = k.chunk_id
       left join near v on v.chunk_id = k.chunk_id
   ),
   fused as (
@@ -1483,13 +1500,17 @@ begin
      limit lim
   )
   select jsonb_agg(
-           cogo.chunk_json(c, f, r) || jsonb_build_object('score', h.score) || case when explain then jsonb_build_object('signals', h.signals) else '{}' end
+           cogo.chunk_json(x.c, x.f, x.r) || jsonb_build_object('score', h.score) || case when explain then jsonb_build_object('signals', h.signals) else '{}' end
            order by h.score desc, h.chunk_id)
     into items
     from ranked h
-    join cogo.chunks c on c.id = h.chunk_id
-    join cogo.source_files f on f.id = c.file_id
-    join cogo.repos r on r.id = c.repo_id;
+   -- offset 0: looked up by key, however many the planner takes the limit for
+   cross join lateral (
+     select c, f, r
+       from cogo.chunks c
+       join cogo.source_files f on f.id = c.file_id
+       join cogo.repos r on r.id = c.repo_id
+      where c.id = h.chunk_id offset 0) x;
 
   return jsonb_build_object('items', coalesce(items, '[]'), 'route', query ->> 'route', 'strategy', strategy, 'generation', newest,
     'lexicon', jsonb_build_object('n', n, 'avg_length', coalesce(average, 0), 'df', coalesce(df, '{}')),
