@@ -6,6 +6,7 @@ import { moduleRequests, parseModuleFile } from '../modules/requests.ts';
 import { positions } from '../modules/position.ts';
 import { readDefinitions } from './definitions.ts';
 import { type FileSummary, type ImportTargets, linker, summarise } from './exports.ts';
+import { ANY_FILE, looksAt, relationsHash, stem, surfaceOf } from './outlook.ts';
 import { pythonGraph } from './python_graph.ts';
 import { relationsOf } from './relations.ts';
 import type { FileGraph, GraphRelation } from './symbol.ts';
@@ -45,8 +46,9 @@ export function graphReader(root: string, paths: readonly string[]): GraphReader
   return { read, warnings: links.warnings };
 
   function read(path: string, text: string): FileGraph | undefined {
-    if (PYTHON_FILE.test(path)) return pythonGraph(path, text, known);
+    if (PYTHON_FILE.test(path)) return withPythonOutlook(pythonGraph(path, text, known));
     if (!CODE_FILE.test(path)) return undefined;
+    link.consulted();
     const { parsed, found, targets, summary } = parse(path, text);
     const relations = relationsOf({
       path,
@@ -57,7 +59,7 @@ export function graphReader(root: string, paths: readonly string[]): GraphReader
       link,
     });
     trees.delete(path);
-    return {
+    const graph: FileGraph = {
       path,
       nodes: summary.definitions.definitions.map(({ node }) => node),
       edges: [...importRelations(found), ...relations],
@@ -69,6 +71,8 @@ export function graphReader(root: string, paths: readonly string[]): GraphReader
         line: position.line,
       })),
     };
+    const looks_at = looksAt(path, found, link.consulted());
+    return { ...graph, surface: surfaceOf(summary), looks_at, hash: relationsHash(graph) };
   }
 
   function parse(path: string, text: string): Parsed {
@@ -94,6 +98,14 @@ export function graphReader(root: string, paths: readonly string[]): GraphReader
     if (!('text' in read)) return undefined;
     return parse(path, read.text).summary;
   }
+}
+
+/** Python's imports are resolved by what files there are, not by what is in them. */
+function withPythonOutlook(graph: FileGraph | undefined): FileGraph | undefined {
+  if (!graph) return undefined;
+  const targets = graph.edges.filter(({ kind }) => kind === 'imports').map(({ to }) => stem(to));
+  if (graph.unresolved.length > 0) targets.push(ANY_FILE);
+  return { ...graph, surface: '', looks_at: [...new Set(targets)].sort(), hash: relationsHash(graph) };
 }
 
 function targetsOf(
