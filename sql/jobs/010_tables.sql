@@ -125,6 +125,8 @@ create table cogo.job_payloads (
   progress_at  timestamptz
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 create index job_payloads_project on cogo.job_payloads (project_id, job_id);
+-- payloads that lie in Storage, which due_objects must not take
+create index job_payloads_stored on cogo.job_payloads ((input #>> '{payload_ref,path}')) where input ? 'payload_ref';
 
 -- Attempts that are over without having ended the job well. The one that runs, or that succeeded, is in the job's own row:
 -- cogo.attempts shows all.
@@ -317,4 +319,5 @@ insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) value
   ('quality.types', 'cogo-work', 3, 1800, false),
   ('quality.test', 'cogo-work', 3, 1800, false),
   ('quality.secrets', 'cogo-work', 3, 600, false),
-  ('research.run', 'cogo-plan', 5, 600, true);
+  ('research.run', 'cogo-plan', 5, 600, true),
+  ('storage.clean', 'cogo-plan', 5, 600, true);

@@ -236,6 +236,9 @@ create type cogo.fused_chunk as (chunk_id bigint, lexical double precision, vect
 -- Workers: presence says what an executor is at work on and that it left.
 alter table cogo.executors add column running int not null default 0, add column stopped_at timestamptz;
 drop function cogo_api.beat(text, jsonb, int);
+-- Storage: what nobody needs is deleted by jobs.
+create index job_payloads_stored on cogo.job_payloads ((input #>> '{payload_ref,path}')) where input ? 'payload_ref';
+insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) values ('storage.clean', 'cogo-plan', 5, 600, true) on conflict do nothing;
 
 -- built from sql/ by scripts/migrations/build.ts: change the files there
 
@@ -757,7 +760,7 @@ as $$
    where d.value <> 0
 $$;
 
--- sql/knowledge/164_fn_rank_chunks.sql b57b6f2923dd4613
+-- sql/knowledge/164_fn_rank_chunks.sql 43ddb2924e1210b5
 -- cogo.rank_chunks: orders candidates by what a reader means, on top of how well the words fit. Strengths and wishes are query.rank (see search); one
 -- that is not given has no effect.
 --
@@ -771,6 +774,7 @@ returns table (chunk_id bigint, score double precision, signals jsonb)
 language plpgsql
 stable
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   k     jsonb := coalesce(query -> 'rank', '{}');
@@ -792,6 +796,7 @@ declare
   how_to       boolean := coalesce((k ->> 'how_to')::boolean, false);
   overview_of  boolean := coalesce((k ->> 'overview_of')::boolean, false);
   wants_tests  boolean := coalesce((k ->> 'wants_tests')::boolean, false);
+  explain      boolean := coalesce((query ->> 'explain')::boolean, false);
   wants_data   boolean := coalesce((k ->> 'wants_data')::boolean, false);
 begin
   return query
@@ -815,10 +820,14 @@ begin
                 else 0 end
            -- a long symbol is split: the part with its signature is the one to open
            * case when l.signature is null or strpos(l.text, split_part(left(l.signature, 24), ' ', 1)) > 0 then 1 else 0.7 end as definition,
-           (select count(*) from unnest(l.name_terms) t where t = any (asked))::double precision / greatest(cardinality(l.name_terms), 1) as of_name,
-           (select count(*) from unnest(l.base_terms) t where t = any (asked))::double precision / greatest(cardinality(l.base_terms), 1) as of_base,
-           (select count(*) from unnest(l.folder_terms) t where t = any (asked))::double precision
-             / greatest(cardinality(l.folder_terms), 1) as of_folder,
+           -- && first: most names share no word with the question, and counting costs four times as much
+           case when l.name_terms && asked
+                then (select count(*) from unnest(l.name_terms) t where t = any (asked))::double precision / cardinality(l.name_terms) else 0 end as of_name,
+           case when l.base_terms && asked
+                then (select count(*) from unnest(l.base_terms) t where t = any (asked))::double precision / cardinality(l.base_terms) else 0 end as of_base,
+           case when l.folder_terms && asked
+                then (select count(*) from unnest(l.folder_terms) t where t = any (asked))::double precision / cardinality(l.folder_terms)
+                else 0 end as of_folder,
            (l.kind = any (asked) or l.language = any (asked))::int as of_kind,
            l.of_file / nullif(max(l.of_file) over (), 0) as share
       from looked l
@@ -849,11 +858,11 @@ begin
       from added a
   )
   select p.chunk_id, p.points * p.factor * power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end,
-         jsonb_build_object('lexical', p.lexical, 'vector', p.vector, 'base', p.base, 'definition', s_definition * p.definition,
+         case when explain then jsonb_build_object('lexical', p.lexical, 'vector', p.vector, 'base', p.base, 'definition', s_definition * p.definition,
            'symbol', s_symbol * p.named * p.of_name, 'file', s_file * p.named * p.of_base, 'folder', s_folder * p.of_folder,
            'kind', s_kind * p.of_kind, 'document', case when how_to and p.kind = 'section' then s_document else 0 end,
            'coherence', s_coherence * p.share, 'factor', p.factor,
-           'repeat', power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end)
+           'repeat', power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end) end
     from placed p;
 end
 $$;
@@ -1355,7 +1364,7 @@ $$;
 revoke all on function cogo_api.lexicon(uuid, text[]) from public;
 grant execute on function cogo_api.lexicon(uuid, text[]) to anon, authenticated, service_role;
 
--- sql/knowledge/300_fn_search.sql e19842c8d6c51c9b
+-- sql/knowledge/300_fn_search.sql b0fe151220c12981
 -- cogo_api.search: the chunks that speak of a question, ranked, in one call: BM25F over the inverted index and vector similarity, fused linearly
 -- after division by each one's maximum, then what a reader means (definition, names, file, kind of file).
 --
@@ -1390,6 +1399,8 @@ security definer
 set search_path = ''
 -- a large corpus makes the estimate large, and compiling the statement would take longer than running it
 set jit = off
+-- planned once a session: planning it anew took longer than a search of a small project
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   started   timestamptz := clock_timestamp();
@@ -1462,13 +1473,15 @@ begin
     select t.* from term t where is_small or t.so_far <= budget or t.df = t.rarest
   ),
   posting as (
-    select p.chunk_id, p.length, t.id as term_id, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body as tf
+    select p.chunk_id, p.length, t.worth, p.tf
       from essential t
-     -- offset 0: an index range a term, never a scan of all postings, also where no statistics are
-     cross join lateral (select x.* from cogo.lex_postings x where x.term_id = t.id offset 0) p
+     -- offset 0: an index range a term, never a scan of all postings, also where no statistics are; and tf is worked out once
+     cross join lateral (
+       select x.chunk_id, x.length, w_path * x.path + w_name * x.name + w_doc * x.doc + w_body * x.body as tf
+         from cogo.lex_postings x where x.term_id = t.id offset 0) p
      where is_small or t.df <= budget
     union all
-    select p.chunk_id, p.length, t.id, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body
+    select p.chunk_id, p.length, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body
       from essential t
      cross join lateral (
        (select x.* from cogo.lex_postings x where x.term_id = t.id and x.name > 0 order by x.term_id, x.chunk_id limit budget)
@@ -1479,7 +1492,6 @@ begin
   found as materialized (
     select p.chunk_id, sum(p.worth * p.tf * (k1 + 1) / (p.tf + k_flat + k_long * p.length)) as score
       from posting p
-     where p.tf > 0
      group by p.chunk_id
   ),
   bm25 as materialized (
@@ -1491,7 +1503,7 @@ begin
               cross join lateral (
                 select p.length, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body as tf
                   from cogo.lex_postings p where p.term_id = t.id and p.chunk_id = f.chunk_id limit 1) x
-              where not (t.so_far <= budget or t.df = t.rarest) and x.tf > 0), 0)
+              where not (t.so_far <= budget or t.df = t.rarest)), 0)
       from (select * from found order by score desc, chunk_id limit 400) f
      where not is_small
   ),
@@ -1499,7 +1511,8 @@ begin
   -- looked at as it takes to fill the list.
   lexical as materialized (
     select l.chunk_id, l.score
-      from (select * from bm25 order by score desc, chunk_id) l
+      -- real: scores that are equal stay so in whatever order they were summed
+      from (select x.chunk_id, x.score, x.score::real as place from bm25 x where x.score > 0 order by place desc, chunk_id) l
      where (
              select c.generation <= r.generation and (kinds is null or c.kind = any (kinds))
                     and (prefix is null or starts_with(f.path, prefix)) and (languages is null or f.language = any (languages))
@@ -1507,7 +1520,7 @@ begin
                join cogo.repos r on r.id = c.repo_id
                join cogo.source_files f on f.id = c.file_id
               where c.id = l.chunk_id and c.repo_id = any (repo_ids))
-     order by l.score desc, l.chunk_id
+     order by l.place desc, l.chunk_id
      limit depth
   ),
   near as materialized (
@@ -1528,24 +1541,31 @@ begin
     select c.id as chunk_id
       from jsonb_array_elements_text(coalesce(query -> 'names', '[]')) name
      cross join lateral (
-       select x.* from cogo.chunks x
+       select x.id, x.kind, x.generation, x.repo_id, x.file_id from cogo.chunks x
         where x.project_id = search.project_id and lower(x.symbol) = name and x.symbol is not null limit 20) c
-      join cogo.repos r on r.id = c.repo_id and c.generation <= r.generation and c.repo_id = any (repo_ids)
-      join cogo.source_files f on f.id = c.file_id
-     where (kinds is null or c.kind = any (kinds)) and (prefix is null or starts_with(f.path, prefix))
-       and (languages is null or f.language = any (languages))
+     where c.repo_id = any (repo_ids) and (kinds is null or c.kind = any (kinds))
+       and (
+             select c.generation <= r.generation and (prefix is null or starts_with(f.path, prefix)) and (languages is null or f.language = any (languages))
+               from cogo.repos r cross join cogo.source_files f
+              where r.id = c.repo_id and f.id = c.file_id)
+  ),
+  -- most searches have none: then the scores of all chunks are not gone through for them
+  other as materialized (
+    select v.chunk_id from near v union select d.chunk_id from named d except select l.chunk_id from lexical l
   ),
   candidate as (
-    select l.chunk_id from lexical l union select v.chunk_id from near v union select d.chunk_id from named d
+    select l.chunk_id, l.score as lexical from lexical l
+    union all
+    select o.chunk_id, x.score from other o left join bm25 x on x.chunk_id = o.chunk_id
   ),
-  scored as (
-    select k.chunk_id, greatest(coalesce(l.score, 0), 0) as lexical,
+  -- materialized, or each vector would be compared three times
+  scored as materialized (
+    select k.chunk_id, greatest(coalesce(k.lexical, 0), 0) as lexical,
            greatest(coalesce(
              v.score,
              (select 1 - (e.embedding operator(extensions.<=>) goal) from cogo.chunk_embeddings e
                where goal is not null and e.chunk_id = k.chunk_id and e.model_id = model.id), 0), 0) as vector
       from candidate k
-      left join bm25 l on l.chunk_id = k.chunk_id
       left join near v on v.chunk_id = k.chunk_id
   ),
   fused as (
@@ -1562,13 +1582,17 @@ begin
      limit lim
   )
   select jsonb_agg(
-           cogo.chunk_json(c, f, r) || jsonb_build_object('score', h.score) || case when explain then jsonb_build_object('signals', h.signals) else '{}' end
+           cogo.chunk_json(x.c, x.f, x.r) || jsonb_build_object('score', h.score) || case when explain then jsonb_build_object('signals', h.signals) else '{}' end
            order by h.score desc, h.chunk_id)
     into items
     from ranked h
-    join cogo.chunks c on c.id = h.chunk_id
-    join cogo.source_files f on f.id = c.file_id
-    join cogo.repos r on r.id = c.repo_id;
+   -- offset 0: looked up by key, however many the planner takes the limit for
+   cross join lateral (
+     select c, f, r
+       from cogo.chunks c
+       join cogo.source_files f on f.id = c.file_id
+       join cogo.repos r on r.id = c.repo_id
+      where c.id = h.chunk_id offset 0) x;
 
   return jsonb_build_object('items', coalesce(items, '[]'), 'route', query ->> 'route', 'strategy', strategy, 'generation', newest,
     'lexicon', jsonb_build_object('n', n, 'avg_length', coalesce(average, 0), 'df', coalesce(df, '{}')),
@@ -2549,7 +2573,7 @@ $$;
 revoke all on function cogo_api.mirror_done(uuid, bigint[]) from public;
 grant execute on function cogo_api.mirror_done(uuid, bigint[]) to anon, authenticated, service_role;
 
--- sql/jobs/010_tables.sql 06c72a5c0b15f129
+-- sql/jobs/010_tables.sql d81c4e8bf60b8f95
 -- by hand
 
 -- sql/jobs/015_fn_ensure_queue.sql 5bf1def3839fb7e0
@@ -4852,12 +4876,103 @@ $$;
 revoke all on function cogo_api.sweep() from public;
 grant execute on function cogo_api.sweep() to service_role;
 
--- sql/jobs/470_fn_housekeeping.sql 945b505f03862eef
+-- sql/jobs/466_fn_due_objects.sql 4e49b8d3a2e5c452
+-- cogo.due_objects: objects of the bucket cogo-artifacts that nobody needs any more, the oldest first: {path, home, reason}. home: the
+-- project it belonged to, null when that is gone or unknown.
+--   expired  an artifact (jobs/…) made over 30 days ago
+--   orphan   over a day old, and an artifact of a job that is gone, or a payload (payloads/…) that no job of cogo.jobs refers to
+-- Nothing is kept about what is due: it is read off the objects, so what could not be deleted is due again. Only the Storage API may
+-- delete an object (it deletes the file before the row): see the job type storage.clean.
+create or replace function cogo.due_objects(lim int)
+returns table (path text, home uuid, reason text)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  if to_regclass('storage.objects') is null then
+    return;
+  end if;
+  return query execute $sql$
+    select o.name, coalesce(l.project_id, h.project_id, p.id),
+           case when o.family = 'jobs' and (l.project_id is not null or h.project_id is not null) then 'expired' else 'orphan' end
+      from (select x.name, x.created_at, split_part(x.name, '/', 1) as family,
+                   case when split_part(x.name, '/', 2) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then split_part(x.name, '/', 2)::uuid end as id
+              from storage.objects x
+             where x.bucket_id = 'cogo-artifacts' and x.created_at < clock_timestamp() - interval '1 day') o
+      left join cogo.jobs l on o.family = 'jobs' and l.id = o.id
+      left join lateral (select y.project_id from cogo.jobs_history y where o.family = 'jobs' and l.id is null and y.id = o.id limit 1) h on true
+      left join cogo.projects p on o.family = 'payloads' and p.id = o.id
+     where case
+             when l.project_id is not null or h.project_id is not null then o.created_at < clock_timestamp() - interval '30 days'
+             when p.id is not null then not exists (
+               select from cogo.job_payloads i
+                where i.input ? 'payload_ref' and i.input #>> '{payload_ref,path}' = o.name)
+             else o.family in ('jobs', 'payloads')
+           end
+     order by o.created_at
+     limit $1$sql$ using lim;
+end
+$$;
+
+-- sql/jobs/467_fn_clean_storage.sql bf406576d84fc97c
+-- cogo.clean_storage: makes a job storage.clean for each project that has objects nobody needs (due_objects), unless one waits or runs
+-- already; what belongs to no project is the first one's to delete. Returns how many it made. A project that may not have more jobs
+-- waiting gets its job an hour later.
+create or replace function cogo.clean_storage()
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  home uuid;
+  made int := 0;
+begin
+  for home in
+    select distinct coalesce(d.home, (select p.id from cogo.projects p order by p.created_at, p.id limit 1)) from cogo.due_objects(1000) d
+  loop
+    continue when home is null or exists (
+      select from cogo.job_slots s where s.project_id = home and s.key = 'storage.clean' and s.used > 0);
+    begin
+      perform cogo_api.enqueue(home, '[{"type": "storage.clean", "concurrency_key": "storage.clean", "priority": 2}]');
+      made := made + 1;
+    exception when sqlstate 'CG024' then
+      null;
+    end;
+  end loop;
+  return made;
+end
+$$;
+
+-- sql/jobs/468_fn_due_objects.sql d95813d910859e32
+-- cogo_api.due_objects: [{path, reason}] of the bucket cogo-artifacts that a job storage.clean of this project may delete, the oldest
+-- first, at most lim (1 to 1,000): the project's own, and those that belong to none. Reasons as cogo.due_objects. Error: CG002 not
+-- the server.
+create or replace function cogo_api.due_objects(project_id uuid, lim int default 100)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_service();
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object('path', m.path, 'reason', m.reason)), '[]')
+      from (select d.path, d.reason from cogo.due_objects(10000) d
+             where d.home is null or d.home = due_objects.project_id
+             limit least(greatest(due_objects.lim, 1), 1000)) m);
+end
+$$;
+revoke all on function cogo_api.due_objects(uuid, int) from public;
+grant execute on function cogo_api.due_objects(uuid, int) to service_role;
+
+-- sql/jobs/470_fn_housekeeping.sql ba0cb8b7c9532df9
 -- cogo.housekeeping: deletes what nobody needs any more, hourly, in bounded bites: expired idempotency keys, full rate buckets, traces and
 -- their events after 30 days, job keys after their 7 days, job events after 14 days, dead jobs after 30, the history of jobs after 13 weeks, executors unseen for 30
 -- days, and the run log
 -- of pg_cron, which never cleans itself (a job every second writes 86,400 rows a day). Also makes the HNSW indexes
--- that have become worth it.
+-- that have become worth it, and the jobs that delete what nobody needs from Storage.
 create or replace function cogo.housekeeping()
 returns void
 language plpgsql
@@ -4886,6 +5001,7 @@ begin
   delete from cogo.jobs j where j.id = any (ids);
   delete from cogo.job_batches b where b.id in (select x.id from cogo.job_batches x where x.created_at < moment - interval '91 days' limit 5000);
   delete from cogo.executors e where e.last_seen < moment - interval '30 days';
+  perform cogo.clean_storage();
   perform cogo.ensure_vector_indexes();
   if to_regclass('cron.job_run_details') is not null then
     begin

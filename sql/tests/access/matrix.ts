@@ -62,6 +62,7 @@ export const MATRIX: Record<string, Expectation> = {
     args: (_f, who) => ({ request: { trace_id: `m-${who}`, function: 'x', principal: who, status: 200 } }),
     expect: SERVER,
   },
+  due_objects: { args: project, expect: SERVER },
   emit_events: { args: () => ({ events: [] }), expect: SERVER },
   // traces
   trace_status: { args: async (f) => ({ trace_id: await f.trace() }), expect: READ },
