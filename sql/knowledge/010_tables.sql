@@ -65,8 +65,9 @@ create index source_files_project on cogo.source_files (project_id);
 
 create table cogo.chunks (
   id            bigint generated always as identity primary key,
-  project_id    uuid not null references cogo.projects (id) on delete cascade,
-  repo_id       bigint not null references cogo.repos (id) on delete cascade,
+  -- of its file, whose references see to both: two checks a row less
+  project_id    uuid not null,
+  repo_id       bigint not null,
   file_id       bigint not null references cogo.source_files (id) on delete cascade,
   generation    bigint not null,
   ordinal       int not null,
@@ -80,7 +81,7 @@ create table cogo.chunks (
   content_hash  text not null,
   -- tokens in the chunk, the length of BM25
   length        int not null,
-  -- its terms, sorted: makes removal exact without an index on lex_postings.chunk_id
+  -- its terms: makes removal exact without an index on lex_postings.chunk_id
   term_ids      int[] not null default '{}',
   -- words of its symbol or heading, each once
   name_terms    text[] not null default '{}',

@@ -13,6 +13,7 @@ const row = (path: string): FileRow => ({
   extractor: 'x',
   base_terms: [],
   folder_terms: [],
+  terms: [],
   sounds: {},
   chunks: [],
 });
