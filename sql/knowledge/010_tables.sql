@@ -31,11 +31,13 @@ create table cogo.index_runs (
   started_at   timestamptz not null default clock_timestamp(),
   touched_at   timestamptz not null default clock_timestamp(),
   finished_at  timestamptz,
+  -- ids it had before it was taken over: calls under them come from a writer that lost it
+  former_ids   uuid[] not null default '{}',
   constraint index_runs_generation_key unique (repo_id, generation),
   constraint index_runs_state_known check (state in ('running', 'published', 'aborted')),
   constraint index_runs_finished check ((state = 'running') = (finished_at is null))
 );
--- one run at a time: index_begin aborts the one before it
+-- one run at a time: index_begin aborts the one before it, index_resume takes it over
 create unique index index_runs_one_running on cogo.index_runs (repo_id) where state = 'running';
 create index index_runs_project on cogo.index_runs (project_id, started_at desc);
 

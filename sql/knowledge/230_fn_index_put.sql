@@ -2,6 +2,7 @@
 -- and the call is atomic: all of its files, or none. Readers see nothing of it before index_finish.
 --
 -- files: [{path, content_hash, language?, bytes?, extractor, warning?, role?, base_terms?, folder_terms?, terms:[text], sounds?:{term: key},
+--   graph?:{path, nodes, edges, unresolved} as for index_graph,
 --   chunks:[{ordinal, kind, symbol?, signature?, heading?, start_line, end_line, text, content_hash, term, in_path, in_name, in_doc,
 --   in_body, length, name_terms?, is_barrel?, embedding?}]}]
 -- terms: those of the file's chunks, each once. term: '{1,7}', the places of the chunk's own in that list, from 1, none twice; in_…: at
@@ -19,6 +20,7 @@ declare
   model    smallint;
   n_files  int;
   n_chunks int;
+  graphs   jsonb;
 begin
   if jsonb_typeof(files) is distinct from 'array' then
     perform cogo.fail('CG000', 'files must be an array');
@@ -117,13 +119,18 @@ begin
   )
   select count(*) into n_chunks from chunk;
 
+  graphs := (select jsonb_agg(f.value -> 'graph') from jsonb_array_elements(files) f where f.value ? 'graph');
+  if graphs is not null then
+    perform cogo.put_graph(run, graphs);
+  end if;
+
   update cogo.index_runs r
      set files = r.files + n_files, chunks = r.chunks + n_chunks, touched_at = clock_timestamp()
    where r.id = run.id;
   return jsonb_build_object('files', n_files, 'chunks', n_chunks);
 exception
   when unique_violation then
-    perform cogo.fail('CG004', 'a path or an ordinal occurs twice in one call', jsonb_build_object('reason', sqlerrm));
+    perform cogo.fail('CG004', 'a path, an ordinal or a key occurs twice in one call', jsonb_build_object('reason', sqlerrm));
     return null;
   when not_null_violation or check_violation or invalid_text_representation or invalid_parameter_value or data_exception then
     perform cogo.fail('CG000', 'files is malformed', jsonb_build_object('reason', sqlerrm));

@@ -115,6 +115,7 @@ create index code_relationships_to on cogo.code_relationships (repo_id, to_key);
 
 -- Index: a chunk's project and repository are its file's, whose references see to both.
 alter table cogo.chunks drop constraint chunks_project_id_fkey, drop constraint chunks_repo_id_fkey;
+alter table cogo.index_runs add column former_ids uuid[] not null default '{}';
 
 -- Imports that could not be resolved, each with its reason.
 create table cogo.unresolved_imports (
@@ -391,7 +392,7 @@ begin
 end
 $$;
 
--- sql/knowledge/010_tables.sql 2ce4347637024ec5
+-- sql/knowledge/010_tables.sql 1429c0a16b5dacb9
 -- by hand
 
 -- sql/knowledge/020_graph_tables.sql eaf8326e5faddaf2
@@ -399,6 +400,38 @@ $$;
 
 -- sql/knowledge/030_mirror_tables.sql 72c264ae7b5619ab
 -- by hand
+
+-- sql/knowledge/110_fn_running_run.sql 8a1d786aab9b3072
+-- cogo.running_run: locks an index run for one of its steps and returns it.
+-- Errors: CG003 unknown run or a project the caller may not see, CG001/CG002 as require_role (editor, or a worker of the project),
+-- CG031 the run is over (published, aborted, overtaken by a newer index_begin, or gone on with by somebody else).
+create or replace function cogo.running_run(run_id uuid)
+returns cogo.index_runs
+language plpgsql
+set search_path = ''
+as $$
+declare
+  run cogo.index_runs;
+begin
+  select r.* into run from cogo.index_runs r where r.id = running_run.run_id for update;
+  if not found then
+    select r.* into run from cogo.index_runs r where running_run.run_id = any (r.former_ids);
+    if found and cogo.role_in(run.project_id) is not null then
+      perform cogo.fail('CG031', 'the index run was taken over by another', jsonb_build_object('run_id', running_run.run_id), 'Begin a new run');
+    end if;
+    run := null;
+  end if;
+  if run.id is null or cogo.role_in(run.project_id) is null then
+    perform cogo.fail('CG003', 'no such index run', jsonb_build_object('run_id', running_run.run_id));
+  end if;
+  perform cogo.require_role(run.project_id, 'editor', true);
+  if run.state <> 'running' then
+    perform cogo.fail('CG031', format('the index run is %s: %s', run.state, coalesce(run.reason, 'finished')),
+      jsonb_build_object('run_id', run.id, 'state', run.state), 'Begin a new run');
+  end if;
+  return run;
+end
+$$;
 
 -- sql/knowledge/140_fn_current_model.sql 7b4f09c2b84aa016
 -- cogo.current_model: the model a project's questions are answered with: its own active one, else hash-1024-v1.
@@ -842,11 +875,74 @@ begin
 end
 $$;
 
--- sql/knowledge/230_fn_index_put.sql fc233208c732f138
+-- sql/knowledge/225_fn_put_graph.sql a5b2fe8615e5b6d1
+-- cogo.put_graph: writes the symbols and relationships of files that the run has put, each file's replaced whole. files as for
+-- index_graph. Returns {nodes, edges, unresolved}. Errors: CG004 a path that the run did not put; the caller translates what the tables say.
+create or replace function cogo.put_graph(run cogo.index_runs, files jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  ids     bigint[];
+  unknown text;
+  n_nodes int;
+  n_edges int;
+  n_loose int;
+begin
+  select min(f.value ->> 'path') into unknown
+    from jsonb_array_elements(files) f
+   where not exists (select from cogo.source_files s
+                      where s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path');
+  if unknown is not null then
+    perform cogo.fail('CG004', 'a file of the graph is not in the run', jsonb_build_object('path', unknown), 'Put it with index_put first');
+  end if;
+  ids := array(select s.id from cogo.source_files s
+                where s.repo_id = run.repo_id and s.generation = run.generation
+                  and s.path in (select f.value ->> 'path' from jsonb_array_elements(files) f));
+  delete from cogo.ast_nodes n where n.file_id = any (ids);
+  delete from cogo.code_relationships e where e.file_id = any (ids);
+  delete from cogo.unresolved_imports u where u.file_id = any (ids);
+
+  insert into cogo.ast_nodes (project_id, repo_id, file_id, generation, key, kind, name, signature, doc, exported,
+                              start_line, start_column, end_line, end_column)
+  select run.project_id, run.repo_id, s.id, run.generation, n.key, n.kind, n.name, n.signature, n.doc, coalesce(n.exported, false),
+         n.start_line, n.start_column, n.end_line, n.end_column
+    from jsonb_array_elements(files) f
+    join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
+   cross join lateral jsonb_to_recordset(f.value -> 'nodes')
+      as n(key text, kind text, name text, signature text, doc text, exported boolean, start_line int, start_column int,
+           end_line int, end_column int);
+  get diagnostics n_nodes = row_count;
+
+  insert into cogo.code_relationships (project_id, repo_id, file_id, generation, from_key, to_key, kind, via, provenance, confidence,
+                                       sites, line, col)
+  select run.project_id, run.repo_id, s.id, run.generation, e."from", e."to", e.kind, e.via, e.provenance, coalesce(e.confidence, 1),
+         coalesce(e.sites, 1), e.line, e."column"
+    from jsonb_array_elements(files) f
+    join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
+   cross join lateral jsonb_to_recordset(f.value -> 'edges')
+      as e("from" text, "to" text, kind text, via text, provenance text, confidence real, sites int, line int, "column" int);
+  get diagnostics n_edges = row_count;
+
+  insert into cogo.unresolved_imports (file_id, project_id, nth, specifier, kind, reason, detail, line)
+  select s.id, run.project_id, u.ordinality, u.value ->> 'specifier', u.value ->> 'kind', u.value ->> 'reason', u.value ->> 'detail',
+         (u.value ->> 'line')::int
+    from jsonb_array_elements(files) f
+    join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
+   cross join lateral jsonb_array_elements(coalesce(f.value -> 'unresolved', '[]')) with ordinality u;
+  get diagnostics n_loose = row_count;
+
+  return jsonb_build_object('nodes', n_nodes, 'edges', n_edges, 'unresolved', n_loose);
+end
+$$;
+
+-- sql/knowledge/230_fn_index_put.sql ea0fe02ae6de235b
 -- cogo_api.index_put: writes files with all their chunks into an open run and returns {files, chunks}. Each file is replaced whole,
 -- and the call is atomic: all of its files, or none. Readers see nothing of it before index_finish.
 --
 -- files: [{path, content_hash, language?, bytes?, extractor, warning?, role?, base_terms?, folder_terms?, terms:[text], sounds?:{term: key},
+--   graph?:{path, nodes, edges, unresolved} as for index_graph,
 --   chunks:[{ordinal, kind, symbol?, signature?, heading?, start_line, end_line, text, content_hash, term, in_path, in_name, in_doc,
 --   in_body, length, name_terms?, is_barrel?, embedding?}]}]
 -- terms: those of the file's chunks, each once. term: '{1,7}', the places of the chunk's own in that list, from 1, none twice; in_…: at
@@ -864,6 +960,7 @@ declare
   model    smallint;
   n_files  int;
   n_chunks int;
+  graphs   jsonb;
 begin
   if jsonb_typeof(files) is distinct from 'array' then
     perform cogo.fail('CG000', 'files must be an array');
@@ -962,13 +1059,18 @@ begin
   )
   select count(*) into n_chunks from chunk;
 
+  graphs := (select jsonb_agg(f.value -> 'graph') from jsonb_array_elements(files) f where f.value ? 'graph');
+  if graphs is not null then
+    perform cogo.put_graph(run, graphs);
+  end if;
+
   update cogo.index_runs r
      set files = r.files + n_files, chunks = r.chunks + n_chunks, touched_at = clock_timestamp()
    where r.id = run.id;
   return jsonb_build_object('files', n_files, 'chunks', n_chunks);
 exception
   when unique_violation then
-    perform cogo.fail('CG004', 'a path or an ordinal occurs twice in one call', jsonb_build_object('reason', sqlerrm));
+    perform cogo.fail('CG004', 'a path, an ordinal or a key occurs twice in one call', jsonb_build_object('reason', sqlerrm));
     return null;
   when not_null_violation or check_violation or invalid_text_representation or invalid_parameter_value or data_exception then
     perform cogo.fail('CG000', 'files is malformed', jsonb_build_object('reason', sqlerrm));
@@ -978,7 +1080,7 @@ $$;
 revoke all on function cogo_api.index_put(uuid, jsonb) from public;
 grant execute on function cogo_api.index_put(uuid, jsonb) to anon, authenticated, service_role;
 
--- sql/knowledge/245_fn_index_graph.sql ec44d1331d1a2f37
+-- sql/knowledge/245_fn_index_graph.sql 63828bd8bf7261cf
 -- cogo_api.index_graph: writes the symbols and relationships of files that index_put has put into the same open run; each file's are
 -- replaced whole, and the call is atomic. Returns {nodes, edges, unresolved}.
 --
@@ -994,61 +1096,15 @@ security definer
 set search_path = ''
 as $$
 declare
-  run     cogo.index_runs := cogo.running_run(index_graph.run_id);
-  ids     bigint[];
-  unknown text;
-  n_nodes int;
-  n_edges int;
-  n_loose int;
+  run    cogo.index_runs := cogo.running_run(index_graph.run_id);
+  answer jsonb;
 begin
   if jsonb_typeof(files) is distinct from 'array' then
     perform cogo.fail('CG000', 'files must be an array');
   end if;
-  select min(f.value ->> 'path') into unknown
-    from jsonb_array_elements(files) f
-   where not exists (select from cogo.source_files s
-                      where s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path');
-  if unknown is not null then
-    perform cogo.fail('CG004', 'a file of the graph is not in the run', jsonb_build_object('path', unknown), 'Put it with index_put first');
-  end if;
-  ids := array(select s.id from cogo.source_files s
-                where s.repo_id = run.repo_id and s.generation = run.generation
-                  and s.path in (select f.value ->> 'path' from jsonb_array_elements(files) f));
-  delete from cogo.ast_nodes n where n.file_id = any (ids);
-  delete from cogo.code_relationships e where e.file_id = any (ids);
-  delete from cogo.unresolved_imports u where u.file_id = any (ids);
-
-  insert into cogo.ast_nodes (project_id, repo_id, file_id, generation, key, kind, name, signature, doc, exported,
-                              start_line, start_column, end_line, end_column)
-  select run.project_id, run.repo_id, s.id, run.generation, n.key, n.kind, n.name, n.signature, n.doc, coalesce(n.exported, false),
-         n.start_line, n.start_column, n.end_line, n.end_column
-    from jsonb_array_elements(files) f
-    join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
-   cross join lateral jsonb_to_recordset(f.value -> 'nodes')
-      as n(key text, kind text, name text, signature text, doc text, exported boolean, start_line int, start_column int,
-           end_line int, end_column int);
-  get diagnostics n_nodes = row_count;
-
-  insert into cogo.code_relationships (project_id, repo_id, file_id, generation, from_key, to_key, kind, via, provenance, confidence,
-                                       sites, line, col)
-  select run.project_id, run.repo_id, s.id, run.generation, e."from", e."to", e.kind, e.via, e.provenance, coalesce(e.confidence, 1),
-         coalesce(e.sites, 1), e.line, e."column"
-    from jsonb_array_elements(files) f
-    join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
-   cross join lateral jsonb_to_recordset(f.value -> 'edges')
-      as e("from" text, "to" text, kind text, via text, provenance text, confidence real, sites int, line int, "column" int);
-  get diagnostics n_edges = row_count;
-
-  insert into cogo.unresolved_imports (file_id, project_id, nth, specifier, kind, reason, detail, line)
-  select s.id, run.project_id, u.ordinality, u.value ->> 'specifier', u.value ->> 'kind', u.value ->> 'reason', u.value ->> 'detail',
-         (u.value ->> 'line')::int
-    from jsonb_array_elements(files) f
-    join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
-   cross join lateral jsonb_array_elements(coalesce(f.value -> 'unresolved', '[]')) with ordinality u;
-  get diagnostics n_loose = row_count;
-
+  answer := cogo.put_graph(run, files);
   update cogo.index_runs r set touched_at = clock_timestamp() where r.id = run.id;
-  return jsonb_build_object('nodes', n_nodes, 'edges', n_edges, 'unresolved', n_loose);
+  return answer;
 exception
   when unique_violation then
     perform cogo.fail('CG004', 'a key occurs twice in one file', jsonb_build_object('reason', sqlerrm));
@@ -1195,12 +1251,12 @@ $$;
 revoke all on function cogo_api.index_finish(uuid, jsonb) from public;
 grant execute on function cogo_api.index_finish(uuid, jsonb) to anon, authenticated, service_role;
 
--- sql/knowledge/262_fn_index_suspend.sql e8da0a5bd7eb5e98
--- cogo_api.index_suspend: puts a run by, so that index_resume can go on with it: what was put stays, unseen by readers, but for the
--- doubtful paths, whose last call was not answered. The run gets another id: a call that is still on its way finds nothing.
+-- sql/knowledge/262_fn_index_suspend.sql 9fad3711c68acee8
+-- cogo_api.index_suspend: puts a run by, so that index_resume can go on with it: what was put stays, unseen by readers. The run gets
+-- another id: a call that is still on its way is refused. A writer that dies without this is gone on with all the same.
 -- Returns {files}: how many wait to be published. The next index_begin of the repository gives the run up. Errors: CG003/CG031 as
 -- running_run.
-create or replace function cogo_api.index_suspend(run_id uuid, doubtful text[] default '{}')
+create or replace function cogo_api.index_suspend(run_id uuid)
 returns jsonb
 language plpgsql
 security definer
@@ -1209,22 +1265,22 @@ as $$
 declare
   run cogo.index_runs := cogo.running_run(index_suspend.run_id);
 begin
-  perform cogo.drop_files(array(
-    select f.id from cogo.source_files f
-     where f.repo_id = run.repo_id and f.generation = run.generation and f.path = any (doubtful)));
-  update cogo.index_runs r set id = gen_random_uuid(), reason = 'suspended', touched_at = clock_timestamp() where r.id = run.id;
+  update cogo.index_runs r
+     set id = gen_random_uuid(), former_ids = r.former_ids || r.id, reason = 'suspended', touched_at = clock_timestamp()
+   where r.id = run.id;
   return jsonb_build_object('files', (
     select count(*) from cogo.source_files f where f.repo_id = run.repo_id and f.generation = run.generation));
 end
 $$;
-revoke all on function cogo_api.index_suspend(uuid, text[]) from public;
-grant execute on function cogo_api.index_suspend(uuid, text[]) to anon, authenticated, service_role;
+revoke all on function cogo_api.index_suspend(uuid) from public;
+grant execute on function cogo_api.index_suspend(uuid) to anon, authenticated, service_role;
 
--- sql/knowledge/264_fn_index_resume.sql 269bee14c4f0b41f
--- cogo_api.index_resume: goes on with the run of a repository that was put by (index_suspend): {run_id, generation, repo, files:[{path,
--- content_hash, extractor}]}, the files it holds already; null when there is none. One caller gets it. Needs editor (or a worker of the
--- project).
-create or replace function cogo_api.index_resume(project_id uuid, repo text, commit_sha text default null)
+-- sql/knowledge/264_fn_index_resume.sql f4b9ef7e90d4f8ba
+-- cogo_api.index_resume: goes on with the open run of a repository, put by (index_suspend) or left by a writer that died: {run_id,
+-- generation, repo, files:[{path, content_hash, extractor}]}, the files it holds already; null when there is none. Each of them is whole,
+-- for index_put is atomic; whether it is still true, its hash says. One that is not dead loses its run, as with index_begin: the run
+-- gets another id. What it marked for deletion is forgotten. Needs editor (or a worker of the project).
+create or replace function cogo_api.index_resume(project_id uuid, repo text, commit_sha text default null, meta jsonb default '{}')
 returns jsonb
 language plpgsql
 security definer
@@ -1234,22 +1290,25 @@ declare
   run cogo.index_runs;
 begin
   perform cogo.require_role(index_resume.project_id, 'editor', true);
+  -- the row lock makes it and index_begin take turns
+  perform from cogo.repos h where h.project_id = index_resume.project_id and h.repo = index_resume.repo for update;
   update cogo.index_runs r
-     set reason = null, commit_sha = index_resume.commit_sha, touched_at = clock_timestamp()
+     set id = gen_random_uuid(), former_ids = r.former_ids || r.id, reason = null, commit_sha = index_resume.commit_sha,
+         meta = coalesce(index_resume.meta, '{}'), touched_at = clock_timestamp()
     from cogo.repos h
-   where h.project_id = index_resume.project_id and h.repo = index_resume.repo and r.repo_id = h.id
-     and r.state = 'running' and r.reason = 'suspended'
+   where h.project_id = index_resume.project_id and h.repo = index_resume.repo and r.repo_id = h.id and r.state = 'running'
   returning r.* into run;
   if not found then
     return null;
   end if;
+  update cogo.source_files f set dropped_by = null where f.repo_id = run.repo_id and f.dropped_by = run.generation;
   return jsonb_build_object('run_id', run.id, 'generation', run.generation, 'repo', index_resume.repo, 'files', coalesce((
     select jsonb_agg(jsonb_build_object('path', f.path, 'content_hash', f.content_hash, 'extractor', f.extractor) order by f.path)
       from cogo.source_files f where f.repo_id = run.repo_id and f.generation = run.generation), '[]'));
 end
 $$;
-revoke all on function cogo_api.index_resume(uuid, text, text) from public;
-grant execute on function cogo_api.index_resume(uuid, text, text) to anon, authenticated, service_role;
+revoke all on function cogo_api.index_resume(uuid, text, text, jsonb) from public;
+grant execute on function cogo_api.index_resume(uuid, text, text, jsonb) to anon, authenticated, service_role;
 
 -- sql/knowledge/280_fn_lexicon.sql cfd9d6c717f47a6f
 -- cogo_api.lexicon: {n, avg_length, df:{term: count}} of the project's published chunks, for the query side of idf. Terms nobody
