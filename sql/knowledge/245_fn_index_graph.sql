@@ -4,7 +4,8 @@
 -- files: [{path,
 --   nodes: [{key, kind, name, signature?, doc?, exported?, start_line, start_column, end_line, end_column}],
 --   edges: [{from, to, kind, via?, provenance, confidence?, sites?, line, column}],
---   unresolved: [{specifier, kind, reason, detail?, line}]}]
+--   unresolved: [{specifier, kind, reason, detail?, line}],
+--   surface?, looks_at?: [stem], hash?: as graph_files}]
 -- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path that the run did not put, a key twice.
 create function cogo_api.index_graph(run_id uuid, files jsonb)
 returns jsonb
