@@ -153,13 +153,16 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     if (begun && !begun.ok) return begun;
     const runId = begun?.value.run_id;
     const already = new Map((begun?.value.files ?? []).map((file) => [file.path, file]));
-    const result = await write(runId, walk, walked, known, indexed, already, report).catch((error: unknown) => {
-      if (signal?.aborted) return failure('aborted', 'Indexing was stopped; the index is as it was before.');
-      return failure(
-        'internal',
-        `Indexing failed: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    });
+    const result = await write(runId, walk, walked, known, indexed, already, report).catch(
+      (error: unknown) => {
+        if (signal?.aborted)
+          return failure('aborted', 'Indexing was stopped; the index is as it was before.');
+        return failure(
+          'internal',
+          `Indexing failed: ${error instanceof Error ? error.message : String(error)}`,
+        );
+      },
+    );
     if (!result.ok && runId !== undefined && signal?.aborted) {
       // Without the caller's signal, which has aborted. When it fails, the next run takes this one for dead and goes on with it too.
       await rpc.call('index_suspend', { run_id: runId });
