@@ -3230,38 +3230,61 @@ begin
 end
 $$;
 
--- sql/jobs/180_fn_free_slots.sql 660497d59b31df26
--- cogo.free_slots: gives back the slots of jobs that stopped being queued or running, and admits the next blocked ones of the same
--- keys. The caller holds the locks of lock_jobs for the given jobs, so their slots are locked; blocked jobs are locked here, and one
--- that is locked by another is left to it (sweep finds a slot that stays free).
-create or replace function cogo.free_slots(ids uuid[])
+-- sql/jobs/179_fn_hand_on.sql 8abea9ff11c06a32
+-- cogo.hand_on: gives back n slots of a concurrency key and admits the next blocked jobs of it. A slot that one job leaves and the next
+-- one takes is not written at all. The caller holds the slot; blocked jobs are locked here, and one that is locked by another is left
+-- to it (sweep finds a slot that stays free).
+create or replace function cogo.hand_on(project_id uuid, key text, n int)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-  freed record;
-  free  int;
+  room  int := coalesce((select s.slots - greatest(s.used - n, 0) from cogo.job_slots s where s.project_id = hand_on.project_id and s.key = hand_on.key), 0);
+  taken int := 0;
+  next  uuid[];
+  home  text;
+  same  boolean;
 begin
-  for freed in
-    select j.project_id, j.concurrency_key as key, count(*)::int as n
-      from cogo.jobs j
-     where j.id = any (free_slots.ids) and j.concurrency_key is not null
-     group by j.project_id, j.concurrency_key
-     order by j.project_id, j.concurrency_key
-  loop
-    update cogo.job_slots s set used = greatest(s.used - freed.n, 0)
-     where s.project_id = freed.project_id and s.key = freed.key
-    returning s.slots - s.used into free;
-    if free > 0 then
-      perform cogo.admit_jobs(array(
-        select j.id from cogo.jobs j
-         where j.project_id = freed.project_id and j.concurrency_key = freed.key and j.state = 'blocked' and j.blocked_on = 'slot'
-         order by j.band, j.id
-         limit free
-           for update skip locked), true);
-    end if;
-  end loop;
+  if room > 0 then
+    select array_agg(x.id order by x.id), count(*), min(x.lane), bool_and(x.pinned_executor_id is null) and min(x.lane) = max(x.lane)
+      into next, taken, home, same
+      from (select j.id, j.lane, j.pinned_executor_id from cogo.jobs j
+             where j.project_id = hand_on.project_id and j.concurrency_key = hand_on.key and j.state = 'blocked' and j.blocked_on = 'slot'
+             order by j.band, j.id
+             limit room
+               for update skip locked) x;
+  end if;
+  if taken <> n then
+    update cogo.job_slots s set used = greatest(s.used - n, 0) + taken where s.project_id = hand_on.project_id and s.key = hand_on.key;
+  end if;
+  if same then
+    -- push_jobs for jobs of one lane
+    update cogo.jobs j set state = 'queued', blocked_on = null, msg_id = p.msg_id, queued_at = clock_timestamp()
+      from cogo.push(home, next) p
+     where j.id = p.job_id;
+    perform cogo.ring(hand_on.project_id, home, null, 0);
+  elsif taken > 0 then
+    perform cogo.push_jobs(next, true);
+  end if;
+end
+$$;
+
+-- sql/jobs/180_fn_free_slots.sql 0413fb7b7b9422d0
+-- cogo.free_slots: gives back the slots of jobs that stopped being queued or running, and hands them on. The caller holds the locks of
+-- lock_jobs for the given jobs, so their slots are locked.
+create or replace function cogo.free_slots(ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform cogo.hand_on(f.project_id, f.concurrency_key, f.n)
+     from (select j.project_id, j.concurrency_key, count(*)::int as n
+             from cogo.jobs j
+            where j.id = any (free_slots.ids) and j.concurrency_key is not null
+            group by j.project_id, j.concurrency_key
+            order by j.project_id, j.concurrency_key) f;
 end
 $$;
 
@@ -3898,7 +3921,7 @@ begin
 end
 $$;
 
--- sql/jobs/300_fn_enqueue.sql 972956f0981c2d47
+-- sql/jobs/300_fn_enqueue.sql 2022485b65e29525
 -- cogo_api.enqueue: makes jobs in one transaction with whatever else the caller does; returns [{job_id, state, duplicate, batch_id?}]
 -- in order.
 --
@@ -3918,6 +3941,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   plan   cogo.planned_job[];
@@ -3950,7 +3974,7 @@ $$;
 revoke all on function cogo_api.enqueue(uuid, jsonb, jsonb) from public;
 grant execute on function cogo_api.enqueue(uuid, jsonb, jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/310_fn_claim.sql 16270dd65e8daf38
+-- sql/jobs/310_fn_claim.sql 0b37eda1563ba392
 -- cogo_api.claim: leases up to qty ready jobs to an executor; returns [{job_id, token, attempt, type, payload, checkpoint, project_id,
 -- trace_id, lease_s, cancel_requested, steps?, children?}]. token (a string: it is a bigint) goes with every later call for the
 -- attempt. steps: outputs earlier attempts stored; children: the jobs it awaited, with their results.
@@ -3960,6 +3984,9 @@ grant execute on function cogo_api.enqueue(uuid, jsonb, jsonb) to anon, authenti
 -- register_executor gave it, so that a process another one of the same id has replaced gets nothing.
 -- The lease ends lease_s after the last beat, by the database's clock: count it on a monotonic clock and stop at 80 %.
 -- An empty answer is normal; nothing ever waits for a lock here.
+--
+-- As all calls of workers it keeps its plans, and keeps off scans of whole tables: a session that planned while cogo.jobs was almost
+-- empty, and not analyzed, would walk the table in every later call. seq_page_cost says so; much more of it would have plans compiled.
 -- Errors: CG001/CG002/CG004 as executor_scope; CG004 qty not 1 to 1000, lease_s not 5 to 3600; CG025 the executor is draining, or its
 -- epoch is over.
 create or replace function cogo_api.claim(
@@ -3969,6 +3996,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   scope    record;
@@ -4029,7 +4057,7 @@ $$;
 revoke all on function cogo_api.claim(text, int, int, text[], int) from public;
 grant execute on function cogo_api.claim(text, int, int, text[], int) to anon, authenticated, service_role;
 
--- sql/jobs/320_fn_beat.sql 12ee21800d17e9db
+-- sql/jobs/320_fn_beat.sql bb58cd7c637b41ca
 -- cogo_api.beat: keeps leases alive, all of an executor's in one call; returns [{job_id, verdict}].
 --   ok      the lease runs lease_s from now
 --   cancel  the same, and somebody wants the job cancelled: stop it, then finish or fail it
@@ -4045,6 +4073,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   scope  record;
@@ -4111,6 +4140,47 @@ end
 $$;
 revoke all on function cogo_api.beat(text, jsonb, int, int) from public;
 grant execute on function cogo_api.beat(text, jsonb, int, int) to anon, authenticated, service_role;
+
+-- sql/jobs/326_fn_finish_keyed.sql 0e6fc0b3dbba5d7e
+-- cogo.finish_keyed: finish_one for a single job that has a concurrency key: ends it well and hands its slot on; whether it did. False:
+-- nothing was changed, and the long way says why. The slot is locked before the job, as everywhere.
+create or replace function cogo.finish_keyed(results jsonb, every boolean, project_id uuid)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  item  jsonb := results -> 0;
+  home  record;
+  done  record;
+begin
+  if item ?| array['children', 'events', 'await'] or (item ->> 'job_id') !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+     or (item ->> 'token') !~ '^[0-9]{1,18}$' then
+    return false;
+  end if;
+  -- keys and parents never change, so they can be read before the lock
+  select j.project_id, j.concurrency_key as key into home from cogo.jobs j
+   where j.id = (item ->> 'job_id')::uuid and j.state = 'running' and j.lease_token = (item ->> 'token')::bigint
+     and j.concurrency_key is not null and j.parent_id is null and (every or j.project_id = finish_keyed.project_id);
+  if not found then
+    return false;
+  end if;
+  perform from cogo.job_slots s where s.project_id = home.project_id and s.key = home.key for update;
+  update cogo.jobs j
+     set state = 'succeeded', finished_at = clock_timestamp(), lease_token = null, lease_until = null, result = item -> 'result'
+   where j.id = (item ->> 'job_id')::uuid and j.state = 'running' and j.lease_token = (item ->> 'token')::bigint
+     and j.cancel_requested_at is null
+  returning j.id, not j.quiet or j.trace_id is not null as heard into done;
+  if done.heard then
+    perform cogo.tell(array[done.id], 'job.done', '{"state":"succeeded"}');
+  end if;
+  if done.id is null then
+    return false;
+  end if;
+  perform cogo.hand_on(home.project_id, home.key, 1);
+  return true;
+end
+$$;
 
 -- sql/jobs/327_fn_spawn_children.sql d27f1cb2c24c3af8
 -- cogo.spawn_children: makes the children and events held items of finish or release carry, in the same transaction. children: items of
@@ -4220,7 +4290,7 @@ begin
 end
 $$;
 
--- sql/jobs/330_fn_finish.sql 06bd16c058214e29
+-- sql/jobs/330_fn_finish.sql 271984d3a64766a3
 -- cogo_api.finish: records results; returns [{job_id, verdict, state}] by job id.
 -- results: [{job_id, token, result, children?, events?, await?, checkpoint?}]. ok: the job succeeded. cancelled: somebody had asked for
 -- that; the result is kept all the same. lost: the token is stale and nothing was changed.
@@ -4234,6 +4304,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   who       record := cogo.reporting_scope();
@@ -4247,7 +4318,8 @@ declare
   cancelled uuid[] := '{}';
   ended     uuid[];
 begin
-  if jsonb_typeof(results) = 'array' and jsonb_array_length(results) = 1 and cogo.finish_one(results, who.every, who.project_id) then
+  if jsonb_typeof(results) = 'array' and jsonb_array_length(results) = 1
+     and (cogo.finish_one(results, who.every, who.project_id) or cogo.finish_keyed(results, who.every, who.project_id)) then
     return jsonb_build_array(jsonb_build_object('job_id', lower(results -> 0 ->> 'job_id'), 'verdict', 'ok', 'state', 'succeeded'));
   end if;
   select r.ids, r.tokens, r.bodies into ids, tokens, bodies from cogo.read_items(results) r;
@@ -4314,7 +4386,7 @@ $$;
 revoke all on function cogo_api.finish(jsonb) from public;
 grant execute on function cogo_api.finish(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/335_fn_turn.sql 6e55dd142e130e16
+-- sql/jobs/335_fn_turn.sql 3f6f9a1bc6f9aaf9
 -- cogo_api.turn: finish and claim in one call and one transaction, which is what a busy worker does all day: half the calls and half
 -- the commits. Returns {verdicts: as finish, jobs: as claim}; results are recorded when the answer is there, both or neither.
 -- results: as finish, may be empty; the rest as claim. Errors: as finish and claim; then nothing was recorded, nor leased.
@@ -4325,6 +4397,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   verdicts jsonb := case when turn.results = '[]' then '[]' else cogo_api.finish(turn.results) end;
@@ -4336,7 +4409,7 @@ $$;
 revoke all on function cogo_api.turn(text, jsonb, int, int, text[], int) from public;
 grant execute on function cogo_api.turn(text, jsonb, int, int, text[], int) to anon, authenticated, service_role;
 
--- sql/jobs/340_fn_fail.sql 4bef64c4278e19a3
+-- sql/jobs/340_fn_fail.sql a3b9ffc9ef864888
 -- cogo_api.fail: records failed attempts; returns [{job_id, verdict, state}] by job id.
 -- failures: [{job_id, token, error:{code, message, reason?}, retryable, retry_after_s?}].
 -- A retryable failure is tried again after retry_after_s, or after a full-jitter backoff: random() * least(60, 0.5 * 2^(failures - 1))
@@ -4349,6 +4422,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   items cogo.fenced_item[] := cogo.fenced(failures);
@@ -4395,7 +4469,7 @@ $$;
 revoke all on function cogo_api.fail(jsonb) from public;
 grant execute on function cogo_api.fail(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/350_fn_release.sql a988e1cee656e8a9
+-- sql/jobs/350_fn_release.sql 503cc73eb00f2f21
 -- cogo_api.release: hands leases back without a result (drain, wall limit, a voluntary yield); costs no attempt of max_attempts.
 -- releases: [{job_id, token, checkpoint?, steps?, children?, await?}]; returns [{job_id, verdict, state}] by job id. The job is queued
 -- again at once and its next claim gets the checkpoint; with await it is blocked until its children are over.
@@ -4406,6 +4480,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   items     cogo.fenced_item[];
@@ -4809,7 +4884,7 @@ $$;
 revoke all on function cogo_api.list_executors(uuid) from public;
 grant execute on function cogo_api.list_executors(uuid) to anon, authenticated, service_role;
 
--- sql/jobs/440_fn_sweep.sql 1b0b35e7149d1824
+-- sql/jobs/440_fn_sweep.sql d8dc7c8c56b013d9
 -- cogo_api.sweep: what no caller does: dead executors, expired leases, due jobs, free slots, lost messages, low watermarks. Scheduled every second; one
 -- at a time (a second one returns {skipped: true}); each part takes a bounded bite. Returns {expired, dead, due, promoted, resent,
 -- executors_dead}.
@@ -4820,6 +4895,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   lapsed   jsonb;
