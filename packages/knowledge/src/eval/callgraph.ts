@@ -13,7 +13,7 @@ export interface CallGraphReport {
   files: Array<Omit<CallGraphScore, 'file'> & { file: string; recall: number; precision: number }>;
   /** Call graphs whose sources are not there, or that the analysis broke on, with the reason. */
   skipped: Array<{ file: string; why: string }>;
-  /** With traces: calls between symbols as the index has them, before and after the traces are added. */
+  /** With traces or types: calls between symbols as the index has them, before and after the traces are added. */
   symbols?: {
     truth: number;
     traces: number;
@@ -33,13 +33,14 @@ const DRAWS = 2000;
 export async function evalCallGraph(
   folder: string,
   onProgress: (note: string) => void = () => {},
-  traces?: string,
+  more: { traces?: string | undefined; types?: boolean | undefined } = {},
 ): Promise<CallGraphReport> {
   const files: CallGraphReport['files'] = [];
   const skipped: CallGraphReport['skipped'] = [];
   const started = performance.now();
   const all = truthFiles(folder);
   const scored: SymbolScore[] = [];
+  const withSymbols = more.traces !== undefined || more.types === true;
   for (const [at, path] of all.entries()) {
     const file = truthName(folder, path);
     onProgress(`${at + 1}/${all.length} ${file}`);
@@ -53,7 +54,7 @@ export async function evalCallGraph(
           precision: part(score.common, score.found),
         });
       else skipped.push({ file, why: 'its sources are not beside it' });
-      if (score && traces !== undefined) scored.push(await scoreSymbols(path, traces));
+      if (score && withSymbols) scored.push(await scoreSymbols(path, more.traces, more.types));
     } catch (error) {
       skipped.push({ file, why: error instanceof Error ? error.message : String(error) });
     }
@@ -68,7 +69,7 @@ export async function evalCallGraph(
     common: sum('common'),
     files,
     skipped,
-    ...(traces === undefined ? {} : { symbols: symbolSums(scored) }),
+    ...(withSymbols ? { symbols: symbolSums(scored) } : {}),
     ms: Math.round(performance.now() - started),
   };
 }

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { readTruth } from './callgraph_truth.ts';
 import { readTrace } from './runtime/trace.ts';
 import { buildSymbolGraph, type SymbolGraph } from './symbol_graph.ts';
+import { typeChecker } from './types/type_checker.ts';
 
 /** Calls between symbols, as the graph of the product has them, against a recorded call graph; self-calls left out. */
 export interface SymbolScore {
@@ -20,14 +21,21 @@ const TRACE_ENDINGS = ['.cpuprofile', '.coverage.json', '.jsonl'];
 
 /**
  * Scores the product's own graph, before and after traces of the program are added as `cogo trace import` would.
- * `traces`: a folder with `NAME.cpuprofile`, `NAME.coverage.json` or `NAME.jsonl` for a call graph `NAME.json`.
+ * `withTypes`: with the type checker's help. `traces`: a folder with `NAME.cpuprofile`, `NAME.coverage.json` or `NAME.jsonl` for a call graph `NAME.json`.
  */
-export async function scoreSymbols(file: string, traces: string): Promise<SymbolScore> {
+export async function scoreSymbols(
+  file: string,
+  traces: string | undefined,
+  withTypes = false,
+): Promise<SymbolScore> {
   const truth = readTruth(file)!;
   const folder = dirname(file);
+  const types = withTypes ? typeChecker(folder, truth.files) : undefined;
   const graph = await buildSymbolGraph(
     folder,
     truth.files.map((path) => ({ path, file: join(folder, path) })),
+    undefined,
+    types?.ok ? types.value : undefined,
   );
   const symbolAt = symbolsByPlace(graph);
   const keyOf = (place: string): string | undefined => {
@@ -47,7 +55,9 @@ export async function scoreSymbols(file: string, traces: string): Promise<Symbol
   for (const { kind, from, to } of graph.edges) if (kind === 'calls') note(ours, from, to);
   const merged = new Set(ours);
   const name = basename(file, '.json');
-  const found = TRACE_ENDINGS.map((ending) => join(traces, name + ending)).filter((one) => existsSync(one));
+  const found = TRACE_ENDINGS.map((ending) => join(traces ?? '', name + ending)).filter(
+    (one) => traces !== undefined && existsSync(one),
+  );
   for (const one of found) {
     const trace = await readTrace(one, folder, graph);
     if (trace.ok) for (const { from, to } of trace.value.calls) note(merged, from, to);
