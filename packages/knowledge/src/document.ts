@@ -9,7 +9,7 @@ import { languageOf } from './languages/detect.ts';
 import { sourceText } from './source_text.ts';
 
 /** Raise a number when chunks or graph rows of the same file come out differently: every file is then indexed again. */
-export const EXTRACTOR_VERSION = `chunks-5+graph-1+${TOKENIZER_VERSION}+${HASH_MODEL_ID}`;
+export const EXTRACTOR_VERSION = `chunks-6+graph-1+${TOKENIZER_VERSION}+${HASH_MODEL_ID}`;
 
 /** One chunk as `cogo_api.index_put` takes it. */
 export interface ChunkRow {
@@ -112,12 +112,18 @@ export function fileRow(
           body: termCounts(body.concat(context)),
         },
         length: name.length + doc.length + body.length + context.length,
-        name_terms: wordsOf(chunk.symbol ?? chunk.heading?.split(' > ').at(-1) ?? ''),
+        name_terms: wordsOf(nameOf(chunk)),
         ...(isBarrel(chunk) ? { is_barrel: true } : {}),
         embedding: toHalfvecText(documentVector(`${text}\n${context.join(' ')}`)),
       };
     }),
   };
+}
+
+/** What a reader would call a chunk: windows of code by the first thing they define. */
+function nameOf(chunk: RawChunk): string {
+  const first = chunk.kind === 'window' ? chunk.names[0] : undefined;
+  return chunk.symbol ?? first ?? chunk.heading?.split(' > ').at(-1) ?? '';
 }
 
 /** Distinct tokens of a name. */
@@ -146,12 +152,18 @@ function soundsOf(chunks: readonly RawChunk[]): Record<string, string> {
 
 function tokensOf(chunk: RawChunk): ChunkTokens {
   const lines = chunk.text.split('\n');
+  const comments = new Set(chunk.comments);
+  const says = (_: string, at: number) => at < chunk.docLines || comments.has(at);
   return {
     name: tokenize(chunk.names.join(' ')),
     // The chain above a section says what it is about, as a comment does for a symbol.
     doc: tokenize(
-      chunk.kind === 'section' ? (chunk.heading ?? '') : lines.slice(0, chunk.docLines).join('\n'),
+      chunk.kind === 'section'
+        ? (chunk.heading ?? '')
+        : lines.filter((line, at) => says(line, at)).join('\n'),
     ),
-    body: tokenize(lines.slice(chunk.docLines).join('\n')),
+    body: tokenize(
+      (chunk.kind === 'section' ? lines : lines.filter((line, at) => !says(line, at))).join('\n'),
+    ),
   };
 }
