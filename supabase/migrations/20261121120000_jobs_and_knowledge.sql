@@ -67,8 +67,8 @@ insert into cogo.job_types (pattern, executor, max_attempts, run_s) values
 -- Code graph: symbols, relationships, calls seen at run time, distances from the entry points.
 create table cogo.ast_nodes (
   id            bigint generated always as identity primary key,
-  project_id    uuid not null references cogo.projects (id) on delete cascade,
-  repo_id       bigint not null references cogo.repos (id) on delete cascade,
+  project_id    uuid not null,
+  repo_id       bigint not null,
   file_id       bigint not null references cogo.source_files (id) on delete cascade,
   generation    bigint not null,
   key           text collate "C" not null,
@@ -90,8 +90,8 @@ create index ast_nodes_by_name on cogo.ast_nodes (project_id, lower(name));
 
 create table cogo.code_relationships (
   id            bigint generated always as identity primary key,
-  project_id    uuid not null references cogo.projects (id) on delete cascade,
-  repo_id       bigint not null references cogo.repos (id) on delete cascade,
+  project_id    uuid not null,
+  repo_id       bigint not null,
   file_id       bigint not null references cogo.source_files (id) on delete cascade,
   generation    bigint not null,
   from_key      text collate "C" not null,
@@ -112,6 +112,10 @@ create table cogo.code_relationships (
 create index code_relationships_file on cogo.code_relationships (file_id);
 create index code_relationships_from on cogo.code_relationships (repo_id, from_key);
 create index code_relationships_to on cogo.code_relationships (repo_id, to_key);
+
+-- Index: a chunk's project and repository are its file's, whose references see to both.
+alter table cogo.chunks drop constraint chunks_project_id_fkey, drop constraint chunks_repo_id_fkey;
+alter table cogo.index_runs add column former_ids uuid[] not null default '{}';
 
 -- What a file's rows depend on beyond its own text, so that a run knows whom to read again when another file changes.
 create table cogo.graph_files (
@@ -410,14 +414,46 @@ begin
 end
 $$;
 
--- sql/knowledge/010_tables.sql ed2c5daec520efdb
+-- sql/knowledge/010_tables.sql 1429c0a16b5dacb9
 -- by hand
 
--- sql/knowledge/020_graph_tables.sql 20e9472c62acdeac
+-- sql/knowledge/020_graph_tables.sql aac59f917225b38b
 -- by hand
 
 -- sql/knowledge/030_mirror_tables.sql 72c264ae7b5619ab
 -- by hand
+
+-- sql/knowledge/110_fn_running_run.sql 8a1d786aab9b3072
+-- cogo.running_run: locks an index run for one of its steps and returns it.
+-- Errors: CG003 unknown run or a project the caller may not see, CG001/CG002 as require_role (editor, or a worker of the project),
+-- CG031 the run is over (published, aborted, overtaken by a newer index_begin, or gone on with by somebody else).
+create or replace function cogo.running_run(run_id uuid)
+returns cogo.index_runs
+language plpgsql
+set search_path = ''
+as $$
+declare
+  run cogo.index_runs;
+begin
+  select r.* into run from cogo.index_runs r where r.id = running_run.run_id for update;
+  if not found then
+    select r.* into run from cogo.index_runs r where running_run.run_id = any (r.former_ids);
+    if found and cogo.role_in(run.project_id) is not null then
+      perform cogo.fail('CG031', 'the index run was taken over by another', jsonb_build_object('run_id', running_run.run_id), 'Begin a new run');
+    end if;
+    run := null;
+  end if;
+  if run.id is null or cogo.role_in(run.project_id) is null then
+    perform cogo.fail('CG003', 'no such index run', jsonb_build_object('run_id', running_run.run_id));
+  end if;
+  perform cogo.require_role(run.project_id, 'editor', true);
+  if run.state <> 'running' then
+    perform cogo.fail('CG031', format('the index run is %s: %s', run.state, coalesce(run.reason, 'finished')),
+      jsonb_build_object('run_id', run.id, 'state', run.state), 'Begin a new run');
+  end if;
+  return run;
+end
+$$;
 
 -- sql/knowledge/140_fn_current_model.sql 7b4f09c2b84aa016
 -- cogo.current_model: the model a project's questions are answered with: its own active one, else hash-1024-v1.
@@ -891,168 +927,21 @@ $$;
 revoke all on function cogo_api.index_files(uuid, text) from public;
 grant execute on function cogo_api.index_files(uuid, text) to anon, authenticated, service_role;
 
--- sql/knowledge/230_fn_index_put.sql ae6c17e8900e0849
--- cogo_api.index_put: writes files with all their chunks into an open run and returns {files, chunks}. Each file is replaced whole,
--- and the call is atomic: all of its files, or none. Readers see nothing of it before index_finish.
---
--- files: [{path, content_hash, language?, bytes?, extractor, warning?, role?, base_terms?, folder_terms?, sounds?:{term: key}, chunks:[{ordinal, kind,
---   symbol?, signature?, heading?, start_line, end_line, text, content_hash, tokens:{path:{t:n}, name:{..}, doc:{..}, body:{..}}, length,
---   name_terms?, is_barrel?, embedding?}]}]
--- embedding: '[x,y,...]' of the run's model (meta.embedder of index_begin, default hash-1024-v1) or null.
--- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path twice, unknown embedder.
-create or replace function cogo_api.index_put(run_id uuid, files jsonb)
+-- sql/knowledge/225_fn_put_graph.sql a2018336b4a28f15
+-- cogo.put_graph: writes the symbols and relationships of files that the run has put, each file's replaced whole. files as for
+-- index_graph. Returns {nodes, edges, unresolved}. Errors: CG004 a path that the run did not put; the caller translates what the tables say.
+create or replace function cogo.put_graph(run cogo.index_runs, files jsonb)
 returns jsonb
 language plpgsql
-security definer
 set search_path = ''
 as $$
 declare
-  run      cogo.index_runs := cogo.running_run(index_put.run_id);
-  model    smallint;
-  n_files  int;
-  n_chunks int;
-begin
-  if jsonb_typeof(files) is distinct from 'array' then
-    perform cogo.fail('CG000', 'files must be an array');
-  end if;
-  select m.id into model from cogo.embedding_models m
-   where m.name = coalesce(run.meta ->> 'embedder', 'hash-1024-v1') and m.project_id is null;
-  if not found then
-    perform cogo.fail('CG004', 'unknown embedding model', jsonb_build_object('embedder', run.meta ->> 'embedder'));
-  end if;
-
-  -- a file put twice in one run: the later one counts
-  perform cogo.drop_files(array(
-    select f.id from cogo.source_files f
-     where f.repo_id = run.repo_id and f.generation = run.generation
-       and f.path in (select item ->> 'path' from jsonb_array_elements(files) item)));
-
-  insert into cogo.source_files (project_id, repo_id, generation, path, content_hash, language, bytes, extractor, warning, role,
-                                 base_terms, folder_terms)
-  select run.project_id, run.repo_id, run.generation, f.path, f.content_hash, f.language, f.bytes, f.extractor, f.warning, f.role,
-         coalesce(f.base_terms, '{}'), coalesce(f.folder_terms, '{}')
-    from jsonb_to_recordset(files)
-      as f(path text, content_hash text, language text, bytes bigint, extractor text, warning text, role text, base_terms text[],
-           folder_terms text[]);
-  get diagnostics n_files = row_count;
-
-  -- Terms are looked up and made in one statement, so nobody else may make terms of the project meanwhile: they would be neither
-  -- in its snapshot nor among those it made.
-  perform pg_advisory_xact_lock(hashtextextended('cogo.lex_terms ' || run.project_id, 0));
-
-  with item as materialized (
-    select sf.id as file_id, nextval('cogo.chunks_id_seq') as chunk_id, c.body
-      from jsonb_array_elements(files) f
-      join cogo.source_files sf
-        on sf.repo_id = run.repo_id and sf.generation = run.generation and sf.path = f ->> 'path'
-     cross join lateral jsonb_array_elements(f -> 'chunks') as c(body)
-  ),
-  token as materialized (
-    select i.chunk_id, token.key as term,
-           coalesce(sum(token.value::int) filter (where field.key = 'path'), 0) as path,
-           coalesce(sum(token.value::int) filter (where field.key = 'name'), 0) as name,
-           coalesce(sum(token.value::int) filter (where field.key = 'doc'), 0) as doc,
-           coalesce(sum(token.value::int) filter (where field.key = 'body'), 0) as body
-      from item i
-     cross join lateral jsonb_each(i.body -> 'tokens') field
-     cross join lateral jsonb_each_text(field.value) token
-     group by i.chunk_id, token.key
-  ),
-  known as materialized (
-    select w.term, k.id
-      from (select distinct t.term from token t) w
-      -- one index probe a term, however many terms the project has
-      left join lateral (
-        select x.id from cogo.lex_terms x where x.project_id = run.project_id and x.term = w.term limit 1) k on true
-  ),
-  heard as materialized (
-    select one.key as term, min(one.value) as sound
-      from jsonb_array_elements(files) f cross join lateral jsonb_each_text(coalesce(f -> 'sounds', '{}')) one
-     group by one.key
-  ),
-  added as (
-    insert into cogo.lex_terms (project_id, term, sound)
-    select run.project_id, k.term, h.sound from known k left join heard h on h.term = k.term where k.id is null
-    returning id, term
-  ),
-  counted as materialized (
-    select t.chunk_id, ids.id as term_id, t.path, t.name, t.doc, t.body
-      from token t
-      join (select k.id, k.term from known k where k.id is not null union all select a.id, a.term from added a) ids
-        on ids.term = t.term
-  ),
-  chunk as (
-    insert into cogo.chunks (id, project_id, repo_id, file_id, generation, ordinal, kind, symbol, signature, heading,
-                             start_line, end_line, text, content_hash, length, term_ids, name_terms, is_barrel)
-    overriding system value
-    select i.chunk_id, run.project_id, run.repo_id, i.file_id, run.generation, r.ordinal, r.kind, r.symbol, r.signature, r.heading,
-           r.start_line, r.end_line, r.text, r.content_hash, coalesce(r.length, 0), coalesce(terms.ids, '{}'),
-           coalesce(r.name_terms, '{}'), coalesce(r.is_barrel, false)
-      from item i
-     cross join lateral jsonb_to_record(i.body)
-        as r(ordinal int, kind text, symbol text, signature text, heading text, start_line int, end_line int, text text,
-             content_hash text, length int, name_terms text[], is_barrel boolean)
-      left join (select n.chunk_id, array_agg(n.term_id order by n.term_id) as ids from counted n group by n.chunk_id) terms
-        on terms.chunk_id = i.chunk_id
-    returning id, length
-  ),
-  posting as (
-    insert into cogo.lex_postings (term_id, length, chunk_id, path, name, doc, body)
-    select n.term_id, k.length, n.chunk_id, least(n.path, 32767), least(n.name, 32767), least(n.doc, 32767), least(n.body, 32767)
-      from counted n join chunk k on k.id = n.chunk_id
-     order by n.term_id, n.chunk_id
-  ),
-  vector as (
-    insert into cogo.chunk_embeddings (chunk_id, model_id, project_id, embedding)
-    select i.chunk_id, model, run.project_id, (i.body ->> 'embedding')::extensions.halfvec
-      from item i
-     where i.body ->> 'embedding' is not null
-  )
-  select count(*) into n_chunks from chunk;
-
-  update cogo.index_runs r
-     set files = r.files + n_files, chunks = r.chunks + n_chunks, touched_at = clock_timestamp()
-   where r.id = run.id;
-  return jsonb_build_object('files', n_files, 'chunks', n_chunks);
-exception
-  when unique_violation then
-    perform cogo.fail('CG004', 'a path or an ordinal occurs twice in one call', jsonb_build_object('reason', sqlerrm));
-    return null;
-  when not_null_violation or check_violation or invalid_text_representation or invalid_parameter_value or data_exception then
-    perform cogo.fail('CG000', 'files is malformed', jsonb_build_object('reason', sqlerrm));
-    return null;
-end
-$$;
-revoke all on function cogo_api.index_put(uuid, jsonb) from public;
-grant execute on function cogo_api.index_put(uuid, jsonb) to anon, authenticated, service_role;
-
--- sql/knowledge/245_fn_index_graph.sql 594733f021dd2063
--- cogo_api.index_graph: writes the symbols and relationships of files that index_put has put into the same open run; each file's are
--- replaced whole, and the call is atomic. Returns {nodes, edges, unresolved}.
---
--- files: [{path,
---   nodes: [{key, kind, name, signature?, doc?, exported?, start_line, start_column, end_line, end_column}],
---   edges: [{from, to, kind, via?, provenance, confidence?, sites?, line, column}],
---   unresolved: [{specifier, kind, reason, detail?, line}],
---   surface?, looks_at?: [stem], hash?: as graph_files}]
--- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path that the run did not put, a key twice.
-create or replace function cogo_api.index_graph(run_id uuid, files jsonb)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-  run     cogo.index_runs := cogo.running_run(index_graph.run_id);
   ids     bigint[];
   unknown text;
   n_nodes int;
   n_edges int;
   n_loose int;
 begin
-  if jsonb_typeof(files) is distinct from 'array' then
-    perform cogo.fail('CG000', 'files must be an array');
-  end if;
   select min(f.value ->> 'path') into unknown
     from jsonb_array_elements(files) f
    where not exists (select from cogo.source_files s
@@ -1103,8 +992,179 @@ begin
     join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
    where f.value ? 'surface';
 
-  update cogo.index_runs r set touched_at = clock_timestamp() where r.id = run.id;
   return jsonb_build_object('nodes', n_nodes, 'edges', n_edges, 'unresolved', n_loose);
+end
+$$;
+
+-- sql/knowledge/230_fn_index_put.sql ea0fe02ae6de235b
+-- cogo_api.index_put: writes files with all their chunks into an open run and returns {files, chunks}. Each file is replaced whole,
+-- and the call is atomic: all of its files, or none. Readers see nothing of it before index_finish.
+--
+-- files: [{path, content_hash, language?, bytes?, extractor, warning?, role?, base_terms?, folder_terms?, terms:[text], sounds?:{term: key},
+--   graph?:{path, nodes, edges, unresolved} as for index_graph,
+--   chunks:[{ordinal, kind, symbol?, signature?, heading?, start_line, end_line, text, content_hash, term, in_path, in_name, in_doc,
+--   in_body, length, name_terms?, is_barrel?, embedding?}]}]
+-- terms: those of the file's chunks, each once. term: '{1,7}', the places of the chunk's own in that list, from 1, none twice; in_…: at
+-- the same place, how often it is in that field. As text, for an array is read ten times as fast as an object.
+-- embedding: '[x,y,...]' or '{1:x,9:y}/dims' of the run's model (meta.embedder of index_begin, default hash-1024-v1) or null.
+-- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path twice, unknown embedder.
+create or replace function cogo_api.index_put(run_id uuid, files jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  run      cogo.index_runs := cogo.running_run(index_put.run_id);
+  model    smallint;
+  n_files  int;
+  n_chunks int;
+  graphs   jsonb;
+begin
+  if jsonb_typeof(files) is distinct from 'array' then
+    perform cogo.fail('CG000', 'files must be an array');
+  end if;
+  select m.id into model from cogo.embedding_models m
+   where m.name = coalesce(run.meta ->> 'embedder', 'hash-1024-v1') and m.project_id is null;
+  if not found then
+    perform cogo.fail('CG004', 'unknown embedding model', jsonb_build_object('embedder', run.meta ->> 'embedder'));
+  end if;
+
+  -- a file put twice in one run: the later one counts
+  perform cogo.drop_files(array(
+    select f.id from cogo.source_files f
+     where f.repo_id = run.repo_id and f.generation = run.generation
+       and f.path in (select item ->> 'path' from jsonb_array_elements(files) item)));
+
+  insert into cogo.source_files (project_id, repo_id, generation, path, content_hash, language, bytes, extractor, warning, role,
+                                 base_terms, folder_terms)
+  select run.project_id, run.repo_id, run.generation, f.path, f.content_hash, f.language, f.bytes, f.extractor, f.warning, f.role,
+         coalesce(f.base_terms, '{}'), coalesce(f.folder_terms, '{}')
+    from jsonb_to_recordset(files)
+      as f(path text, content_hash text, language text, bytes bigint, extractor text, warning text, role text, base_terms text[],
+           folder_terms text[]);
+  get diagnostics n_files = row_count;
+
+  -- Terms are looked up and made in one statement, so nobody else may make terms of the project meanwhile: they would be neither
+  -- in its snapshot nor among those it made.
+  perform pg_advisory_xact_lock(hashtextextended('cogo.lex_terms ' || run.project_id, 0));
+
+  with item as materialized (
+    select sf.id as file_id, f.nth, nextval('cogo.chunks_id_seq') as chunk_id, r.*
+      from jsonb_array_elements(files) with ordinality f(body, nth)
+      join cogo.source_files sf
+        on sf.repo_id = run.repo_id and sf.generation = run.generation and sf.path = f.body ->> 'path'
+     cross join lateral jsonb_to_recordset(f.body -> 'chunks')
+        as r(ordinal int, kind text, symbol text, signature text, heading text, start_line int, end_line int, text text,
+             content_hash text, length int, name_terms text[], is_barrel boolean, embedding text,
+             term text, in_path text, in_name text, in_doc text, in_body text)
+  ),
+  word as materialized (
+    select f.nth, t.place, t.term
+      from jsonb_array_elements(files) with ordinality f(body, nth)
+     cross join lateral jsonb_array_elements_text(f.body -> 'terms') with ordinality t(term, place)
+  ),
+  known as materialized (
+    select w.term, k.id
+      from (select distinct t.term from word t) w
+      -- one index probe a term, however many terms the project has
+      left join lateral (
+        select x.id from cogo.lex_terms x where x.project_id = run.project_id and x.term = w.term limit 1) k on true
+  ),
+  heard as materialized (
+    select one.key as term, min(one.value) as sound
+      from jsonb_array_elements(files) f cross join lateral jsonb_each_text(coalesce(f -> 'sounds', '{}')) one
+     group by one.key
+  ),
+  added as (
+    insert into cogo.lex_terms (project_id, term, sound)
+    select run.project_id, k.term, h.sound from known k left join heard h on h.term = k.term where k.id is null
+    returning id, term
+  ),
+  -- of each file its terms' ids, in the order of its list
+  dictionary as materialized (
+    select w.nth, array_agg(ids.id order by w.place) as ids
+      from word w
+      join (select k.id, k.term from known k where k.id is not null union all select a.id, a.term from added a) ids
+        on ids.term = w.term
+     group by w.nth
+  ),
+  chunk as (
+    insert into cogo.chunks (id, project_id, repo_id, file_id, generation, ordinal, kind, symbol, signature, heading,
+                             start_line, end_line, text, content_hash, length, term_ids, name_terms, is_barrel)
+    overriding system value
+    select i.chunk_id, run.project_id, run.repo_id, i.file_id, run.generation, i.ordinal, i.kind, i.symbol, i.signature, i.heading,
+           i.start_line, i.end_line, i.text, i.content_hash, coalesce(i.length, 0),
+           array(select d.ids[t.place] from unnest(i.term::int[]) t(place)), coalesce(i.name_terms, '{}'), coalesce(i.is_barrel, false)
+      from item i left join dictionary d on d.nth = i.nth
+    returning 1
+  ),
+  posting as (
+    insert into cogo.lex_postings (term_id, length, chunk_id, path, name, doc, body)
+    select d.ids[t.place], coalesce(i.length, 0), i.chunk_id, least(t.path, 32767), least(t.name, 32767), least(t.doc, 32767), least(t.body, 32767)
+      from item i
+      left join dictionary d on d.nth = i.nth
+     cross join lateral unnest(i.term::int[], i.in_path::int[], i.in_name::int[], i.in_doc::int[], i.in_body::int[])
+        as t(place, path, name, doc, body)
+     order by 1, 3
+  ),
+  vector as (
+    insert into cogo.chunk_embeddings (chunk_id, model_id, project_id, embedding)
+    select i.chunk_id, model, run.project_id,
+           case when starts_with(i.embedding, '{') then i.embedding::extensions.sparsevec::extensions.halfvec
+                else i.embedding::extensions.halfvec end
+      from item i
+     where i.embedding is not null
+  )
+  select count(*) into n_chunks from chunk;
+
+  graphs := (select jsonb_agg(f.value -> 'graph') from jsonb_array_elements(files) f where f.value ? 'graph');
+  if graphs is not null then
+    perform cogo.put_graph(run, graphs);
+  end if;
+
+  update cogo.index_runs r
+     set files = r.files + n_files, chunks = r.chunks + n_chunks, touched_at = clock_timestamp()
+   where r.id = run.id;
+  return jsonb_build_object('files', n_files, 'chunks', n_chunks);
+exception
+  when unique_violation then
+    perform cogo.fail('CG004', 'a path, an ordinal or a key occurs twice in one call', jsonb_build_object('reason', sqlerrm));
+    return null;
+  when not_null_violation or check_violation or invalid_text_representation or invalid_parameter_value or data_exception then
+    perform cogo.fail('CG000', 'files is malformed', jsonb_build_object('reason', sqlerrm));
+    return null;
+end
+$$;
+revoke all on function cogo_api.index_put(uuid, jsonb) from public;
+grant execute on function cogo_api.index_put(uuid, jsonb) to anon, authenticated, service_role;
+
+-- sql/knowledge/245_fn_index_graph.sql f66ff62223400344
+-- cogo_api.index_graph: writes the symbols and relationships of files that index_put has put into the same open run; each file's are
+-- replaced whole, and the call is atomic. Returns {nodes, edges, unresolved}.
+--
+-- files: [{path,
+--   nodes: [{key, kind, name, signature?, doc?, exported?, start_line, start_column, end_line, end_column}],
+--   edges: [{from, to, kind, via?, provenance, confidence?, sites?, line, column}],
+--   unresolved: [{specifier, kind, reason, detail?, line}],
+--   surface?, looks_at?: [stem], hash?: as graph_files}]
+-- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path that the run did not put, a key twice.
+create or replace function cogo_api.index_graph(run_id uuid, files jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  run    cogo.index_runs := cogo.running_run(index_graph.run_id);
+  answer jsonb;
+begin
+  if jsonb_typeof(files) is distinct from 'array' then
+    perform cogo.fail('CG000', 'files must be an array');
+  end if;
+  answer := cogo.put_graph(run, files);
+  update cogo.index_runs r set touched_at = clock_timestamp() where r.id = run.id;
+  return answer;
 exception
   when unique_violation then
     perform cogo.fail('CG004', 'a key occurs twice in one file', jsonb_build_object('reason', sqlerrm));
@@ -1279,12 +1339,12 @@ $$;
 revoke all on function cogo_api.index_finish(uuid, jsonb) from public;
 grant execute on function cogo_api.index_finish(uuid, jsonb) to anon, authenticated, service_role;
 
--- sql/knowledge/262_fn_index_suspend.sql e8da0a5bd7eb5e98
--- cogo_api.index_suspend: puts a run by, so that index_resume can go on with it: what was put stays, unseen by readers, but for the
--- doubtful paths, whose last call was not answered. The run gets another id: a call that is still on its way finds nothing.
+-- sql/knowledge/262_fn_index_suspend.sql 9fad3711c68acee8
+-- cogo_api.index_suspend: puts a run by, so that index_resume can go on with it: what was put stays, unseen by readers. The run gets
+-- another id: a call that is still on its way is refused. A writer that dies without this is gone on with all the same.
 -- Returns {files}: how many wait to be published. The next index_begin of the repository gives the run up. Errors: CG003/CG031 as
 -- running_run.
-create or replace function cogo_api.index_suspend(run_id uuid, doubtful text[] default '{}')
+create or replace function cogo_api.index_suspend(run_id uuid)
 returns jsonb
 language plpgsql
 security definer
@@ -1293,22 +1353,22 @@ as $$
 declare
   run cogo.index_runs := cogo.running_run(index_suspend.run_id);
 begin
-  perform cogo.drop_files(array(
-    select f.id from cogo.source_files f
-     where f.repo_id = run.repo_id and f.generation = run.generation and f.path = any (doubtful)));
-  update cogo.index_runs r set id = gen_random_uuid(), reason = 'suspended', touched_at = clock_timestamp() where r.id = run.id;
+  update cogo.index_runs r
+     set id = gen_random_uuid(), former_ids = r.former_ids || r.id, reason = 'suspended', touched_at = clock_timestamp()
+   where r.id = run.id;
   return jsonb_build_object('files', (
     select count(*) from cogo.source_files f where f.repo_id = run.repo_id and f.generation = run.generation));
 end
 $$;
-revoke all on function cogo_api.index_suspend(uuid, text[]) from public;
-grant execute on function cogo_api.index_suspend(uuid, text[]) to anon, authenticated, service_role;
+revoke all on function cogo_api.index_suspend(uuid) from public;
+grant execute on function cogo_api.index_suspend(uuid) to anon, authenticated, service_role;
 
--- sql/knowledge/264_fn_index_resume.sql 269bee14c4f0b41f
--- cogo_api.index_resume: goes on with the run of a repository that was put by (index_suspend): {run_id, generation, repo, files:[{path,
--- content_hash, extractor}]}, the files it holds already; null when there is none. One caller gets it. Needs editor (or a worker of the
--- project).
-create or replace function cogo_api.index_resume(project_id uuid, repo text, commit_sha text default null)
+-- sql/knowledge/264_fn_index_resume.sql f4b9ef7e90d4f8ba
+-- cogo_api.index_resume: goes on with the open run of a repository, put by (index_suspend) or left by a writer that died: {run_id,
+-- generation, repo, files:[{path, content_hash, extractor}]}, the files it holds already; null when there is none. Each of them is whole,
+-- for index_put is atomic; whether it is still true, its hash says. One that is not dead loses its run, as with index_begin: the run
+-- gets another id. What it marked for deletion is forgotten. Needs editor (or a worker of the project).
+create or replace function cogo_api.index_resume(project_id uuid, repo text, commit_sha text default null, meta jsonb default '{}')
 returns jsonb
 language plpgsql
 security definer
@@ -1318,22 +1378,25 @@ declare
   run cogo.index_runs;
 begin
   perform cogo.require_role(index_resume.project_id, 'editor', true);
+  -- the row lock makes it and index_begin take turns
+  perform from cogo.repos h where h.project_id = index_resume.project_id and h.repo = index_resume.repo for update;
   update cogo.index_runs r
-     set reason = null, commit_sha = index_resume.commit_sha, touched_at = clock_timestamp()
+     set id = gen_random_uuid(), former_ids = r.former_ids || r.id, reason = null, commit_sha = index_resume.commit_sha,
+         meta = coalesce(index_resume.meta, '{}'), touched_at = clock_timestamp()
     from cogo.repos h
-   where h.project_id = index_resume.project_id and h.repo = index_resume.repo and r.repo_id = h.id
-     and r.state = 'running' and r.reason = 'suspended'
+   where h.project_id = index_resume.project_id and h.repo = index_resume.repo and r.repo_id = h.id and r.state = 'running'
   returning r.* into run;
   if not found then
     return null;
   end if;
+  update cogo.source_files f set dropped_by = null where f.repo_id = run.repo_id and f.dropped_by = run.generation;
   return jsonb_build_object('run_id', run.id, 'generation', run.generation, 'repo', index_resume.repo, 'files', coalesce((
     select jsonb_agg(jsonb_build_object('path', f.path, 'content_hash', f.content_hash, 'extractor', f.extractor) order by f.path)
       from cogo.source_files f where f.repo_id = run.repo_id and f.generation = run.generation), '[]'));
 end
 $$;
-revoke all on function cogo_api.index_resume(uuid, text, text) from public;
-grant execute on function cogo_api.index_resume(uuid, text, text) to anon, authenticated, service_role;
+revoke all on function cogo_api.index_resume(uuid, text, text, jsonb) from public;
+grant execute on function cogo_api.index_resume(uuid, text, text, jsonb) to anon, authenticated, service_role;
 
 -- sql/knowledge/280_fn_lexicon.sql cfd9d6c717f47a6f
 -- cogo_api.lexicon: {n, avg_length, df:{term: count}} of the project's published chunks, for the query side of idf. Terms nobody
@@ -3167,38 +3230,61 @@ begin
 end
 $$;
 
--- sql/jobs/180_fn_free_slots.sql 660497d59b31df26
--- cogo.free_slots: gives back the slots of jobs that stopped being queued or running, and admits the next blocked ones of the same
--- keys. The caller holds the locks of lock_jobs for the given jobs, so their slots are locked; blocked jobs are locked here, and one
--- that is locked by another is left to it (sweep finds a slot that stays free).
-create or replace function cogo.free_slots(ids uuid[])
+-- sql/jobs/179_fn_hand_on.sql 8abea9ff11c06a32
+-- cogo.hand_on: gives back n slots of a concurrency key and admits the next blocked jobs of it. A slot that one job leaves and the next
+-- one takes is not written at all. The caller holds the slot; blocked jobs are locked here, and one that is locked by another is left
+-- to it (sweep finds a slot that stays free).
+create or replace function cogo.hand_on(project_id uuid, key text, n int)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-  freed record;
-  free  int;
+  room  int := coalesce((select s.slots - greatest(s.used - n, 0) from cogo.job_slots s where s.project_id = hand_on.project_id and s.key = hand_on.key), 0);
+  taken int := 0;
+  next  uuid[];
+  home  text;
+  same  boolean;
 begin
-  for freed in
-    select j.project_id, j.concurrency_key as key, count(*)::int as n
-      from cogo.jobs j
-     where j.id = any (free_slots.ids) and j.concurrency_key is not null
-     group by j.project_id, j.concurrency_key
-     order by j.project_id, j.concurrency_key
-  loop
-    update cogo.job_slots s set used = greatest(s.used - freed.n, 0)
-     where s.project_id = freed.project_id and s.key = freed.key
-    returning s.slots - s.used into free;
-    if free > 0 then
-      perform cogo.admit_jobs(array(
-        select j.id from cogo.jobs j
-         where j.project_id = freed.project_id and j.concurrency_key = freed.key and j.state = 'blocked' and j.blocked_on = 'slot'
-         order by j.band, j.id
-         limit free
-           for update skip locked), true);
-    end if;
-  end loop;
+  if room > 0 then
+    select array_agg(x.id order by x.id), count(*), min(x.lane), bool_and(x.pinned_executor_id is null) and min(x.lane) = max(x.lane)
+      into next, taken, home, same
+      from (select j.id, j.lane, j.pinned_executor_id from cogo.jobs j
+             where j.project_id = hand_on.project_id and j.concurrency_key = hand_on.key and j.state = 'blocked' and j.blocked_on = 'slot'
+             order by j.band, j.id
+             limit room
+               for update skip locked) x;
+  end if;
+  if taken <> n then
+    update cogo.job_slots s set used = greatest(s.used - n, 0) + taken where s.project_id = hand_on.project_id and s.key = hand_on.key;
+  end if;
+  if same then
+    -- push_jobs for jobs of one lane
+    update cogo.jobs j set state = 'queued', blocked_on = null, msg_id = p.msg_id, queued_at = clock_timestamp()
+      from cogo.push(home, next) p
+     where j.id = p.job_id;
+    perform cogo.ring(hand_on.project_id, home, null, 0);
+  elsif taken > 0 then
+    perform cogo.push_jobs(next, true);
+  end if;
+end
+$$;
+
+-- sql/jobs/180_fn_free_slots.sql 0413fb7b7b9422d0
+-- cogo.free_slots: gives back the slots of jobs that stopped being queued or running, and hands them on. The caller holds the locks of
+-- lock_jobs for the given jobs, so their slots are locked.
+create or replace function cogo.free_slots(ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform cogo.hand_on(f.project_id, f.concurrency_key, f.n)
+     from (select j.project_id, j.concurrency_key, count(*)::int as n
+             from cogo.jobs j
+            where j.id = any (free_slots.ids) and j.concurrency_key is not null
+            group by j.project_id, j.concurrency_key
+            order by j.project_id, j.concurrency_key) f;
 end
 $$;
 
@@ -3835,7 +3921,7 @@ begin
 end
 $$;
 
--- sql/jobs/300_fn_enqueue.sql 972956f0981c2d47
+-- sql/jobs/300_fn_enqueue.sql 2022485b65e29525
 -- cogo_api.enqueue: makes jobs in one transaction with whatever else the caller does; returns [{job_id, state, duplicate, batch_id?}]
 -- in order.
 --
@@ -3855,6 +3941,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   plan   cogo.planned_job[];
@@ -3887,7 +3974,7 @@ $$;
 revoke all on function cogo_api.enqueue(uuid, jsonb, jsonb) from public;
 grant execute on function cogo_api.enqueue(uuid, jsonb, jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/310_fn_claim.sql 16270dd65e8daf38
+-- sql/jobs/310_fn_claim.sql 0b37eda1563ba392
 -- cogo_api.claim: leases up to qty ready jobs to an executor; returns [{job_id, token, attempt, type, payload, checkpoint, project_id,
 -- trace_id, lease_s, cancel_requested, steps?, children?}]. token (a string: it is a bigint) goes with every later call for the
 -- attempt. steps: outputs earlier attempts stored; children: the jobs it awaited, with their results.
@@ -3897,6 +3984,9 @@ grant execute on function cogo_api.enqueue(uuid, jsonb, jsonb) to anon, authenti
 -- register_executor gave it, so that a process another one of the same id has replaced gets nothing.
 -- The lease ends lease_s after the last beat, by the database's clock: count it on a monotonic clock and stop at 80 %.
 -- An empty answer is normal; nothing ever waits for a lock here.
+--
+-- As all calls of workers it keeps its plans, and keeps off scans of whole tables: a session that planned while cogo.jobs was almost
+-- empty, and not analyzed, would walk the table in every later call. seq_page_cost says so; much more of it would have plans compiled.
 -- Errors: CG001/CG002/CG004 as executor_scope; CG004 qty not 1 to 1000, lease_s not 5 to 3600; CG025 the executor is draining, or its
 -- epoch is over.
 create or replace function cogo_api.claim(
@@ -3906,6 +3996,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   scope    record;
@@ -3966,7 +4057,7 @@ $$;
 revoke all on function cogo_api.claim(text, int, int, text[], int) from public;
 grant execute on function cogo_api.claim(text, int, int, text[], int) to anon, authenticated, service_role;
 
--- sql/jobs/320_fn_beat.sql 12ee21800d17e9db
+-- sql/jobs/320_fn_beat.sql bb58cd7c637b41ca
 -- cogo_api.beat: keeps leases alive, all of an executor's in one call; returns [{job_id, verdict}].
 --   ok      the lease runs lease_s from now
 --   cancel  the same, and somebody wants the job cancelled: stop it, then finish or fail it
@@ -3982,6 +4073,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   scope  record;
@@ -4048,6 +4140,47 @@ end
 $$;
 revoke all on function cogo_api.beat(text, jsonb, int, int) from public;
 grant execute on function cogo_api.beat(text, jsonb, int, int) to anon, authenticated, service_role;
+
+-- sql/jobs/326_fn_finish_keyed.sql 0e6fc0b3dbba5d7e
+-- cogo.finish_keyed: finish_one for a single job that has a concurrency key: ends it well and hands its slot on; whether it did. False:
+-- nothing was changed, and the long way says why. The slot is locked before the job, as everywhere.
+create or replace function cogo.finish_keyed(results jsonb, every boolean, project_id uuid)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  item  jsonb := results -> 0;
+  home  record;
+  done  record;
+begin
+  if item ?| array['children', 'events', 'await'] or (item ->> 'job_id') !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+     or (item ->> 'token') !~ '^[0-9]{1,18}$' then
+    return false;
+  end if;
+  -- keys and parents never change, so they can be read before the lock
+  select j.project_id, j.concurrency_key as key into home from cogo.jobs j
+   where j.id = (item ->> 'job_id')::uuid and j.state = 'running' and j.lease_token = (item ->> 'token')::bigint
+     and j.concurrency_key is not null and j.parent_id is null and (every or j.project_id = finish_keyed.project_id);
+  if not found then
+    return false;
+  end if;
+  perform from cogo.job_slots s where s.project_id = home.project_id and s.key = home.key for update;
+  update cogo.jobs j
+     set state = 'succeeded', finished_at = clock_timestamp(), lease_token = null, lease_until = null, result = item -> 'result'
+   where j.id = (item ->> 'job_id')::uuid and j.state = 'running' and j.lease_token = (item ->> 'token')::bigint
+     and j.cancel_requested_at is null
+  returning j.id, not j.quiet or j.trace_id is not null as heard into done;
+  if done.heard then
+    perform cogo.tell(array[done.id], 'job.done', '{"state":"succeeded"}');
+  end if;
+  if done.id is null then
+    return false;
+  end if;
+  perform cogo.hand_on(home.project_id, home.key, 1);
+  return true;
+end
+$$;
 
 -- sql/jobs/327_fn_spawn_children.sql d27f1cb2c24c3af8
 -- cogo.spawn_children: makes the children and events held items of finish or release carry, in the same transaction. children: items of
@@ -4157,7 +4290,7 @@ begin
 end
 $$;
 
--- sql/jobs/330_fn_finish.sql 06bd16c058214e29
+-- sql/jobs/330_fn_finish.sql 271984d3a64766a3
 -- cogo_api.finish: records results; returns [{job_id, verdict, state}] by job id.
 -- results: [{job_id, token, result, children?, events?, await?, checkpoint?}]. ok: the job succeeded. cancelled: somebody had asked for
 -- that; the result is kept all the same. lost: the token is stale and nothing was changed.
@@ -4171,6 +4304,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   who       record := cogo.reporting_scope();
@@ -4184,7 +4318,8 @@ declare
   cancelled uuid[] := '{}';
   ended     uuid[];
 begin
-  if jsonb_typeof(results) = 'array' and jsonb_array_length(results) = 1 and cogo.finish_one(results, who.every, who.project_id) then
+  if jsonb_typeof(results) = 'array' and jsonb_array_length(results) = 1
+     and (cogo.finish_one(results, who.every, who.project_id) or cogo.finish_keyed(results, who.every, who.project_id)) then
     return jsonb_build_array(jsonb_build_object('job_id', lower(results -> 0 ->> 'job_id'), 'verdict', 'ok', 'state', 'succeeded'));
   end if;
   select r.ids, r.tokens, r.bodies into ids, tokens, bodies from cogo.read_items(results) r;
@@ -4251,7 +4386,7 @@ $$;
 revoke all on function cogo_api.finish(jsonb) from public;
 grant execute on function cogo_api.finish(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/335_fn_turn.sql 6e55dd142e130e16
+-- sql/jobs/335_fn_turn.sql 3f6f9a1bc6f9aaf9
 -- cogo_api.turn: finish and claim in one call and one transaction, which is what a busy worker does all day: half the calls and half
 -- the commits. Returns {verdicts: as finish, jobs: as claim}; results are recorded when the answer is there, both or neither.
 -- results: as finish, may be empty; the rest as claim. Errors: as finish and claim; then nothing was recorded, nor leased.
@@ -4262,6 +4397,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   verdicts jsonb := case when turn.results = '[]' then '[]' else cogo_api.finish(turn.results) end;
@@ -4273,7 +4409,7 @@ $$;
 revoke all on function cogo_api.turn(text, jsonb, int, int, text[], int) from public;
 grant execute on function cogo_api.turn(text, jsonb, int, int, text[], int) to anon, authenticated, service_role;
 
--- sql/jobs/340_fn_fail.sql 4bef64c4278e19a3
+-- sql/jobs/340_fn_fail.sql a3b9ffc9ef864888
 -- cogo_api.fail: records failed attempts; returns [{job_id, verdict, state}] by job id.
 -- failures: [{job_id, token, error:{code, message, reason?}, retryable, retry_after_s?}].
 -- A retryable failure is tried again after retry_after_s, or after a full-jitter backoff: random() * least(60, 0.5 * 2^(failures - 1))
@@ -4286,6 +4422,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   items cogo.fenced_item[] := cogo.fenced(failures);
@@ -4332,7 +4469,7 @@ $$;
 revoke all on function cogo_api.fail(jsonb) from public;
 grant execute on function cogo_api.fail(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/350_fn_release.sql a988e1cee656e8a9
+-- sql/jobs/350_fn_release.sql 503cc73eb00f2f21
 -- cogo_api.release: hands leases back without a result (drain, wall limit, a voluntary yield); costs no attempt of max_attempts.
 -- releases: [{job_id, token, checkpoint?, steps?, children?, await?}]; returns [{job_id, verdict, state}] by job id. The job is queued
 -- again at once and its next claim gets the checkpoint; with await it is blocked until its children are over.
@@ -4343,6 +4480,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   items     cogo.fenced_item[];
@@ -4746,7 +4884,7 @@ $$;
 revoke all on function cogo_api.list_executors(uuid) from public;
 grant execute on function cogo_api.list_executors(uuid) to anon, authenticated, service_role;
 
--- sql/jobs/440_fn_sweep.sql 1b0b35e7149d1824
+-- sql/jobs/440_fn_sweep.sql d8dc7c8c56b013d9
 -- cogo_api.sweep: what no caller does: dead executors, expired leases, due jobs, free slots, lost messages, low watermarks. Scheduled every second; one
 -- at a time (a second one returns {skipped: true}); each part takes a bounded bite. Returns {expired, dead, due, promoted, resent,
 -- executors_dead}.
@@ -4757,6 +4895,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   lapsed   jsonb;
