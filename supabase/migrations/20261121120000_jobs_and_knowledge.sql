@@ -218,6 +218,12 @@ create type cogo.asked_term as (id int, term text, df int, worth double precisio
 -- A candidate of a search with its scores: BM25F, cosine, and both fused.
 create type cogo.fused_chunk as (chunk_id bigint, lexical double precision, vector double precision, fused double precision);
 
+-- Claims: one check of a job's row instead of ten: see sql/jobs/011_fn_sound_job.sql
+alter table cogo.jobs
+  drop constraint jobs_state_known, drop constraint jobs_running, drop constraint jobs_lease, drop constraint jobs_running_has_executor,
+  drop constraint jobs_queued_has_message, drop constraint jobs_blocked_has_cause, drop constraint jobs_blocked_on_known,
+  drop constraint jobs_slot_has_key, drop constraint jobs_finished, drop constraint jobs_counts;
+
 -- built from sql/ by scripts/migrations/build.ts: change the files there
 
 -- sql/core/010_tables.sql 95a76dc19708088d
@@ -2470,7 +2476,36 @@ $$;
 revoke all on function cogo_api.mirror_done(uuid, bigint[]) from public;
 grant execute on function cogo_api.mirror_done(uuid, bigint[]) to anon, authenticated, service_role;
 
--- sql/jobs/010_tables.sql 639cd9c70487e4b6
+-- sql/jobs/010_tables.sql bf1662d4df750c37
+-- by hand
+
+-- sql/jobs/011_fn_sound_job.sql 6edd0ba27b8a3f20
+-- cogo.sound_job: whether a row of cogo.jobs is one that its state may have: the check of the table. One function of the whole row,
+-- because CHECK constraints are parsed anew by every statement that writes: ten of them were most of the cost of a single update.
+create or replace function cogo.sound_job(job cogo.jobs)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return coalesce(case job.state
+    when 'running' then num_nulls(job.lease_token, job.lease_until, job.executor_id, job.lease_s) = 0
+      and num_nonnulls(job.msg_id, job.blocked_on, job.finished_at) = 0
+    when 'succeeded' then job.finished_at is not null and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on) = 0
+    when 'queued' then (job.pinned_executor_id is null) = (job.msg_id is not null)
+      and num_nonnulls(job.lease_token, job.lease_until, job.blocked_on, job.finished_at) = 0
+    when 'blocked' then (job.blocked_on in ('children', 'turn') or job.blocked_on = 'slot' and job.concurrency_key is not null)
+      and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.finished_at) = 0
+    when 'scheduled' then num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on, job.finished_at) = 0
+    when 'cancelled' then job.finished_at is not null and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on) = 0
+    when 'dead' then job.finished_at is not null and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on) = 0
+    end and least(job.attempt, job.failures, job.lease_losses, job.releases, job.pending_children) >= 0
+      and job.max_attempts between 1 and 50, false);
+end
+$$;
+
+-- sql/jobs/013_checks.sql ed53fe00ec96b413
 -- by hand
 
 -- sql/jobs/015_fn_ensure_queue.sql 5bf1def3839fb7e0
@@ -4821,6 +4856,9 @@ grant execute on function cogo.can_read_topic(text), cogo.can_write_topic(text) 
 -- by hand
 
 -- end of what is built
+
+-- Claims: what needs the function of the check
+alter table cogo.jobs add constraint jobs_sound check (cogo.sound_job(jobs));
 
 -- jobs: the functions of the lanes in their new form
 do $$
