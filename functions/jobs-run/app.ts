@@ -7,6 +7,8 @@ import type { PlanHandler } from '@cogo/worker/plan/handler.ts';
 import { PLAN_HANDLERS } from '@cogo/worker/plan/handlers.ts';
 import { runConsumer } from '@cogo/spec/schemas/jobs-run.ts';
 import { COGO_VERSION } from '@cogo/spec/version.ts';
+import { gatewayStore, type ArtifactStore } from '@cogo/client/artifact_store.ts';
+import { apiKeys } from '../_shared/api_keys.ts';
 import type { Deps } from '../_shared/deps.ts';
 import { createApp, type CogoApp, type GivenDeps } from '../_shared/plane.ts';
 
@@ -61,6 +63,7 @@ async function work(
     const done = await consume({
       link: rpcWorkerLink(deps.serviceRpc, executorId),
       rpc: deps.serviceRpc,
+      store: storeOf(deps),
       info,
       handlers,
       limits: limitsOf(deps.env),
@@ -75,6 +78,13 @@ async function work(
   } finally {
     globalThis.removeEventListener('beforeunload', onUnload);
   }
+}
+
+/** The bucket of artifacts, as the server; null where the function's environment does not say where. */
+function storeOf(deps: Deps): ArtifactStore | null {
+  const url = deps.env('SUPABASE_URL');
+  const apikey = apiKeys(deps.env).secret[0];
+  return url && apikey ? gatewayStore({ url, apikey, fetch: deps.fetch }) : null;
 }
 
 /** COGO_EDGE_WALL_MS and COGO_EDGE_CPU_MS, else Supabase's; where the stack itself runs the functions no CPU is counted. */

@@ -115,6 +115,8 @@ create table cogo.job_payloads (
   progress_at  timestamptz
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 create index job_payloads_project on cogo.job_payloads (project_id, job_id);
+-- payloads that lie in Storage, which due_objects must not take
+create index job_payloads_stored on cogo.job_payloads ((input #>> '{payload_ref,path}')) where input ? 'payload_ref';
 
 -- Attempts that are over without having ended the job well. The one that runs, or that succeeded, is in the job's own row:
 -- cogo.attempts shows all.
@@ -264,6 +266,10 @@ create table cogo.executors (
   draining     boolean not null default false,
   started_at   timestamptz not null default clock_timestamp(),
   last_seen    timestamptz not null default clock_timestamp(),
+  -- jobs it was at work on when it beat last, by its own account
+  running      int not null default 0,
+  -- it left in good order
+  stopped_at   timestamptz,
   constraint executors_id_form check (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$'),
   constraint executors_kind_known check (kind in ('cogo-plan', 'cogo-work')),
   constraint executors_beat_range check (beat_s between 1 and 300)
@@ -303,4 +309,5 @@ insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) value
   ('quality.types', 'cogo-work', 3, 1800, false),
   ('quality.test', 'cogo-work', 3, 1800, false),
   ('quality.secrets', 'cogo-work', 3, 600, false),
-  ('research.run', 'cogo-plan', 5, 600, true);
+  ('research.run', 'cogo-plan', 5, 600, true),
+  ('storage.clean', 'cogo-plan', 5, 600, true);

@@ -5,13 +5,15 @@
 -- beats: [{job_id, token, progress?, log?, steps?}]; an empty list is presence only. progress replaces the last one; at most two a
 -- second become events. log: text or a list of lines, up to 16,384 characters a beat are kept. steps: [{name, output}] done since the
 -- last beat, which a later attempt finds in its claim.
+-- running: how many jobs it is at work on, where the call is about all of them: its presence.
 -- Errors: CG001/CG002/CG004 as executor_scope; CG000 malformed.
-create function cogo_api.beat(executor_id text, beats jsonb, epoch int default null)
+create function cogo_api.beat(executor_id text, beats jsonb, epoch int default null, running int default null)
 returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   scope  record;
@@ -19,6 +21,11 @@ declare
   moment timestamptz;
 begin
   scope := cogo.executor_scope(beat.executor_id, beat.epoch, coalesce(beats, '[]') = '[]');
+  if scope.current and beat.running is not null then
+    update cogo.executors e set running = least(greatest(beat.running, 0), 100000)
+     where e.id in (select x.id from cogo.executors x
+                     where x.id = beat.executor_id and x.running <> least(greatest(beat.running, 0), 100000) for update skip locked);
+  end if;
   if coalesce(beats, '[]') <> '[]' then
     held := cogo.fenced(beats);
   end if;
@@ -71,5 +78,5 @@ begin
       from unnest(held) f), '[]');
 end
 $$;
-revoke all on function cogo_api.beat(text, jsonb, int) from public;
-grant execute on function cogo_api.beat(text, jsonb, int) to anon, authenticated, service_role;
+revoke all on function cogo_api.beat(text, jsonb, int, int) from public;
+grant execute on function cogo_api.beat(text, jsonb, int, int) to anon, authenticated, service_role;

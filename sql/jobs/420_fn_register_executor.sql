@@ -1,5 +1,6 @@
 -- cogo_api.register_executor: announces an executor, or changes what it says of itself; returns {executor_id, kind, project_id, epoch}.
--- info: {version?, slots?, capabilities?, draining?, kind?, instance?, beat_s?, epoch?, …}, kept whole. A worker token fixes kind and project;
+-- info: {version?, slots?, capabilities?, draining?, stopped?, kind?, instance?, beat_s?, epoch?, …}, kept whole. stopped: it leaves in
+-- good order, and is no longer waited for. A worker token fixes kind and project;
 -- the server may name a kind (default cogo-plan) and serves every project.
 -- instance: a name of the process. Another instance of the same id begins a new epoch: claims and beats that carry an older one are
 -- refused, and the leases of the old process end with the next sweep. The same instance again keeps its epoch and its leases; without
@@ -40,12 +41,13 @@ begin
     perform cogo.fail('CG025', 'a newer process runs as this executor', jsonb_build_object('epoch', (info ->> 'epoch')::int),
       'Stop this one');
   end if;
-  insert into cogo.executors as e (id, project_id, kind, info, draining, instance, beat_s)
+  insert into cogo.executors as e (id, project_id, kind, info, draining, instance, beat_s, stopped_at)
   values (register_executor.executor_id, scope.project_id, kind, coalesce(info - 'epoch', '{}'), coalesce((info ->> 'draining')::boolean, false),
-    left(info ->> 'instance', 200), (info ->> 'beat_s')::int)
+    left(info ->> 'instance', 200), (info ->> 'beat_s')::int, case when (info ->> 'stopped')::boolean then clock_timestamp() end)
   on conflict on constraint executors_pkey do update
     set kind = excluded.kind, info = excluded.info, draining = excluded.draining, instance = excluded.instance,
-        beat_s = excluded.beat_s, dead_at = null,
+        beat_s = excluded.beat_s, dead_at = null, stopped_at = excluded.stopped_at,
+        running = case when e.instance = excluded.instance and excluded.stopped_at is null then e.running else 0 end,
         epoch = e.epoch + case when e.instance = excluded.instance then 0 else 1 end,
         started_at = case when e.instance = excluded.instance then e.started_at else clock_timestamp() end,
         last_seen = clock_timestamp()
@@ -61,12 +63,10 @@ begin
                      where x.state = 'running' and x.executor_id = made.id and x.lease_until > clock_timestamp()
                      order by x.id for update skip locked);
   end if;
-  perform cogo.hint('agents:' || made.id, 'presence',
-    jsonb_build_object('executor_id', made.id, 'kind', made.kind, 'epoch', made.epoch, 'draining', made.draining, 'info', made.info));
   return jsonb_build_object('executor_id', made.id, 'kind', made.kind, 'project_id', made.project_id, 'epoch', made.epoch);
 exception
   when check_violation or invalid_text_representation or numeric_value_out_of_range then
-    perform cogo.fail('CG004', 'info is out of range: beat_s is 1 to 300, draining true or false', jsonb_build_object('reason', sqlerrm));
+    perform cogo.fail('CG004', 'info is out of range: beat_s is 1 to 300, draining and stopped true or false', jsonb_build_object('reason', sqlerrm));
     return null;
 end
 $$;

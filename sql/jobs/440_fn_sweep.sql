@@ -8,6 +8,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   lapsed   jsonb;
@@ -25,7 +26,7 @@ begin
   with gone as (
     update cogo.executors e set dead_at = clock_timestamp()
      where e.id in (select x.id from cogo.executors x
-                     where x.dead_at is null and x.last_seen < clock_timestamp() - make_interval(secs => 3 * x.beat_s)
+                     where x.dead_at is null and x.stopped_at is null and x.last_seen < clock_timestamp() - make_interval(secs => 3 * x.beat_s)
                      order by x.id for update skip locked)
     returning e.id
   )

@@ -2,7 +2,7 @@
 -- their events after 30 days, job keys after their 7 days, job events after 14 days, dead jobs after 30, the history of jobs after 13 weeks, executors unseen for 30
 -- days, and the run log
 -- of pg_cron, which never cleans itself (a job every second writes 86,400 rows a day). Also makes the HNSW indexes
--- that have become worth it.
+-- that have become worth it, and the jobs that delete what nobody needs from Storage.
 create function cogo.housekeeping()
 returns void
 language plpgsql
@@ -31,6 +31,7 @@ begin
   delete from cogo.jobs j where j.id = any (ids);
   delete from cogo.job_batches b where b.id in (select x.id from cogo.job_batches x where x.created_at < moment - interval '91 days' limit 5000);
   delete from cogo.executors e where e.last_seen < moment - interval '30 days';
+  perform cogo.clean_storage();
   perform cogo.ensure_vector_indexes();
   if to_regclass('cron.job_run_details') is not null then
     begin

@@ -53,6 +53,20 @@ create index code_relationships_file on cogo.code_relationships (file_id);
 create index code_relationships_from on cogo.code_relationships (repo_id, from_key);
 create index code_relationships_to on cogo.code_relationships (repo_id, to_key);
 
+-- What a file's rows depend on beyond its own text, so that a run knows whom to read again when another file changes.
+create table cogo.graph_files (
+  file_id     bigint not null references cogo.source_files (id) on delete cascade,
+  project_id  uuid not null,
+  -- hash of what others see of the file: the names it gives out or passes on, members, base classes; of a configuration what settles
+  -- where imports lead. A change that leaves it alone concerns no other file.
+  surface     text,
+  -- stems (paths without ending or /index) of the files whose surfaces the rows depend on; ? where any new file may matter
+  looks_at    text[] not null default '{}',
+  -- hash of its relationships and unresolved imports
+  hash        text,
+  constraint graph_files_pkey primary key (file_id)
+);
+
 -- Imports that could not be resolved, each with its reason.
 create table cogo.unresolved_imports (
   file_id     bigint not null references cogo.source_files (id) on delete cascade,
@@ -93,6 +107,7 @@ create table cogo.entry_distances (
 
 alter table cogo.ast_nodes enable row level security;
 alter table cogo.code_relationships enable row level security;
+alter table cogo.graph_files enable row level security;
 alter table cogo.unresolved_imports enable row level security;
 alter table cogo.runtime_calls enable row level security;
 alter table cogo.entry_distances enable row level security;

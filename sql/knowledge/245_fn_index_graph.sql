@@ -4,7 +4,8 @@
 -- files: [{path,
 --   nodes: [{key, kind, name, signature?, doc?, exported?, start_line, start_column, end_line, end_column}],
 --   edges: [{from, to, kind, via?, provenance, confidence?, sites?, line, column}],
---   unresolved: [{specifier, kind, reason, detail?, line}]}]
+--   unresolved: [{specifier, kind, reason, detail?, line}],
+--   surface?, looks_at?: [stem], hash?: as graph_files}]
 -- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path that the run did not put, a key twice.
 create function cogo_api.index_graph(run_id uuid, files jsonb)
 returns jsonb
@@ -36,6 +37,7 @@ begin
   delete from cogo.ast_nodes n where n.file_id = any (ids);
   delete from cogo.code_relationships e where e.file_id = any (ids);
   delete from cogo.unresolved_imports u where u.file_id = any (ids);
+  delete from cogo.graph_files g where g.file_id = any (ids);
 
   insert into cogo.ast_nodes (project_id, repo_id, file_id, generation, key, kind, name, signature, doc, exported,
                               start_line, start_column, end_line, end_column)
@@ -65,6 +67,12 @@ begin
     join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
    cross join lateral jsonb_array_elements(coalesce(f.value -> 'unresolved', '[]')) with ordinality u;
   get diagnostics n_loose = row_count;
+
+  insert into cogo.graph_files (file_id, project_id, surface, looks_at, hash)
+  select s.id, run.project_id, f.value ->> 'surface', array(select jsonb_array_elements_text(coalesce(f.value -> 'looks_at', '[]'))), f.value ->> 'hash'
+    from jsonb_array_elements(files) f
+    join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
+   where f.value ? 'surface';
 
   update cogo.index_runs r set touched_at = clock_timestamp() where r.id = run.id;
   return jsonb_build_object('nodes', n_nodes, 'edges', n_edges, 'unresolved', n_loose);

@@ -113,6 +113,20 @@ create index code_relationships_file on cogo.code_relationships (file_id);
 create index code_relationships_from on cogo.code_relationships (repo_id, from_key);
 create index code_relationships_to on cogo.code_relationships (repo_id, to_key);
 
+-- What a file's rows depend on beyond its own text, so that a run knows whom to read again when another file changes.
+create table cogo.graph_files (
+  file_id     bigint not null references cogo.source_files (id) on delete cascade,
+  project_id  uuid not null,
+  -- hash of what others see of the file: the names it gives out or passes on, members, base classes; of a configuration what settles
+  -- where imports lead. A change that leaves it alone concerns no other file.
+  surface     text,
+  -- stems (paths without ending or /index) of the files whose surfaces the rows depend on; ? where any new file may matter
+  looks_at    text[] not null default '{}',
+  -- hash of its relationships and unresolved imports
+  hash        text,
+  constraint graph_files_pkey primary key (file_id)
+);
+
 -- Imports that could not be resolved, each with its reason.
 create table cogo.unresolved_imports (
   file_id     bigint not null references cogo.source_files (id) on delete cascade,
@@ -153,6 +167,7 @@ create table cogo.entry_distances (
 
 alter table cogo.ast_nodes enable row level security;
 alter table cogo.code_relationships enable row level security;
+alter table cogo.graph_files enable row level security;
 alter table cogo.unresolved_imports enable row level security;
 alter table cogo.runtime_calls enable row level security;
 alter table cogo.entry_distances enable row level security;
@@ -223,6 +238,12 @@ alter table cogo.jobs
   drop constraint jobs_state_known, drop constraint jobs_running, drop constraint jobs_lease, drop constraint jobs_running_has_executor,
   drop constraint jobs_queued_has_message, drop constraint jobs_blocked_has_cause, drop constraint jobs_blocked_on_known,
   drop constraint jobs_slot_has_key, drop constraint jobs_finished, drop constraint jobs_counts;
+-- Workers: presence says what an executor is at work on and that it left.
+alter table cogo.executors add column running int not null default 0, add column stopped_at timestamptz;
+drop function cogo_api.beat(text, jsonb, int);
+-- Storage: what nobody needs is deleted by jobs.
+create index job_payloads_stored on cogo.job_payloads ((input #>> '{payload_ref,path}')) where input ? 'payload_ref';
+insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) values ('storage.clean', 'cogo-plan', 5, 600, true) on conflict do nothing;
 
 -- built from sql/ by scripts/migrations/build.ts: change the files there
 
@@ -397,7 +418,7 @@ $$;
 -- sql/knowledge/010_tables.sql ed2c5daec520efdb
 -- by hand
 
--- sql/knowledge/020_graph_tables.sql c9339af38757867a
+-- sql/knowledge/020_graph_tables.sql 20e9472c62acdeac
 -- by hand
 
 -- sql/knowledge/030_mirror_tables.sql 72c264ae7b5619ab
@@ -744,7 +765,7 @@ as $$
    where d.value <> 0
 $$;
 
--- sql/knowledge/164_fn_rank_chunks.sql b57b6f2923dd4613
+-- sql/knowledge/164_fn_rank_chunks.sql 43ddb2924e1210b5
 -- cogo.rank_chunks: orders candidates by what a reader means, on top of how well the words fit. Strengths and wishes are query.rank (see search); one
 -- that is not given has no effect.
 --
@@ -758,6 +779,7 @@ returns table (chunk_id bigint, score double precision, signals jsonb)
 language plpgsql
 stable
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   k     jsonb := coalesce(query -> 'rank', '{}');
@@ -779,6 +801,7 @@ declare
   how_to       boolean := coalesce((k ->> 'how_to')::boolean, false);
   overview_of  boolean := coalesce((k ->> 'overview_of')::boolean, false);
   wants_tests  boolean := coalesce((k ->> 'wants_tests')::boolean, false);
+  explain      boolean := coalesce((query ->> 'explain')::boolean, false);
   wants_data   boolean := coalesce((k ->> 'wants_data')::boolean, false);
 begin
   return query
@@ -802,10 +825,14 @@ begin
                 else 0 end
            -- a long symbol is split: the part with its signature is the one to open
            * case when l.signature is null or strpos(l.text, split_part(left(l.signature, 24), ' ', 1)) > 0 then 1 else 0.7 end as definition,
-           (select count(*) from unnest(l.name_terms) t where t = any (asked))::double precision / greatest(cardinality(l.name_terms), 1) as of_name,
-           (select count(*) from unnest(l.base_terms) t where t = any (asked))::double precision / greatest(cardinality(l.base_terms), 1) as of_base,
-           (select count(*) from unnest(l.folder_terms) t where t = any (asked))::double precision
-             / greatest(cardinality(l.folder_terms), 1) as of_folder,
+           -- && first: most names share no word with the question, and counting costs four times as much
+           case when l.name_terms && asked
+                then (select count(*) from unnest(l.name_terms) t where t = any (asked))::double precision / cardinality(l.name_terms) else 0 end as of_name,
+           case when l.base_terms && asked
+                then (select count(*) from unnest(l.base_terms) t where t = any (asked))::double precision / cardinality(l.base_terms) else 0 end as of_base,
+           case when l.folder_terms && asked
+                then (select count(*) from unnest(l.folder_terms) t where t = any (asked))::double precision / cardinality(l.folder_terms)
+                else 0 end as of_folder,
            (l.kind = any (asked) or l.language = any (asked))::int as of_kind,
            l.of_file / nullif(max(l.of_file) over (), 0) as share
       from looked l
@@ -836,14 +863,38 @@ begin
       from added a
   )
   select p.chunk_id, p.points * p.factor * power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end,
-         jsonb_build_object('lexical', p.lexical, 'vector', p.vector, 'base', p.base, 'definition', s_definition * p.definition,
+         case when explain then jsonb_build_object('lexical', p.lexical, 'vector', p.vector, 'base', p.base, 'definition', s_definition * p.definition,
            'symbol', s_symbol * p.named * p.of_name, 'file', s_file * p.named * p.of_base, 'folder', s_folder * p.of_folder,
            'kind', s_kind * p.of_kind, 'document', case when how_to and p.kind = 'section' then s_document else 0 end,
            'coherence', s_coherence * p.share, 'factor', p.factor,
-           'repeat', power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end)
+           'repeat', power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end) end
     from placed p;
 end
 $$;
+
+-- sql/knowledge/220_fn_index_files.sql a8d4de482288a263
+-- cogo_api.index_files: the published files of a repository, [{path, content_hash, extractor, surface?}] by path (surface: as graph_files): what
+-- an incremental run compares with. A repository never indexed answers []. Needs viewer.
+create or replace function cogo_api.index_files(project_id uuid, repo text)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_role(index_files.project_id, 'viewer');
+  return coalesce((
+    select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('path', f.path, 'content_hash', f.content_hash, 'extractor', f.extractor,
+             'surface', g.surface)) order by f.path)
+      from cogo.repos r
+      join cogo.source_files f on f.repo_id = r.id and f.generation <= r.generation
+      left join cogo.graph_files g on g.file_id = f.id
+     where r.project_id = index_files.project_id and r.repo = index_files.repo), '[]');
+end
+$$;
+revoke all on function cogo_api.index_files(uuid, text) from public;
+grant execute on function cogo_api.index_files(uuid, text) to anon, authenticated, service_role;
 
 -- sql/knowledge/230_fn_index_put.sql ae6c17e8900e0849
 -- cogo_api.index_put: writes files with all their chunks into an open run and returns {files, chunks}. Each file is replaced whole,
@@ -980,14 +1031,15 @@ $$;
 revoke all on function cogo_api.index_put(uuid, jsonb) from public;
 grant execute on function cogo_api.index_put(uuid, jsonb) to anon, authenticated, service_role;
 
--- sql/knowledge/245_fn_index_graph.sql ec44d1331d1a2f37
+-- sql/knowledge/245_fn_index_graph.sql 594733f021dd2063
 -- cogo_api.index_graph: writes the symbols and relationships of files that index_put has put into the same open run; each file's are
 -- replaced whole, and the call is atomic. Returns {nodes, edges, unresolved}.
 --
 -- files: [{path,
 --   nodes: [{key, kind, name, signature?, doc?, exported?, start_line, start_column, end_line, end_column}],
 --   edges: [{from, to, kind, via?, provenance, confidence?, sites?, line, column}],
---   unresolved: [{specifier, kind, reason, detail?, line}]}]
+--   unresolved: [{specifier, kind, reason, detail?, line}],
+--   surface?, looks_at?: [stem], hash?: as graph_files}]
 -- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path that the run did not put, a key twice.
 create or replace function cogo_api.index_graph(run_id uuid, files jsonb)
 returns jsonb
@@ -1019,6 +1071,7 @@ begin
   delete from cogo.ast_nodes n where n.file_id = any (ids);
   delete from cogo.code_relationships e where e.file_id = any (ids);
   delete from cogo.unresolved_imports u where u.file_id = any (ids);
+  delete from cogo.graph_files g where g.file_id = any (ids);
 
   insert into cogo.ast_nodes (project_id, repo_id, file_id, generation, key, kind, name, signature, doc, exported,
                               start_line, start_column, end_line, end_column)
@@ -1049,6 +1102,12 @@ begin
    cross join lateral jsonb_array_elements(coalesce(f.value -> 'unresolved', '[]')) with ordinality u;
   get diagnostics n_loose = row_count;
 
+  insert into cogo.graph_files (file_id, project_id, surface, looks_at, hash)
+  select s.id, run.project_id, f.value ->> 'surface', array(select jsonb_array_elements_text(coalesce(f.value -> 'looks_at', '[]'))), f.value ->> 'hash'
+    from jsonb_array_elements(files) f
+    join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
+   where f.value ? 'surface';
+
   update cogo.index_runs r set touched_at = clock_timestamp() where r.id = run.id;
   return jsonb_build_object('nodes', n_nodes, 'edges', n_edges, 'unresolved', n_loose);
 exception
@@ -1062,6 +1121,34 @@ end
 $$;
 revoke all on function cogo_api.index_graph(uuid, jsonb) from public;
 grant execute on function cogo_api.index_graph(uuid, jsonb) to anon, authenticated, service_role;
+
+-- sql/knowledge/246_fn_index_dependents.sql 0a1236813831be50
+-- cogo_api.index_dependents: the files of a run that look at one of these stems (see graph_files), or lie under one of these folders
+-- ('' is all): [{path, hash}] by path. What the run has put counts instead of what it replaces; what it deleted does not.
+-- Reads the repository's graph_files once. Errors: CG003/CG031 as running_run.
+create or replace function cogo_api.index_dependents(run_id uuid, stems text[], folders text[] default '{}')
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  run cogo.index_runs := cogo.running_run(index_dependents.run_id);
+begin
+  return coalesce((
+    select jsonb_agg(jsonb_build_object('path', f.path, 'hash', g.hash) order by f.path)
+      from cogo.source_files f
+      join cogo.graph_files g on g.file_id = f.id
+     where f.repo_id = run.repo_id and g.hash is not null and f.dropped_by is distinct from run.generation
+       and (g.looks_at && index_dependents.stems
+            or exists (select from unnest(index_dependents.folders) d where starts_with(f.path, d)))
+       and (f.generation = run.generation
+            or not exists (select from cogo.source_files n
+                            where n.repo_id = run.repo_id and n.generation = run.generation and n.path = f.path))), '[]');
+end
+$$;
+revoke all on function cogo_api.index_dependents(uuid, text[], text[]) from public;
+grant execute on function cogo_api.index_dependents(uuid, text[], text[]) to anon, authenticated, service_role;
 
 -- sql/knowledge/247_fn_index_entries.sql d36dc33926d1692b
 -- cogo_api.index_entries: how far each file of a repository is from an entry point once this run is published: steps along imports (a
@@ -1282,7 +1369,7 @@ $$;
 revoke all on function cogo_api.lexicon(uuid, text[]) from public;
 grant execute on function cogo_api.lexicon(uuid, text[]) to anon, authenticated, service_role;
 
--- sql/knowledge/300_fn_search.sql e19842c8d6c51c9b
+-- sql/knowledge/300_fn_search.sql b0fe151220c12981
 -- cogo_api.search: the chunks that speak of a question, ranked, in one call: BM25F over the inverted index and vector similarity, fused linearly
 -- after division by each one's maximum, then what a reader means (definition, names, file, kind of file).
 --
@@ -1317,6 +1404,8 @@ security definer
 set search_path = ''
 -- a large corpus makes the estimate large, and compiling the statement would take longer than running it
 set jit = off
+-- planned once a session: planning it anew took longer than a search of a small project
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   started   timestamptz := clock_timestamp();
@@ -1389,13 +1478,15 @@ begin
     select t.* from term t where is_small or t.so_far <= budget or t.df = t.rarest
   ),
   posting as (
-    select p.chunk_id, p.length, t.id as term_id, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body as tf
+    select p.chunk_id, p.length, t.worth, p.tf
       from essential t
-     -- offset 0: an index range a term, never a scan of all postings, also where no statistics are
-     cross join lateral (select x.* from cogo.lex_postings x where x.term_id = t.id offset 0) p
+     -- offset 0: an index range a term, never a scan of all postings, also where no statistics are; and tf is worked out once
+     cross join lateral (
+       select x.chunk_id, x.length, w_path * x.path + w_name * x.name + w_doc * x.doc + w_body * x.body as tf
+         from cogo.lex_postings x where x.term_id = t.id offset 0) p
      where is_small or t.df <= budget
     union all
-    select p.chunk_id, p.length, t.id, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body
+    select p.chunk_id, p.length, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body
       from essential t
      cross join lateral (
        (select x.* from cogo.lex_postings x where x.term_id = t.id and x.name > 0 order by x.term_id, x.chunk_id limit budget)
@@ -1406,7 +1497,6 @@ begin
   found as materialized (
     select p.chunk_id, sum(p.worth * p.tf * (k1 + 1) / (p.tf + k_flat + k_long * p.length)) as score
       from posting p
-     where p.tf > 0
      group by p.chunk_id
   ),
   bm25 as materialized (
@@ -1418,7 +1508,7 @@ begin
               cross join lateral (
                 select p.length, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body as tf
                   from cogo.lex_postings p where p.term_id = t.id and p.chunk_id = f.chunk_id limit 1) x
-              where not (t.so_far <= budget or t.df = t.rarest) and x.tf > 0), 0)
+              where not (t.so_far <= budget or t.df = t.rarest)), 0)
       from (select * from found order by score desc, chunk_id limit 400) f
      where not is_small
   ),
@@ -1426,7 +1516,8 @@ begin
   -- looked at as it takes to fill the list.
   lexical as materialized (
     select l.chunk_id, l.score
-      from (select * from bm25 order by score desc, chunk_id) l
+      -- real: scores that are equal stay so in whatever order they were summed
+      from (select x.chunk_id, x.score, x.score::real as place from bm25 x where x.score > 0 order by place desc, chunk_id) l
      where (
              select c.generation <= r.generation and (kinds is null or c.kind = any (kinds))
                     and (prefix is null or starts_with(f.path, prefix)) and (languages is null or f.language = any (languages))
@@ -1434,7 +1525,7 @@ begin
                join cogo.repos r on r.id = c.repo_id
                join cogo.source_files f on f.id = c.file_id
               where c.id = l.chunk_id and c.repo_id = any (repo_ids))
-     order by l.score desc, l.chunk_id
+     order by l.place desc, l.chunk_id
      limit depth
   ),
   near as materialized (
@@ -1455,24 +1546,31 @@ begin
     select c.id as chunk_id
       from jsonb_array_elements_text(coalesce(query -> 'names', '[]')) name
      cross join lateral (
-       select x.* from cogo.chunks x
+       select x.id, x.kind, x.generation, x.repo_id, x.file_id from cogo.chunks x
         where x.project_id = search.project_id and lower(x.symbol) = name and x.symbol is not null limit 20) c
-      join cogo.repos r on r.id = c.repo_id and c.generation <= r.generation and c.repo_id = any (repo_ids)
-      join cogo.source_files f on f.id = c.file_id
-     where (kinds is null or c.kind = any (kinds)) and (prefix is null or starts_with(f.path, prefix))
-       and (languages is null or f.language = any (languages))
+     where c.repo_id = any (repo_ids) and (kinds is null or c.kind = any (kinds))
+       and (
+             select c.generation <= r.generation and (prefix is null or starts_with(f.path, prefix)) and (languages is null or f.language = any (languages))
+               from cogo.repos r cross join cogo.source_files f
+              where r.id = c.repo_id and f.id = c.file_id)
+  ),
+  -- most searches have none: then the scores of all chunks are not gone through for them
+  other as materialized (
+    select v.chunk_id from near v union select d.chunk_id from named d except select l.chunk_id from lexical l
   ),
   candidate as (
-    select l.chunk_id from lexical l union select v.chunk_id from near v union select d.chunk_id from named d
+    select l.chunk_id, l.score as lexical from lexical l
+    union all
+    select o.chunk_id, x.score from other o left join bm25 x on x.chunk_id = o.chunk_id
   ),
-  scored as (
-    select k.chunk_id, greatest(coalesce(l.score, 0), 0) as lexical,
+  -- materialized, or each vector would be compared three times
+  scored as materialized (
+    select k.chunk_id, greatest(coalesce(k.lexical, 0), 0) as lexical,
            greatest(coalesce(
              v.score,
              (select 1 - (e.embedding operator(extensions.<=>) goal) from cogo.chunk_embeddings e
                where goal is not null and e.chunk_id = k.chunk_id and e.model_id = model.id), 0), 0) as vector
       from candidate k
-      left join bm25 l on l.chunk_id = k.chunk_id
       left join near v on v.chunk_id = k.chunk_id
   ),
   fused as (
@@ -1489,13 +1587,17 @@ begin
      limit lim
   )
   select jsonb_agg(
-           cogo.chunk_json(c, f, r) || jsonb_build_object('score', h.score) || case when explain then jsonb_build_object('signals', h.signals) else '{}' end
+           cogo.chunk_json(x.c, x.f, x.r) || jsonb_build_object('score', h.score) || case when explain then jsonb_build_object('signals', h.signals) else '{}' end
            order by h.score desc, h.chunk_id)
     into items
     from ranked h
-    join cogo.chunks c on c.id = h.chunk_id
-    join cogo.source_files f on f.id = c.file_id
-    join cogo.repos r on r.id = c.repo_id;
+   -- offset 0: looked up by key, however many the planner takes the limit for
+   cross join lateral (
+     select c, f, r
+       from cogo.chunks c
+       join cogo.source_files f on f.id = c.file_id
+       join cogo.repos r on r.id = c.repo_id
+      where c.id = h.chunk_id offset 0) x;
 
   return jsonb_build_object('items', coalesce(items, '[]'), 'route', query ->> 'route', 'strategy', strategy, 'generation', newest,
     'lexicon', jsonb_build_object('n', n, 'avg_length', coalesce(average, 0), 'df', coalesce(df, '{}')),
@@ -2476,7 +2578,7 @@ $$;
 revoke all on function cogo_api.mirror_done(uuid, bigint[]) from public;
 grant execute on function cogo_api.mirror_done(uuid, bigint[]) to anon, authenticated, service_role;
 
--- sql/jobs/010_tables.sql bf1662d4df750c37
+-- sql/jobs/010_tables.sql 42203e4ea203bbd4
 -- by hand
 
 -- sql/jobs/011_fn_sound_job.sql 6edd0ba27b8a3f20
@@ -2741,6 +2843,54 @@ begin
     where o.ready or o.backlog order by o.band, o.name; end $fn$ $sql$, open);
 end
 $$;
+
+-- sql/jobs/122_fn_executor_state.sql 96654a5ca255716c
+-- cogo.executor_state: what an executor is doing. stopped: it left in good order; dead: it missed three beats; silent: it promised no
+-- beats and was not seen for 60 s; draining: takes no more jobs; working, idle: by its last beat.
+create or replace function cogo.executor_state(e cogo.executors)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+  select case
+    when e.stopped_at is not null then 'stopped'
+    when e.dead_at is not null then 'dead'
+    when e.last_seen < clock_timestamp() - interval '60 seconds' then 'silent'
+    when e.draining then 'draining'
+    when e.running > 0 then 'working'
+    else 'idle'
+  end
+$$;
+
+-- sql/jobs/124_fn_executor_presence.sql 8338b482a340c88a
+-- Trigger: an executor that came, changed what it does or says of itself, left, or was found dead says so on agents:{executor_id}:
+-- presence {executor_id, kind, epoch, state, draining, running, slots, last_seen, info}. state: as executor_state. A beat that changes
+-- nothing is no news.
+create or replace function cogo.executor_presence()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.hint('agents:' || new.id, 'presence', jsonb_build_object('executor_id', new.id, 'kind', new.kind, 'epoch', new.epoch,
+    'state', cogo.executor_state(new), 'draining', new.draining, 'running', new.running, 'slots', new.info -> 'slots',
+    'last_seen', new.last_seen, 'info', new.info));
+  return null;
+end
+$$;
+
+create or replace trigger executor_came
+  after insert on cogo.executors
+  for each row execute function cogo.executor_presence();
+create or replace trigger executor_changed
+  after update on cogo.executors
+  for each row when (
+    (old.kind, old.epoch, old.instance, old.draining, old.running, old.info, old.dead_at is null, old.stopped_at is null)
+      is distinct from
+    (new.kind, new.epoch, new.instance, new.draining, new.running, new.info, new.dead_at is null, new.stopped_at is null))
+  execute function cogo.executor_presence();
 
 -- sql/jobs/130_fn_job_events_broadcast.sql 31ba55883bd9fef6
 -- Trigger: new rows of job_events go out on jobs:{job_id}; the turns of a job's life (not its progress and logs) also become bus
@@ -3051,38 +3201,61 @@ begin
 end
 $$;
 
--- sql/jobs/180_fn_free_slots.sql 660497d59b31df26
--- cogo.free_slots: gives back the slots of jobs that stopped being queued or running, and admits the next blocked ones of the same
--- keys. The caller holds the locks of lock_jobs for the given jobs, so their slots are locked; blocked jobs are locked here, and one
--- that is locked by another is left to it (sweep finds a slot that stays free).
-create or replace function cogo.free_slots(ids uuid[])
+-- sql/jobs/179_fn_hand_on.sql 8abea9ff11c06a32
+-- cogo.hand_on: gives back n slots of a concurrency key and admits the next blocked jobs of it. A slot that one job leaves and the next
+-- one takes is not written at all. The caller holds the slot; blocked jobs are locked here, and one that is locked by another is left
+-- to it (sweep finds a slot that stays free).
+create or replace function cogo.hand_on(project_id uuid, key text, n int)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-  freed record;
-  free  int;
+  room  int := coalesce((select s.slots - greatest(s.used - n, 0) from cogo.job_slots s where s.project_id = hand_on.project_id and s.key = hand_on.key), 0);
+  taken int := 0;
+  next  uuid[];
+  home  text;
+  same  boolean;
 begin
-  for freed in
-    select j.project_id, j.concurrency_key as key, count(*)::int as n
-      from cogo.jobs j
-     where j.id = any (free_slots.ids) and j.concurrency_key is not null
-     group by j.project_id, j.concurrency_key
-     order by j.project_id, j.concurrency_key
-  loop
-    update cogo.job_slots s set used = greatest(s.used - freed.n, 0)
-     where s.project_id = freed.project_id and s.key = freed.key
-    returning s.slots - s.used into free;
-    if free > 0 then
-      perform cogo.admit_jobs(array(
-        select j.id from cogo.jobs j
-         where j.project_id = freed.project_id and j.concurrency_key = freed.key and j.state = 'blocked' and j.blocked_on = 'slot'
-         order by j.band, j.id
-         limit free
-           for update skip locked), true);
-    end if;
-  end loop;
+  if room > 0 then
+    select array_agg(x.id order by x.id), count(*), min(x.lane), bool_and(x.pinned_executor_id is null) and min(x.lane) = max(x.lane)
+      into next, taken, home, same
+      from (select j.id, j.lane, j.pinned_executor_id from cogo.jobs j
+             where j.project_id = hand_on.project_id and j.concurrency_key = hand_on.key and j.state = 'blocked' and j.blocked_on = 'slot'
+             order by j.band, j.id
+             limit room
+               for update skip locked) x;
+  end if;
+  if taken <> n then
+    update cogo.job_slots s set used = greatest(s.used - n, 0) + taken where s.project_id = hand_on.project_id and s.key = hand_on.key;
+  end if;
+  if same then
+    -- push_jobs for jobs of one lane
+    update cogo.jobs j set state = 'queued', blocked_on = null, msg_id = p.msg_id, queued_at = clock_timestamp()
+      from cogo.push(home, next) p
+     where j.id = p.job_id;
+    perform cogo.ring(hand_on.project_id, home, null, 0);
+  elsif taken > 0 then
+    perform cogo.push_jobs(next, true);
+  end if;
+end
+$$;
+
+-- sql/jobs/180_fn_free_slots.sql 0413fb7b7b9422d0
+-- cogo.free_slots: gives back the slots of jobs that stopped being queued or running, and hands them on. The caller holds the locks of
+-- lock_jobs for the given jobs, so their slots are locked.
+create or replace function cogo.free_slots(ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform cogo.hand_on(f.project_id, f.concurrency_key, f.n)
+     from (select j.project_id, j.concurrency_key, count(*)::int as n
+             from cogo.jobs j
+            where j.id = any (free_slots.ids) and j.concurrency_key is not null
+            group by j.project_id, j.concurrency_key
+            order by j.project_id, j.concurrency_key) f;
 end
 $$;
 
@@ -3719,7 +3892,7 @@ begin
 end
 $$;
 
--- sql/jobs/300_fn_enqueue.sql 972956f0981c2d47
+-- sql/jobs/300_fn_enqueue.sql 2022485b65e29525
 -- cogo_api.enqueue: makes jobs in one transaction with whatever else the caller does; returns [{job_id, state, duplicate, batch_id?}]
 -- in order.
 --
@@ -3739,6 +3912,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   plan   cogo.planned_job[];
@@ -3771,7 +3945,7 @@ $$;
 revoke all on function cogo_api.enqueue(uuid, jsonb, jsonb) from public;
 grant execute on function cogo_api.enqueue(uuid, jsonb, jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/310_fn_claim.sql 16270dd65e8daf38
+-- sql/jobs/310_fn_claim.sql 0b37eda1563ba392
 -- cogo_api.claim: leases up to qty ready jobs to an executor; returns [{job_id, token, attempt, type, payload, checkpoint, project_id,
 -- trace_id, lease_s, cancel_requested, steps?, children?}]. token (a string: it is a bigint) goes with every later call for the
 -- attempt. steps: outputs earlier attempts stored; children: the jobs it awaited, with their results.
@@ -3781,6 +3955,9 @@ grant execute on function cogo_api.enqueue(uuid, jsonb, jsonb) to anon, authenti
 -- register_executor gave it, so that a process another one of the same id has replaced gets nothing.
 -- The lease ends lease_s after the last beat, by the database's clock: count it on a monotonic clock and stop at 80 %.
 -- An empty answer is normal; nothing ever waits for a lock here.
+--
+-- As all calls of workers it keeps its plans, and keeps off scans of whole tables: a session that planned while cogo.jobs was almost
+-- empty, and not analyzed, would walk the table in every later call. seq_page_cost says so; much more of it would have plans compiled.
 -- Errors: CG001/CG002/CG004 as executor_scope; CG004 qty not 1 to 1000, lease_s not 5 to 3600; CG025 the executor is draining, or its
 -- epoch is over.
 create or replace function cogo_api.claim(
@@ -3790,6 +3967,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   scope    record;
@@ -3850,7 +4028,7 @@ $$;
 revoke all on function cogo_api.claim(text, int, int, text[], int) from public;
 grant execute on function cogo_api.claim(text, int, int, text[], int) to anon, authenticated, service_role;
 
--- sql/jobs/320_fn_beat.sql 6270ea3da01c4172
+-- sql/jobs/320_fn_beat.sql bb58cd7c637b41ca
 -- cogo_api.beat: keeps leases alive, all of an executor's in one call; returns [{job_id, verdict}].
 --   ok      the lease runs lease_s from now
 --   cancel  the same, and somebody wants the job cancelled: stop it, then finish or fail it
@@ -3858,13 +4036,15 @@ grant execute on function cogo_api.claim(text, int, int, text[], int) to anon, a
 -- beats: [{job_id, token, progress?, log?, steps?}]; an empty list is presence only. progress replaces the last one; at most two a
 -- second become events. log: text or a list of lines, up to 16,384 characters a beat are kept. steps: [{name, output}] done since the
 -- last beat, which a later attempt finds in its claim.
+-- running: how many jobs it is at work on, where the call is about all of them: its presence.
 -- Errors: CG001/CG002/CG004 as executor_scope; CG000 malformed.
-create or replace function cogo_api.beat(executor_id text, beats jsonb, epoch int default null)
+create or replace function cogo_api.beat(executor_id text, beats jsonb, epoch int default null, running int default null)
 returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   scope  record;
@@ -3872,6 +4052,11 @@ declare
   moment timestamptz;
 begin
   scope := cogo.executor_scope(beat.executor_id, beat.epoch, coalesce(beats, '[]') = '[]');
+  if scope.current and beat.running is not null then
+    update cogo.executors e set running = least(greatest(beat.running, 0), 100000)
+     where e.id in (select x.id from cogo.executors x
+                     where x.id = beat.executor_id and x.running <> least(greatest(beat.running, 0), 100000) for update skip locked);
+  end if;
   if coalesce(beats, '[]') <> '[]' then
     held := cogo.fenced(beats);
   end if;
@@ -3924,8 +4109,49 @@ begin
       from unnest(held) f), '[]');
 end
 $$;
-revoke all on function cogo_api.beat(text, jsonb, int) from public;
-grant execute on function cogo_api.beat(text, jsonb, int) to anon, authenticated, service_role;
+revoke all on function cogo_api.beat(text, jsonb, int, int) from public;
+grant execute on function cogo_api.beat(text, jsonb, int, int) to anon, authenticated, service_role;
+
+-- sql/jobs/326_fn_finish_keyed.sql 0e6fc0b3dbba5d7e
+-- cogo.finish_keyed: finish_one for a single job that has a concurrency key: ends it well and hands its slot on; whether it did. False:
+-- nothing was changed, and the long way says why. The slot is locked before the job, as everywhere.
+create or replace function cogo.finish_keyed(results jsonb, every boolean, project_id uuid)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  item  jsonb := results -> 0;
+  home  record;
+  done  record;
+begin
+  if item ?| array['children', 'events', 'await'] or (item ->> 'job_id') !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+     or (item ->> 'token') !~ '^[0-9]{1,18}$' then
+    return false;
+  end if;
+  -- keys and parents never change, so they can be read before the lock
+  select j.project_id, j.concurrency_key as key into home from cogo.jobs j
+   where j.id = (item ->> 'job_id')::uuid and j.state = 'running' and j.lease_token = (item ->> 'token')::bigint
+     and j.concurrency_key is not null and j.parent_id is null and (every or j.project_id = finish_keyed.project_id);
+  if not found then
+    return false;
+  end if;
+  perform from cogo.job_slots s where s.project_id = home.project_id and s.key = home.key for update;
+  update cogo.jobs j
+     set state = 'succeeded', finished_at = clock_timestamp(), lease_token = null, lease_until = null, result = item -> 'result'
+   where j.id = (item ->> 'job_id')::uuid and j.state = 'running' and j.lease_token = (item ->> 'token')::bigint
+     and j.cancel_requested_at is null
+  returning j.id, not j.quiet or j.trace_id is not null as heard into done;
+  if done.heard then
+    perform cogo.tell(array[done.id], 'job.done', '{"state":"succeeded"}');
+  end if;
+  if done.id is null then
+    return false;
+  end if;
+  perform cogo.hand_on(home.project_id, home.key, 1);
+  return true;
+end
+$$;
 
 -- sql/jobs/327_fn_spawn_children.sql d27f1cb2c24c3af8
 -- cogo.spawn_children: makes the children and events held items of finish or release carry, in the same transaction. children: items of
@@ -4035,7 +4261,7 @@ begin
 end
 $$;
 
--- sql/jobs/330_fn_finish.sql 06bd16c058214e29
+-- sql/jobs/330_fn_finish.sql 271984d3a64766a3
 -- cogo_api.finish: records results; returns [{job_id, verdict, state}] by job id.
 -- results: [{job_id, token, result, children?, events?, await?, checkpoint?}]. ok: the job succeeded. cancelled: somebody had asked for
 -- that; the result is kept all the same. lost: the token is stale and nothing was changed.
@@ -4049,6 +4275,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   who       record := cogo.reporting_scope();
@@ -4062,7 +4289,8 @@ declare
   cancelled uuid[] := '{}';
   ended     uuid[];
 begin
-  if jsonb_typeof(results) = 'array' and jsonb_array_length(results) = 1 and cogo.finish_one(results, who.every, who.project_id) then
+  if jsonb_typeof(results) = 'array' and jsonb_array_length(results) = 1
+     and (cogo.finish_one(results, who.every, who.project_id) or cogo.finish_keyed(results, who.every, who.project_id)) then
     return jsonb_build_array(jsonb_build_object('job_id', lower(results -> 0 ->> 'job_id'), 'verdict', 'ok', 'state', 'succeeded'));
   end if;
   select r.ids, r.tokens, r.bodies into ids, tokens, bodies from cogo.read_items(results) r;
@@ -4129,7 +4357,7 @@ $$;
 revoke all on function cogo_api.finish(jsonb) from public;
 grant execute on function cogo_api.finish(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/335_fn_turn.sql 6e55dd142e130e16
+-- sql/jobs/335_fn_turn.sql 3f6f9a1bc6f9aaf9
 -- cogo_api.turn: finish and claim in one call and one transaction, which is what a busy worker does all day: half the calls and half
 -- the commits. Returns {verdicts: as finish, jobs: as claim}; results are recorded when the answer is there, both or neither.
 -- results: as finish, may be empty; the rest as claim. Errors: as finish and claim; then nothing was recorded, nor leased.
@@ -4140,6 +4368,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   verdicts jsonb := case when turn.results = '[]' then '[]' else cogo_api.finish(turn.results) end;
@@ -4151,7 +4380,7 @@ $$;
 revoke all on function cogo_api.turn(text, jsonb, int, int, text[], int) from public;
 grant execute on function cogo_api.turn(text, jsonb, int, int, text[], int) to anon, authenticated, service_role;
 
--- sql/jobs/340_fn_fail.sql 4bef64c4278e19a3
+-- sql/jobs/340_fn_fail.sql a3b9ffc9ef864888
 -- cogo_api.fail: records failed attempts; returns [{job_id, verdict, state}] by job id.
 -- failures: [{job_id, token, error:{code, message, reason?}, retryable, retry_after_s?}].
 -- A retryable failure is tried again after retry_after_s, or after a full-jitter backoff: random() * least(60, 0.5 * 2^(failures - 1))
@@ -4164,6 +4393,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   items cogo.fenced_item[] := cogo.fenced(failures);
@@ -4210,7 +4440,7 @@ $$;
 revoke all on function cogo_api.fail(jsonb) from public;
 grant execute on function cogo_api.fail(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/350_fn_release.sql a988e1cee656e8a9
+-- sql/jobs/350_fn_release.sql 503cc73eb00f2f21
 -- cogo_api.release: hands leases back without a result (drain, wall limit, a voluntary yield); costs no attempt of max_attempts.
 -- releases: [{job_id, token, checkpoint?, steps?, children?, await?}]; returns [{job_id, verdict, state}] by job id. The job is queued
 -- again at once and its next claim gets the checkpoint; with await it is blocked until its children are over.
@@ -4221,6 +4451,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   items     cogo.fenced_item[];
@@ -4514,9 +4745,10 @@ $$;
 revoke all on function cogo_api.list_dead(uuid, text, text, int) from public;
 grant execute on function cogo_api.list_dead(uuid, text, text, int) to anon, authenticated, service_role;
 
--- sql/jobs/420_fn_register_executor.sql 9fddf0b6a4f23b4f
+-- sql/jobs/420_fn_register_executor.sql 76775d348f2d3ab9
 -- cogo_api.register_executor: announces an executor, or changes what it says of itself; returns {executor_id, kind, project_id, epoch}.
--- info: {version?, slots?, capabilities?, draining?, kind?, instance?, beat_s?, epoch?, …}, kept whole. A worker token fixes kind and project;
+-- info: {version?, slots?, capabilities?, draining?, stopped?, kind?, instance?, beat_s?, epoch?, …}, kept whole. stopped: it leaves in
+-- good order, and is no longer waited for. A worker token fixes kind and project;
 -- the server may name a kind (default cogo-plan) and serves every project.
 -- instance: a name of the process. Another instance of the same id begins a new epoch: claims and beats that carry an older one are
 -- refused, and the leases of the old process end with the next sweep. The same instance again keeps its epoch and its leases; without
@@ -4557,12 +4789,13 @@ begin
     perform cogo.fail('CG025', 'a newer process runs as this executor', jsonb_build_object('epoch', (info ->> 'epoch')::int),
       'Stop this one');
   end if;
-  insert into cogo.executors as e (id, project_id, kind, info, draining, instance, beat_s)
+  insert into cogo.executors as e (id, project_id, kind, info, draining, instance, beat_s, stopped_at)
   values (register_executor.executor_id, scope.project_id, kind, coalesce(info - 'epoch', '{}'), coalesce((info ->> 'draining')::boolean, false),
-    left(info ->> 'instance', 200), (info ->> 'beat_s')::int)
+    left(info ->> 'instance', 200), (info ->> 'beat_s')::int, case when (info ->> 'stopped')::boolean then clock_timestamp() end)
   on conflict on constraint executors_pkey do update
     set kind = excluded.kind, info = excluded.info, draining = excluded.draining, instance = excluded.instance,
-        beat_s = excluded.beat_s, dead_at = null,
+        beat_s = excluded.beat_s, dead_at = null, stopped_at = excluded.stopped_at,
+        running = case when e.instance = excluded.instance and excluded.stopped_at is null then e.running else 0 end,
         epoch = e.epoch + case when e.instance = excluded.instance then 0 else 1 end,
         started_at = case when e.instance = excluded.instance then e.started_at else clock_timestamp() end,
         last_seen = clock_timestamp()
@@ -4578,19 +4811,51 @@ begin
                      where x.state = 'running' and x.executor_id = made.id and x.lease_until > clock_timestamp()
                      order by x.id for update skip locked);
   end if;
-  perform cogo.hint('agents:' || made.id, 'presence',
-    jsonb_build_object('executor_id', made.id, 'kind', made.kind, 'epoch', made.epoch, 'draining', made.draining, 'info', made.info));
   return jsonb_build_object('executor_id', made.id, 'kind', made.kind, 'project_id', made.project_id, 'epoch', made.epoch);
 exception
   when check_violation or invalid_text_representation or numeric_value_out_of_range then
-    perform cogo.fail('CG004', 'info is out of range: beat_s is 1 to 300, draining true or false', jsonb_build_object('reason', sqlerrm));
+    perform cogo.fail('CG004', 'info is out of range: beat_s is 1 to 300, draining and stopped true or false', jsonb_build_object('reason', sqlerrm));
     return null;
 end
 $$;
 revoke all on function cogo_api.register_executor(text, jsonb) from public;
 grant execute on function cogo_api.register_executor(text, jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/440_fn_sweep.sql 5d1e501d4644bdc7
+-- sql/jobs/430_fn_list_executors.sql 6d592394810a2701
+-- cogo_api.list_executors: the executors that serve a project, [{executor_id, kind, info, epoch, state, draining, alive, running,
+-- started_at, last_seen, stopped_at, dead_at}]; state: as executor_state; alive: none of stopped, dead, silent; running: jobs of this project it holds. Needs to be a member (viewer of a private
+-- project); readers of a public project get [].
+create or replace function cogo_api.list_executors(project_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  who record := cogo.identity();
+begin
+  perform cogo.require_role(list_executors.project_id, 'viewer');
+  if who.kind in ('anon', 'user') and not exists (
+    select from cogo.project_members m where m.project_id = list_executors.project_id and m.user_id = who.user_id)
+  then
+    return '[]';
+  end if;
+  return coalesce((
+    select jsonb_agg(jsonb_build_object('executor_id', e.id, 'kind', e.kind, 'info', e.info, 'epoch', e.epoch,
+             'state', cogo.executor_state(e), 'draining', e.draining,
+             'alive', cogo.executor_state(e) in ('draining', 'working', 'idle'),
+             'running', (select count(*) from cogo.jobs j
+                          where j.state = 'running' and j.executor_id = e.id and j.project_id = list_executors.project_id),
+             'started_at', e.started_at, 'last_seen', e.last_seen, 'stopped_at', e.stopped_at, 'dead_at', e.dead_at) order by e.last_seen desc, e.id)
+      from cogo.executors e
+     where e.project_id is null or e.project_id = list_executors.project_id), '[]');
+end
+$$;
+revoke all on function cogo_api.list_executors(uuid) from public;
+grant execute on function cogo_api.list_executors(uuid) to anon, authenticated, service_role;
+
+-- sql/jobs/440_fn_sweep.sql d8dc7c8c56b013d9
 -- cogo_api.sweep: what no caller does: dead executors, expired leases, due jobs, free slots, lost messages, low watermarks. Scheduled every second; one
 -- at a time (a second one returns {skipped: true}); each part takes a bounded bite. Returns {expired, dead, due, promoted, resent,
 -- executors_dead}.
@@ -4601,6 +4866,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   lapsed   jsonb;
@@ -4618,7 +4884,7 @@ begin
   with gone as (
     update cogo.executors e set dead_at = clock_timestamp()
      where e.id in (select x.id from cogo.executors x
-                     where x.dead_at is null and x.last_seen < clock_timestamp() - make_interval(secs => 3 * x.beat_s)
+                     where x.dead_at is null and x.stopped_at is null and x.last_seen < clock_timestamp() - make_interval(secs => 3 * x.beat_s)
                      order by x.id for update skip locked)
     returning e.id
   )
@@ -4644,12 +4910,103 @@ $$;
 revoke all on function cogo_api.sweep() from public;
 grant execute on function cogo_api.sweep() to service_role;
 
--- sql/jobs/470_fn_housekeeping.sql 945b505f03862eef
+-- sql/jobs/466_fn_due_objects.sql 4e49b8d3a2e5c452
+-- cogo.due_objects: objects of the bucket cogo-artifacts that nobody needs any more, the oldest first: {path, home, reason}. home: the
+-- project it belonged to, null when that is gone or unknown.
+--   expired  an artifact (jobs/…) made over 30 days ago
+--   orphan   over a day old, and an artifact of a job that is gone, or a payload (payloads/…) that no job of cogo.jobs refers to
+-- Nothing is kept about what is due: it is read off the objects, so what could not be deleted is due again. Only the Storage API may
+-- delete an object (it deletes the file before the row): see the job type storage.clean.
+create or replace function cogo.due_objects(lim int)
+returns table (path text, home uuid, reason text)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  if to_regclass('storage.objects') is null then
+    return;
+  end if;
+  return query execute $sql$
+    select o.name, coalesce(l.project_id, h.project_id, p.id),
+           case when o.family = 'jobs' and (l.project_id is not null or h.project_id is not null) then 'expired' else 'orphan' end
+      from (select x.name, x.created_at, split_part(x.name, '/', 1) as family,
+                   case when split_part(x.name, '/', 2) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then split_part(x.name, '/', 2)::uuid end as id
+              from storage.objects x
+             where x.bucket_id = 'cogo-artifacts' and x.created_at < clock_timestamp() - interval '1 day') o
+      left join cogo.jobs l on o.family = 'jobs' and l.id = o.id
+      left join lateral (select y.project_id from cogo.jobs_history y where o.family = 'jobs' and l.id is null and y.id = o.id limit 1) h on true
+      left join cogo.projects p on o.family = 'payloads' and p.id = o.id
+     where case
+             when l.project_id is not null or h.project_id is not null then o.created_at < clock_timestamp() - interval '30 days'
+             when p.id is not null then not exists (
+               select from cogo.job_payloads i
+                where i.input ? 'payload_ref' and i.input #>> '{payload_ref,path}' = o.name)
+             else o.family in ('jobs', 'payloads')
+           end
+     order by o.created_at
+     limit $1$sql$ using lim;
+end
+$$;
+
+-- sql/jobs/467_fn_clean_storage.sql bf406576d84fc97c
+-- cogo.clean_storage: makes a job storage.clean for each project that has objects nobody needs (due_objects), unless one waits or runs
+-- already; what belongs to no project is the first one's to delete. Returns how many it made. A project that may not have more jobs
+-- waiting gets its job an hour later.
+create or replace function cogo.clean_storage()
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  home uuid;
+  made int := 0;
+begin
+  for home in
+    select distinct coalesce(d.home, (select p.id from cogo.projects p order by p.created_at, p.id limit 1)) from cogo.due_objects(1000) d
+  loop
+    continue when home is null or exists (
+      select from cogo.job_slots s where s.project_id = home and s.key = 'storage.clean' and s.used > 0);
+    begin
+      perform cogo_api.enqueue(home, '[{"type": "storage.clean", "concurrency_key": "storage.clean", "priority": 2}]');
+      made := made + 1;
+    exception when sqlstate 'CG024' then
+      null;
+    end;
+  end loop;
+  return made;
+end
+$$;
+
+-- sql/jobs/468_fn_due_objects.sql d95813d910859e32
+-- cogo_api.due_objects: [{path, reason}] of the bucket cogo-artifacts that a job storage.clean of this project may delete, the oldest
+-- first, at most lim (1 to 1,000): the project's own, and those that belong to none. Reasons as cogo.due_objects. Error: CG002 not
+-- the server.
+create or replace function cogo_api.due_objects(project_id uuid, lim int default 100)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_service();
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object('path', m.path, 'reason', m.reason)), '[]')
+      from (select d.path, d.reason from cogo.due_objects(10000) d
+             where d.home is null or d.home = due_objects.project_id
+             limit least(greatest(due_objects.lim, 1), 1000)) m);
+end
+$$;
+revoke all on function cogo_api.due_objects(uuid, int) from public;
+grant execute on function cogo_api.due_objects(uuid, int) to service_role;
+
+-- sql/jobs/470_fn_housekeeping.sql ba0cb8b7c9532df9
 -- cogo.housekeeping: deletes what nobody needs any more, hourly, in bounded bites: expired idempotency keys, full rate buckets, traces and
 -- their events after 30 days, job keys after their 7 days, job events after 14 days, dead jobs after 30, the history of jobs after 13 weeks, executors unseen for 30
 -- days, and the run log
 -- of pg_cron, which never cleans itself (a job every second writes 86,400 rows a day). Also makes the HNSW indexes
--- that have become worth it.
+-- that have become worth it, and the jobs that delete what nobody needs from Storage.
 create or replace function cogo.housekeeping()
 returns void
 language plpgsql
@@ -4678,6 +5035,7 @@ begin
   delete from cogo.jobs j where j.id = any (ids);
   delete from cogo.job_batches b where b.id in (select x.id from cogo.job_batches x where x.created_at < moment - interval '91 days' limit 5000);
   delete from cogo.executors e where e.last_seen < moment - interval '30 days';
+  perform cogo.clean_storage();
   perform cogo.ensure_vector_indexes();
   if to_regclass('cron.job_run_details') is not null then
     begin

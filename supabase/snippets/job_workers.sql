@@ -1,6 +1,6 @@
 -- Worker presence: who is there, when it was heard of last, and what it holds.
 select e.id as executor, p.slug as project, e.kind, e.epoch, e.draining,
-       case when e.dead_at is not null then 'dead' when e.last_seen > clock_timestamp() - interval '60 seconds' then 'alive' else 'silent' end as presence,
+       cogo.executor_state(e) as presence,
        round(extract(epoch from clock_timestamp() - e.last_seen)::numeric, 1) as seen_s_ago,
        e.info -> 'slots' as slots, count(j.id) as running, e.info ->> 'version' as version
   from cogo.executors e

@@ -8,12 +8,17 @@ export interface StoreCall {
   signal?: AbortSignal;
 }
 
-/** Objects of the bucket. Made once and never changed; who may do what is decided by the policies on `storage.objects`. */
+/** Objects of the bucket. Made once, never changed, deleted by the server when nobody needs them; who may do what is decided by the policies on `storage.objects`. */
 export interface ArtifactStore {
   /** Putting the same path again is harmless: the first object stays. Errors: `forbidden`, `payload_too_large`, `unavailable`. */
   put(path: string, bytes: Uint8Array, mime: string, o?: StoreCall): Promise<Result<void>>;
   /** @param maxBytes more than this is `payload_too_large`, not read. Errors: `not_found` (also: not allowed), `unavailable`. */
   get(path: string, maxBytes: number, o?: StoreCall): Promise<Result<Uint8Array>>;
+  /**
+   * Deletes objects; answers the paths that were there. Only with the secret key: others delete none.
+   * @param paths at most 1,000. Errors: `forbidden`, `unavailable`.
+   */
+  remove(paths: string[], o?: StoreCall): Promise<Result<string[]>>;
 }
 
 /** The Storage API of a gateway, embedded or hosted, with the credentials of a worker or of a member. */
@@ -24,7 +29,9 @@ export function gatewayStore(o: {
   cogoToken?: string;
   /** JWT of a user. */
   accessToken?: string;
+  fetch?: typeof fetch;
 }): ArtifactStore {
+  const fetcher: typeof fetch = o.fetch ?? ((input, init) => fetch(input, init));
   const headers = {
     apikey: o.apikey,
     authorization: `Bearer ${o.accessToken ?? o.apikey}`,
@@ -35,9 +42,12 @@ export function gatewayStore(o: {
     if (!segments.every((word) => /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(word))) {
       return failure('validation_failed', `${JSON.stringify(path)} is no path of an artifact.`);
     }
+    return send(`/${path}`, init);
+  };
+  const send = async (below: string, init: RequestInit): Promise<Result<Response>> => {
     try {
       return ok(
-        await fetch(`${o.url}/storage/v1/object/${BUCKET}/${path}`, {
+        await fetcher(`${o.url}/storage/v1/object/${BUCKET}${below}`, {
           ...init,
           headers: { ...headers, ...init.headers },
         }),
@@ -52,7 +62,7 @@ export function gatewayStore(o: {
     async put(path, bytes, mime, { signal } = {}) {
       const got = await call(path, {
         method: 'POST',
-        body: bytes as Uint8Array<ArrayBuffer>,
+        body: bytes as BodyInit,
         headers: { 'content-type': mime, 'x-upsert': 'false' },
         ...(signal ? { signal } : {}),
       });
@@ -85,9 +95,35 @@ export function gatewayStore(o: {
         if (signal?.aborted) return failure('aborted', 'The transfer was aborted.');
         return failure('unavailable', `Storage broke off (${(error as Error).message}).`);
       }
-      return ok(Buffer.concat(parts));
+      return ok(joined(parts, size));
+    },
+    async remove(paths, { signal } = {}) {
+      const got = await send('', {
+        method: 'DELETE',
+        body: JSON.stringify({ prefixes: paths }),
+        headers: { 'content-type': 'application/json' },
+        ...(signal ? { signal } : {}),
+      });
+      if (!got.ok) return got;
+      if (!got.value.ok) {
+        const problem = await explain(got.value, BUCKET);
+        return err(problem === 'present' ? cogoError('unavailable', 'Storage gave no answer.') : problem);
+      }
+      const said: unknown = await got.value.json().catch(() => null);
+      if (!Array.isArray(said)) return failure('unavailable', 'Storage did not say what it deleted.');
+      return ok(said.flatMap((row: { name?: unknown }) => (typeof row?.name === 'string' ? [row.name] : [])));
     },
   };
+}
+
+function joined(parts: Uint8Array[], size: number): Uint8Array {
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 /** What a refused transfer means. Storage says most things with 400 and the real status in the body. */

@@ -1,6 +1,6 @@
-import { createHash, randomUUID } from 'node:crypto';
 import type { PayloadRef } from '@cogo/spec/payload_ref.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
+import { sha256Hex } from '@cogo/spec/sha256.ts';
 import type { ArtifactStore, StoreCall } from './artifact_store.ts';
 
 /** What `enqueue` takes of a payload, in bytes of JSON (`sql/jobs/230_fn_plan_jobs.sql`). */
@@ -10,7 +10,7 @@ export const STORED_BYTES = 32 * 1024 * 1024;
 
 /**
  * The payload to enqueue: itself when it fits a row, else a reference, after it was uploaded. What was uploaded and never
- * enqueued is left in the bucket. Errors: `payload_too_large` over `STORED_BYTES`, else those of the store.
+ * enqueued is deleted after a day (`sql/jobs/466_fn_due_objects.sql`). Errors: `payload_too_large` over `STORED_BYTES`, else those of the store.
  */
 export async function storePayload(
   store: ArtifactStore,
@@ -18,7 +18,7 @@ export async function storePayload(
   payload: unknown,
   o: StoreCall = {},
 ): Promise<Result<unknown>> {
-  const bytes = Buffer.from(JSON.stringify(payload ?? null), 'utf8');
+  const bytes = new TextEncoder().encode(JSON.stringify(payload ?? null));
   // Postgres counts jsonb, which may be a little larger than the text: what is near the limit goes to Storage.
   if (bytes.length <= INLINE_BYTES * 0.9) return ok(payload);
   if (bytes.length > STORED_BYTES) {
@@ -27,10 +27,10 @@ export async function storePayload(
       `The payload has ${bytes.length} bytes, allowed are ${STORED_BYTES}.`,
     );
   }
-  const path = `payloads/${projectId}/${randomUUID()}.json`;
+  const path = `payloads/${projectId}/${crypto.randomUUID()}.json`;
   const put = await store.put(path, bytes, 'application/json', o);
   if (!put.ok) return put;
-  const ref: PayloadRef = { payload_ref: { path, sha256: sha256(bytes), bytes: bytes.length } };
+  const ref: PayloadRef = { payload_ref: { path, sha256: await sha256Hex(bytes), bytes: bytes.length } };
   return ok(ref);
 }
 
@@ -59,9 +59,9 @@ export async function loadPayload(
   }
   const got = await store.get(path, bytes as number, o);
   if (!got.ok) return got.error.code === 'payload_too_large' ? changed(path) : got;
-  if (got.value.length !== bytes || sha256(got.value) !== hash) return changed(path);
+  if (got.value.length !== bytes || (await sha256Hex(got.value)) !== hash) return changed(path);
   try {
-    return ok(JSON.parse(Buffer.from(got.value).toString('utf8')) as unknown);
+    return ok(JSON.parse(new TextDecoder().decode(got.value)) as unknown);
   } catch {
     return failure('validation_failed', `${path} is no JSON.`);
   }
@@ -69,8 +69,4 @@ export async function loadPayload(
 
 function changed(path: string): Result<never> {
   return failure('validation_failed', `${path} is not what was enqueued: its size or SHA-256 differs.`);
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -9,7 +9,7 @@ import { languageOf } from './languages/detect.ts';
 import { sourceText } from './source_text.ts';
 
 /** Raise a number when chunks or graph rows of the same file come out differently: every file is then indexed again. */
-export const EXTRACTOR_VERSION = `chunks-5+graph-1+${TOKENIZER_VERSION}+${HASH_MODEL_ID}`;
+export const EXTRACTOR_VERSION = `chunks-5+graph-2+${TOKENIZER_VERSION}+${HASH_MODEL_ID}`;
 
 /** One chunk as `cogo_api.index_put` takes it. */
 export interface ChunkRow {

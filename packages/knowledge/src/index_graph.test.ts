@@ -106,3 +106,27 @@ test('calls seen at run time outlive the index and come first', async (t) => {
   const found = await call<Walked>('graph_callees', { project_id: projectId, symbol: 'a', repo: 'r' });
   assert.deepEqual(keys(found), ['src/index.ts#a', 'src/index.ts#c', 'src/index.ts#b']);
 });
+
+test('files are read by their distance from the entries, what no entry reaches last', async (t) => {
+  const repo = tempRepo({
+    'a.md': '# A\n',
+    'src/index.ts': "import './z';\nimport './m';\n",
+    'src/z.ts': "import './deep';\n",
+    'src/m.ts': '',
+    'src/deep.ts': '',
+    'src/alone.ts': '',
+  });
+  t.after(repo.remove);
+  const read: string[] = [];
+  const done = await indexRepository({
+    root: repo.root,
+    repo: 'order',
+    projectId,
+    rpc: place.rpc('service_role'),
+    onProgress: ({ path }) => {
+      if (path !== undefined) read.push(path);
+    },
+  });
+  assert.ok(done.ok);
+  assert.deepEqual(read, ['src/index.ts', 'src/z.ts', 'src/m.ts', 'src/deep.ts', 'a.md', 'src/alone.ts']);
+});

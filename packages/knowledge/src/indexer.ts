@@ -6,6 +6,7 @@ import { entryFiles } from './graph/repository_graph.ts';
 import { graphReader } from './graph/symbols/file_graph.ts';
 import { indexWriter, type Writer } from './index_writer.ts';
 import { type ReadDocument, readDocuments } from './read_documents.ts';
+import { relinkDependents, surfaceChanges } from './relink.ts';
 import { CONFIG_FILE, readIndexConfig } from './repo_config.ts';
 import type { Skipped, Walk } from './walk/candidates.ts';
 import { changedSince } from './walk/changed_since.ts';
@@ -55,6 +56,8 @@ export interface IndexReport {
   changed: number;
   deleted: number;
   unchanged: number;
+  /** Unchanged files whose relationships were written anew, because something they lead through changed. */
+  relinked: number;
   ms: number;
   generation?: number;
   commit?: string;
@@ -75,6 +78,7 @@ interface KnownFile {
   path: string;
   content_hash: string;
   extractor: string;
+  surface?: string;
 }
 
 /**
@@ -113,7 +117,8 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     const known = new Map(
       files.value.filter((file) => only?.has(file.path) ?? true).map((file) => [file.path, file]),
     );
-    const written = await run(walk, walked, known, report);
+    const indexed = new Map(files.value.map((file) => [file.path, file]));
+    const written = await run(walk, walked, known, indexed, report);
     if (!written.ok) return written;
     if (report.decisions) report.decisions = inOrder(report.decisions, report.skipped);
     return ok({ ...report, ms: Math.round(performance.now() - started) });
@@ -141,6 +146,7 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     walk: Walk,
     walked: Walk,
     known: Map<string, KnownFile>,
+    indexed: ReadonlyMap<string, KnownFile>,
     report: IndexReport,
   ): Promise<Result<void>> {
     const begun = options.dryRun ? undefined : await begin(walk);
@@ -148,7 +154,7 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     const runId = begun?.value.run_id;
     const already = new Map((begun?.value.files ?? []).map((file) => [file.path, file]));
     let doubtful = async (): Promise<string[]> => [];
-    const result = await write(runId, walk, walked, known, already, report, (writer) => {
+    const result = await write(runId, walk, walked, known, indexed, already, report, (writer) => {
       doubtful = writer.doubtful;
     }).catch((error: unknown) => {
       if (signal?.aborted) return failure('aborted', 'Indexing was stopped; the index is as it was before.');
@@ -192,6 +198,7 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     walk: Walk,
     walked: Walk,
     known: Map<string, KnownFile>,
+    indexed: ReadonlyMap<string, KnownFile>,
     already: ReadonlyMap<string, KnownFile>,
     report: IndexReport,
     onWriter: (writer: Writer) => void,
@@ -218,14 +225,22 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
           });
     if (writer) onWriter(writer);
     const kept = new Set<string>();
+    const put = new Set<string>();
+    const changes = surfaceChanges();
     let done = 0;
     const compared = new Map([...known, ...already]);
-    for await (const document of readDocuments(walk.candidates, compared, signal, graph)) {
+    const entries = await entryFiles(place, walked.candidates, options.entries);
+    for await (const document of readDocuments(walk.candidates, compared, signal, graph, entries)) {
       done += 1;
       note(document, kept, known, already, report);
       if (document.kind === 'row') {
         const added = await writer?.add(document.row, document.graph);
         if (added && !added.ok) return added;
+        put.add(document.path);
+        changes.read(document.path, known.get(document.path), document.graph?.surface);
+      } else if (document.kind === 'unchanged' && already.has(document.path)) {
+        // put before the run was put by; what it was like then is not known here
+        changes.read(document.path, known.has(document.path) ? { surface: '' } : undefined, undefined);
       }
       progress('read', done, walk.candidates.length, document.path);
     }
@@ -234,9 +249,8 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     const deleted = [...compared.keys()].filter((path) => !kept.has(path));
     report.deleted = deleted.filter((path) => known.has(path)).length;
     report.skipped.sort((a, b) => (a.path < b.path ? -1 : 1));
-    if (runId === undefined) return ok(undefined);
+    if (runId === undefined || !graph || !writer) return ok(undefined);
     progress('publish', done, walk.candidates.length);
-    for (const why of graph?.warnings() ?? []) report.warnings.push({ why });
     if (report.added + report.changed + deleted.length > 0) {
       if (deleted.length > 0) {
         const gone = await rpc.call(
@@ -245,18 +259,42 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
           signal ? { signal } : {},
         );
         if (!gone.ok) return gone;
+        for (const path of deleted) changes.gone(path);
       }
-      const entries = await entryFiles(place, walked.candidates, options.entries);
+      // what every file says was just read anyway
+      if (put.size < walked.candidates.length) {
+        const relinked = await relinkDependents({
+          rpc,
+          runId,
+          signal,
+          changes,
+          candidates: walked.candidates,
+          done: put,
+          known: indexed,
+          graph,
+          writer,
+        });
+        if (!relinked.ok) return relinked;
+        report.relinked = relinked.value;
+      }
       const measured = await rpc.call('index_entries', { run_id: runId, entries }, signal ? { signal } : {});
       if (!measured.ok) return measured;
     }
+    for (const why of graph.warnings()) report.warnings.push({ why });
     return await publish(runId, deleted, report);
   }
 
   async function publish(runId: string, deleted: string[], report: IndexReport): Promise<Result<void>> {
     const call = signal ? { signal } : {};
-    const { added, changed, unchanged } = report;
-    const stats = { added, changed, unchanged, deleted: deleted.length, skipped: report.skipped.length };
+    const { added, changed, unchanged, relinked } = report;
+    const stats = {
+      added,
+      changed,
+      unchanged,
+      relinked,
+      deleted: deleted.length,
+      skipped: report.skipped.length,
+    };
     const finished = await rpc.call<{ files: number; chunks: number }>(
       'index_finish',
       { run_id: runId, stats },
@@ -306,6 +344,7 @@ function emptyReport(walk: Walk, configWarning: string | undefined): IndexReport
     changed: 0,
     deleted: 0,
     unchanged: 0,
+    relinked: 0,
     ms: 0,
     ...(walk.commit === undefined ? {} : { commit: walk.commit }),
   };

@@ -2,6 +2,7 @@ import { contentHash, documentRow, EXTRACTOR_VERSION, type FileRow } from './doc
 import { decodeText, skipByContent } from './policy/content_policy.ts';
 import { chunkGraph } from './graph/symbols/chunk_graph.ts';
 import type { GraphReader } from './graph/symbols/file_graph.ts';
+import { configSurface } from './graph/symbols/outlook.ts';
 import type { FileGraph } from './graph/symbols/symbol.ts';
 import { readSource } from './read_source.ts';
 import type { Candidate } from './walk/candidates.ts';
@@ -17,26 +18,63 @@ export type ReadDocument =
 /** Files read ahead of the one being parsed. */
 const READ_AHEAD = 16;
 
-/** Every candidate, in order, as rows to write or the reason why not. Throws only when aborted. */
+/**
+ * Every candidate as rows to write or the reason why not: the entries first, then what they import, and so on; then the
+ * rest in order. So what a program is made of is in the index before its fixtures are, when a run is stopped and goes on
+ * later. Throws only when aborted.
+ */
 export async function* readDocuments(
   candidates: Candidate[],
   known: ReadonlyMap<string, { content_hash: string; extractor: string }>,
   signal?: AbortSignal,
   graph?: GraphReader,
+  entries: readonly string[] = [],
 ): AsyncGenerator<ReadDocument> {
-  const ahead: Array<ReturnType<typeof readSource>> = [];
-  for (const [index, candidate] of candidates.entries()) {
-    signal?.throwIfAborted();
-    while (ahead.length <= index + READ_AHEAD && ahead.length < candidates.length) {
-      ahead.push(readSource(candidates[ahead.length]!.file));
+  const waiting = new Map(candidates.map((one) => [one.path, one]));
+  const rest = waiting.values();
+  const near: Candidate[] = [];
+  const ahead: Array<{ candidate: Candidate; read: ReturnType<typeof readSource> }> = [];
+  const approach = (paths: Iterable<string>): void => {
+    for (const path of paths) {
+      const found = waiting.get(path);
+      if (found) near.push(found);
+      waiting.delete(path);
     }
-    const read = await ahead[index]!;
-    delete ahead[index]; // its bytes need not outlive it
-    const { path } = candidate;
+  };
+  const next = (): Candidate | undefined => {
+    if (near.length > 0) return near.shift();
+    // what is being read may still lead on to files that are nearer than the rest
+    if (ahead.length > 0 && entries.length > 0 && !isPast) return undefined;
+    isPast = true;
+    const one = rest.next().value as Candidate | undefined;
+    if (one) waiting.delete(one.path);
+    return one;
+  };
+  let isPast = false;
+  approach(entries);
+  for (;;) {
+    signal?.throwIfAborted();
+    while (ahead.length <= READ_AHEAD) {
+      const candidate = next();
+      if (!candidate) break;
+      ahead.push({ candidate, read: readSource(candidate.file) });
+    }
+    const first = ahead.shift();
+    if (!first) return;
+    const { path } = first.candidate;
+    const read = await first.read;
     if (read.kind === 'gone') yield { kind: 'gone', path };
     else if (read.kind === 'skipped') yield { ...read, path };
-    else yield await toDocument(path, read.bytes, known.get(path), graph);
+    else {
+      const document = await toDocument(path, read.bytes, known.get(path), graph);
+      if (!isPast && document.kind === 'row' && document.graph) approach(importsOf(document.graph));
+      yield document;
+    }
   }
+}
+
+function* importsOf({ edges }: FileGraph): Generator<string> {
+  for (const { kind, to } of edges) if (kind === 'imports') yield to;
 }
 
 async function toDocument(
@@ -64,7 +102,10 @@ async function toDocument(
 /** A file whose graph cannot be read is still indexed as text: what its chunks name is its graph then. */
 function readGraph(reader: GraphReader, row: FileRow, text: string): FileGraph {
   try {
-    return reader.read(row.path, text) ?? chunkGraph(row.path, row.chunks);
+    const read = reader.read(row.path, text);
+    if (read) return read;
+    const surface = configSurface(row.path, text);
+    return { ...chunkGraph(row.path, row.chunks), ...(surface === undefined ? {} : { surface }) };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     row.warning ??= `its relationships could not be read: ${message}`;

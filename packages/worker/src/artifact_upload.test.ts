@@ -170,6 +170,7 @@ test('Storage that is away costs the upload, not the result, which says so', asy
       return { ok: false, error: cogoError('unavailable', 'Storage does not answer.') };
     },
     get: p.store.get,
+    remove: p.store.remove,
   };
   value(await work(test_, p, () => {}, down));
   const job = await p.status(jobId);

@@ -7,6 +7,7 @@ import type { Rpc } from '@cogo/client/rpc.ts';
 import { loadPayload } from '@cogo/client/stored_payload.ts';
 import { failure, type Result } from '@cogo/spec/result.ts';
 import { folderApprovals } from './approvals.ts';
+import { ARTIFACT_DAYS, LOOK_MS, removeOldArtifacts } from './artifact_retention.ts';
 import { withUpload } from './artifact_upload.ts';
 import { rpcWorkerLink } from './client/worker_link.ts';
 import { monotonicClock, type Clock } from './clock.ts';
@@ -40,6 +41,8 @@ export interface RunOptions {
   sandbox?: SandboxMode;
   /** Artifacts lie in `<dataDir>/artifacts`, workspaces in `<dataDir>/work`; default a folder of the system's tmp. */
   dataDir?: string;
+  /** How long artifacts stay in `dataDir`, default `ARTIFACT_DAYS`. */
+  artifactDays?: number;
   /** Seconds, default 30. */
   leaseS?: number;
   /** Work off what is ready, then return. */
@@ -82,6 +85,13 @@ export async function runWorker(o: RunOptions): Promise<Result<RunSummary>> {
     o.log('info', 'removed what a worker that was killed had left', { ...left });
   }
   const scratchDir = ownScratch(work, instance);
+  const tidy = () => {
+    const removed = removeOldArtifacts(artifactsDir, o.artifactDays ?? ARTIFACT_DAYS);
+    if (removed > 0)
+      o.log('info', `removed the artifacts of ${removed} attempt(s) that were past their time`);
+  };
+  tidy();
+  const tidying = setInterval(tidy, LOOK_MS);
   const own =
     o.executors ??
     allExecutors({
@@ -135,6 +145,7 @@ export async function runWorker(o: RunOptions): Promise<Result<RunSummary>> {
     once: o.once ?? false,
     wake: o.wake ?? null,
   });
+  clearInterval(tidying);
   rmSync(scratchDir, { recursive: true, force: true });
   return ended;
 }

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
-import { realtimeDb } from '@cogo/stack/realtime/db.ts';
-import { attachRealtime } from '@cogo/stack/realtime/gateway.ts';
 import { openTestDatabase, type TestDatabase } from '@cogo/stack/testing.ts';
 import { sqlWorld } from './client/sql_world.ts';
+import { openRealtime } from './testing_realtime.ts';
 import { realtimeWake } from './wake.ts';
 
 let db: TestDatabase;
@@ -26,20 +24,8 @@ const INFO = {
 };
 
 test('a worker hears at once of a job that became ready and of a cancellation', async (t) => {
-  const server = createServer();
-  const realtime = attachRealtime(server, {
-    db: realtimeDb(db.db),
-    jwtSecret: 'a-secret-of-tests-only-and-long-enough',
-    keys: { publishable_key: 'sb_publishable_test', secret_key: 'sb_secret_test' },
-  });
-  await realtime.ready;
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(async () => {
-    await realtime.close();
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as { port: number };
+  const realtime = await openRealtime(db);
+  t.after(realtime.close);
   const world = await sqlWorld(db);
   const link = world.link();
   assert.ok((await link.register(INFO)).ok);
@@ -65,7 +51,7 @@ test('a worker hears at once of a job that became ready and of a cancellation', 
     }
   };
   const wake = realtimeWake({
-    url: `http://127.0.0.1:${port}`,
+    url: realtime.url,
     apikey: 'sb_publishable_test',
     token: made.value.token,
     executorId: link.executorId,

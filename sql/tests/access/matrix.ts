@@ -62,6 +62,7 @@ export const MATRIX: Record<string, Expectation> = {
     args: (_f, who) => ({ request: { trace_id: `m-${who}`, function: 'x', principal: who, status: 200 } }),
     expect: SERVER,
   },
+  due_objects: { args: project, expect: SERVER },
   emit_events: { args: () => ({ events: [] }), expect: SERVER },
   // traces
   trace_status: { args: async (f) => ({ trace_id: await f.trace() }), expect: READ },
@@ -77,6 +78,7 @@ export const MATRIX: Record<string, Expectation> = {
   index_resume: { args: (f) => ({ project_id: f.project, repo: 'nobody' }), expect: INDEX },
   index_status: { args: project, expect: READ },
   index_graph: { args: async (f) => ({ run_id: await f.run(), files: [] }), expect: INDEX },
+  index_dependents: { args: async (f) => ({ run_id: await f.run(), stems: [] }), expect: INDEX },
   index_entries: { args: async (f) => ({ run_id: await f.run(), entries: [] }), expect: INDEX },
   trace_put: {
     args: async (f) => {

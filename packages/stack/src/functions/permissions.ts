@@ -70,6 +70,8 @@ export function denoArguments(plan: DenoPlan, main: string): string[] {
     join(plan.root, 'packages/knowledge/src/answer'),
     join(plan.root, 'packages/knowledge/src/embed'),
     join(plan.root, 'packages/worker/src'),
+    join(plan.root, 'packages/client/src/artifact_store.ts'),
+    join(plan.root, 'packages/client/src/stored_payload.ts'),
     join(plan.root, 'node_modules'),
     join(main, '..'),
   ];

@@ -280,6 +280,7 @@ class HostSupervisor implements Supervisor {
       join(root, 'packages/spec/src'),
       join(root, 'packages/knowledge/src/answer'),
       join(root, 'packages/worker/src'),
+      join(root, 'packages/client/src'),
     ];
     let settle: NodeJS.Timeout | undefined;
     for (const folder of folders) {

@@ -116,9 +116,8 @@ export async function status(flags: Flags, io: Io): Promise<Result<Answer>> {
 /** `state, running of capacity, version, last seen` of one executor, as `list_executors` gives it. */
 function executorLine(row: Record<string, unknown>): string {
   const info = (row['info'] ?? {}) as Record<string, unknown>;
-  const state = row['alive'] ? (row['draining'] ? 'draining' : 'alive') : 'gone';
   const on = info['host'] ? ` on ${info['host']}` : '';
-  return `executor   ${row['executor_id']}${on} ${state}, ${row['running']} of ${info['slots'] ?? '?'} running, version ${info['version'] ?? '?'}, last seen ${row['last_seen']}`;
+  return `executor   ${row['executor_id']}${on} ${row['state']}, ${row['running']} of ${info['slots'] ?? '?'} running, version ${info['version'] ?? '?'}, last seen ${row['last_seen']}`;
 }
 
 function approvalsFolder(dataDir: string): string {

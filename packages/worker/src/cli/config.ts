@@ -59,6 +59,7 @@ export interface WorkerConfig extends Connection {
   once: boolean;
   dataDir: string;
   lane?: 'cogo-work' | 'cogo-plan';
+  artifactDays?: number;
   policy: Policies;
 }
 
@@ -167,6 +168,7 @@ export function resolveConfig(flags: Flags, around: Surroundings): Result<Worker
     dataDir,
     policy: policiesOf(file),
     ...(file?.lane ? { lane: file.lane } : {}),
+    ...(file?.artifactDays ? { artifactDays: file.artifactDays } : {}),
   });
 }
 

@@ -12,6 +12,7 @@ executor = "desk"
 slots = 4
 include = ["code.build.test", "code.debug"]
 lease_s = 60
+artifact_days = 7
 sandbox = "require"
 workspace = "app"
 allow_repos = ["~/code", "/srv/repos"]
@@ -40,6 +41,7 @@ test('a full file is read, with paths from where it lies', () => {
     slots: 4,
     include: ['code.build.test', 'code.debug'],
     leaseS: 60,
+    artifactDays: 7,
     sandbox: 'require',
     workspace: '/etc/cogo/app',
     allowRepos: [join(homedir(), 'code'), '/srv/repos'],

@@ -15,6 +15,7 @@ export interface ConfigFile {
   slots?: number;
   include?: string[];
   leaseS?: number;
+  artifactDays?: number;
   sandbox?: SandboxMode;
   /** Absolute. */
   workspace?: string;
@@ -110,6 +111,7 @@ function readRoot(root: Table, path: string): ConfigFile {
     slots: whole(1, 64),
     include: listOf(jobType),
     lease_s: whole(5, 3600),
+    artifact_days: whole(1, 3650),
     sandbox: oneOf(SANDBOX_MODES),
     workspace: text,
     allow_repos: listOf(text),
@@ -123,6 +125,7 @@ function readRoot(root: Table, path: string): ConfigFile {
     ...(read.slots === undefined ? {} : { slots: read.slots }),
     ...(read.include === undefined ? {} : { include: read.include }),
     ...(read.lease_s === undefined ? {} : { leaseS: read.lease_s }),
+    ...(read.artifact_days === undefined ? {} : { artifactDays: read.artifact_days }),
     ...(read.sandbox === undefined ? {} : { sandbox: read.sandbox }),
     ...(read.workspace === undefined ? {} : { workspace: place(read.workspace) }),
     ...(read.allow_repos === undefined ? {} : { allowRepos: read.allow_repos.map(place) }),

@@ -100,6 +100,8 @@ export interface ExecutorInfo {
   beatS: number;
   /** It takes no more jobs. */
   draining?: boolean;
+  /** It leaves in good order: nobody need wait for its beats. */
+  stopped?: boolean;
 }
 
 export interface CallOptions {
@@ -122,8 +124,11 @@ export interface WorkerLink {
     request: { qty: number; leaseS: number; includeTypes: string[] | null },
     o?: CallOptions,
   ): Promise<Result<ClaimedJob[]>>;
-  /** Extends each lease and marks the executor as present; an empty list is presence only. */
-  beat(beats: Beat[], o?: CallOptions): Promise<Result<BeatReply[]>>;
+  /**
+   * Extends each lease and marks the executor as present; an empty list is presence only.
+   * @param o.running how many jobs it is at work on, where the beat is about all of them: others are told when that changes
+   */
+  beat(beats: Beat[], o?: CallOptions & { running?: number }): Promise<Result<BeatReply[]>>;
   finish(results: JobResult[], o?: CallOptions): Promise<Result<Settled[]>>;
   fail(failures: JobFailure[], o?: CallOptions): Promise<Result<Settled[]>>;
   /** Hands leases back: costs no attempt. A job that was cancelled meanwhile answers `cancelled`. */
@@ -167,11 +172,12 @@ export function rpcWorkerLink(rpc: CallRpc, executorId: string): WorkerLink {
         ),
         claimedRow,
       ),
-    beat: async (beats, o) => {
+    beat: async (beats, { running, ...o } = {}) => {
       const sent = beats.map(({ jobId, ...said }) => ({ job_id: jobId, ...said }));
+      const presence = running === undefined ? {} : { running };
       return rows(
         'beat',
-        await rpc.call('beat', { executor_id: executorId, beats: storable(sent), epoch }, o),
+        await rpc.call('beat', { executor_id: executorId, beats: storable(sent), epoch, ...presence }, o),
         beatRow,
       );
     },

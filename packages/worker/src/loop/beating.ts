@@ -14,7 +14,7 @@ export async function beatLoop(core: Core): Promise<void> {
     const leaseMs = Math.min(leaseS * 1000, ...slots.map((slot) => slot.leaseMs));
     const beats = slots.map(({ job }, i) => ({ jobId: job.jobId, token: job.token, ...news[i] }));
     const got = await core.call(Math.min(BEAT_CALL_MS, leaseMs / 3), (signal) =>
-      link.beat(beats, { signal }),
+      link.beat(beats, { signal, running: beats.length }),
     );
     if (got.ok) {
       if (failures > 0) {

@@ -32,6 +32,7 @@ export async function runLoops(setup: WorkerSetup): Promise<Result<RunSummary>> 
     core.finish();
     await beating;
     unwake?.();
+    await announce(core, { draining: true, stopped: true });
   }
   setup.signal.removeEventListener('abort', onStop);
   return core.fatal ? { ok: false, error: core.fatal } : { ok: true, value: { ...core.sum } };
@@ -177,13 +178,24 @@ async function handBack(core: Core): Promise<void> {
   const working = [...core.slots.keys()].filter((slot) => slot.phase === 'working' && !slot.stopped);
   const tasks = [...core.slots.values()];
   for (const slot of working) slot.stop('shutdown');
-  await release(
-    core,
-    working.map((slot) => slot.job),
-  );
+  await Promise.all([
+    release(
+      core,
+      working.map((slot) => slot.job),
+    ),
+    tasks.length > 0 ? announce(core, { draining: true }) : undefined,
+  ]);
   const cleaned = new AbortController();
   void Promise.all(tasks).then(() => cleaned.abort());
   await core.setup.clock.sleep(CLEANUP_MS, cleaned.signal);
+}
+
+/** Says that it goes, and that it is gone. A hint: one that was replaced has nothing to say, and its leases are free either way. */
+async function announce(core: Core, going: { draining: true; stopped?: true }): Promise<void> {
+  const { link, info, log } = core.setup;
+  if (core.fatal) return;
+  const got = await core.call(CALL_MS, (signal) => link.register({ ...info, ...going }, { signal }));
+  if (!got.ok) log('info', `could not say that it goes: ${got.error.message}`, { code: got.error.code });
 }
 
 async function release(core: Core, jobs: ClaimedJob[]): Promise<void> {

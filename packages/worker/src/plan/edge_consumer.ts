@@ -2,7 +2,9 @@
 //
 //   claim -> work, step by step -> nothing left -> leave
 //     any of it, when 60 % of a limit is used or the runtime ends -> hand back -> leave
-//   leave: draining, then the bell once more for what is left
+//   leave: stopped, then the bell once more for what is left
+import type { ArtifactStore } from '@cogo/client/artifact_store.ts';
+import { loadPayload } from '@cogo/client/stored_payload.ts';
 import type { CallRpc } from '@cogo/spec/rpc.ts';
 import type { Result } from '@cogo/spec/result.ts';
 import type { ExecutorInfo, WorkerLink } from '../client/worker_link.ts';
@@ -34,6 +36,8 @@ const POLL_MS = 500;
 export interface EdgeConsumer {
   link: WorkerLink;
   rpc: CallRpc;
+  /** Where artifacts and large payloads lie; null where none is configured. */
+  store: ArtifactStore | null;
   info: ExecutorInfo;
   handlers: readonly PlanHandler[];
   limits: EdgeLimits;
@@ -47,7 +51,7 @@ export type EdgeEnd = 'idle' | 'wall' | 'cpu' | 'ending';
 
 /** Works until nothing is left or a limit is near. Never rejects. */
 export async function consume(o: EdgeConsumer): Promise<Result<RunSummary & { end: EdgeEnd }>> {
-  const { link, limits, log } = o;
+  const { link, limits, log, store } = o;
   const stop = new AbortController();
   let end: EdgeEnd = 'idle';
   const stopFor = (why: EdgeEnd) => {
@@ -71,8 +75,14 @@ export async function consume(o: EdgeConsumer): Promise<Result<RunSummary & { en
     includeTypes: o.handlers.map((handler) => handler.type),
     executor: (type) => {
       const handler = o.handlers.find((item) => item.type === type);
-      return handler ? planExecutor(handler, o.rpc) : null;
+      return handler ? planExecutor(handler, o.rpc, store) : null;
     },
+    ...(store === null
+      ? {}
+      : {
+          loadPayload: (job, signal) =>
+            loadPayload(store, job.projectId, job.payload as { payload_ref: unknown }, { signal }),
+        }),
     signal: stop.signal,
     log,
     clock: o.clock,
@@ -90,8 +100,6 @@ export async function consume(o: EdgeConsumer): Promise<Result<RunSummary & { en
   meter?.stop();
   over.abort();
   o.ending?.removeEventListener('abort', onEnding);
-  const left = await link.register({ ...o.info, draining: true });
-  if (!left.ok) log('warn', `could not leave: ${left.error.message}`, { code: left.error.code });
   const rung = await o.rpc.call<boolean>('ring_doorbell');
   if (!rung.ok) log('warn', `could not ring: ${rung.error.message}`, { code: rung.error.code });
   return done.ok ? { ok: true, value: { ...done.value, end } } : done;

@@ -1,3 +1,4 @@
+import type { ArtifactStore } from '@cogo/client/artifact_store.ts';
 import type { CallRpc } from '@cogo/spec/rpc.ts';
 import { refused, type Executor } from '../executors/executor.ts';
 import { StepFailure, type PlanHandler } from './handler.ts';
@@ -9,7 +10,7 @@ const FRUITLESS = 8;
  * A handler as an executor of the worker's loop. A job that is handed back again and again without one more step becomes a dead
  * letter (timeout), as does one whose result is not JSON (validation_failed).
  */
-export function planExecutor(handler: PlanHandler, rpc: CallRpc): Executor {
+export function planExecutor(handler: PlanHandler, rpc: CallRpc, store: ArtifactStore | null): Executor {
   return {
     type: handler.type,
     async run(job, context) {
@@ -22,7 +23,7 @@ export function planExecutor(handler: PlanHandler, rpc: CallRpc): Executor {
         );
       }
       try {
-        const outcome = await handler.run(job, { ...context, rpc });
+        const outcome = await handler.run(job, { ...context, rpc, store });
         return outcome.kind === 'finished' && !isJson(outcome.result)
           ? refused('validation_failed', 'validation_failed', `The result of ${job.type} is not JSON.`)
           : outcome;

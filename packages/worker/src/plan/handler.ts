@@ -1,4 +1,5 @@
 import type { CogoError } from '@cogo/spec/errors.ts';
+import type { ArtifactStore } from '@cogo/client/artifact_store.ts';
 import type { Result } from '@cogo/spec/result.ts';
 import type { CallRpc } from '@cogo/spec/rpc.ts';
 import type { ClaimedJob } from '../client/worker_link.ts';
@@ -7,6 +8,8 @@ import type { JobContext, Outcome } from '../executors/executor.ts';
 export interface PlanContext extends JobContext {
   /** The database as the executor: it may read the job's project. */
   rpc: CallRpc;
+  /** The bucket of artifacts, as the executor; null where none is configured. */
+  store: ArtifactStore | null;
 }
 
 /**
@@ -15,6 +18,8 @@ export interface PlanContext extends JobContext {
  */
 export interface PlanHandler {
   readonly type: string;
+  /** Only for a consumer that holds the secret key. */
+  readonly server?: true;
   /** May throw `StepFailure`. */
   run(job: ClaimedJob, context: PlanContext): Promise<Outcome>;
 }

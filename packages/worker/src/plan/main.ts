@@ -6,7 +6,7 @@ import { COGO_VERSION } from '@cogo/spec/version.ts';
 import { exitOf, type Answer } from '../cli/commands.ts';
 import { resolveConnection, type Connection, type Flags } from '../cli/config.ts';
 import { processIo, type Io } from '../cli/io.ts';
-import { connect, lookAround } from '../cli/surroundings.ts';
+import { connect, lookAround, storeOf } from '../cli/surroundings.ts';
 import { textLog } from '../log.ts';
 import { realtimeWake } from '../wake.ts';
 import { PLAN_HANDLERS } from './handlers.ts';
@@ -94,7 +94,18 @@ async function run(flags: Flags, io: Io): Promise<Result<Answer>> {
   try {
     const wake = realtimeWake(config.value);
     const once = flags.once ?? false;
-    const got = await runPlan({ rpc, executorId, slots, includeTypes, signal: stop.signal, log, wake, once });
+    const got = await runPlan({
+      rpc,
+      store: storeOf(config.value),
+      server: config.value.token === null,
+      executorId,
+      slots,
+      includeTypes,
+      signal: stop.signal,
+      log,
+      wake,
+      once,
+    });
     if (!got.ok) return got;
     const sum = got.value;
     return ok({

@@ -43,6 +43,7 @@ async function enqueue(payload: unknown): Promise<string> {
 const drain = (rpc: Rpc) =>
   runPlan({
     rpc,
+    server: true,
     executorId: 'cogo-plan.test',
     slots: 2,
     includeTypes: null,

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname, platform, release } from 'node:os';
+import type { ArtifactStore } from '@cogo/client/artifact_store.ts';
+import { loadPayload } from '@cogo/client/stored_payload.ts';
 import type { Result } from '@cogo/spec/result.ts';
 import type { CallRpc } from '@cogo/spec/rpc.ts';
 import { COGO_VERSION } from '@cogo/spec/version.ts';
@@ -15,6 +17,10 @@ import { PLAN_HANDLERS } from './handlers.ts';
 
 export interface PlanOptions {
   rpc: CallRpc;
+  /** Where artifacts and large payloads lie; with the secret key when `rpc` has it. */
+  store?: ArtifactStore;
+  /** Whether `rpc` and `store` hold the secret key; without it, jobs of the server's own are left to others. */
+  server: boolean;
   /** Begins with `cogo-plan`. */
   executorId: string;
   /** Jobs at once. */
@@ -35,8 +41,11 @@ export interface PlanOptions {
  */
 export async function runPlan(o: PlanOptions): Promise<Result<RunSummary>> {
   const handlers = (o.handlers ?? PLAN_HANDLERS).filter(
-    ({ type }) => o.includeTypes === null || o.includeTypes.some((wanted) => covers(wanted, type)),
+    ({ type, server }) =>
+      (o.server || !server) &&
+      (o.includeTypes === null || o.includeTypes.some((wanted) => covers(wanted, type))),
   );
+  const { store } = o;
   const types = handlers.map(({ type }) => type);
   o.log('info', `worker ${o.executorId} starts`, { version: COGO_VERSION, slots: o.slots, types });
   return runLoops({
@@ -58,8 +67,12 @@ export async function runPlan(o: PlanOptions): Promise<Result<RunSummary>> {
     policy: () => DEFAULT_POLICY,
     executor: (type) => {
       const handler = handlers.find((item) => item.type === type);
-      return handler ? planExecutor(handler, o.rpc) : null;
+      return handler ? planExecutor(handler, o.rpc, store ?? null) : null;
     },
+    loadPayload:
+      store &&
+      ((job, signal) =>
+        loadPayload(store, job.projectId, job.payload as { payload_ref: unknown }, { signal })),
     signal: o.signal,
     log: o.log,
     clock: monotonicClock,

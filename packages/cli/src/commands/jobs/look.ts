@@ -28,8 +28,7 @@ const WATCH_MS = 1000;
 interface Executor {
   executor_id: string;
   kind: string;
-  alive: boolean;
-  draining: boolean;
+  state: string;
   running: number;
   last_seen: string;
   info: { slots?: number; version?: string };
@@ -143,7 +142,7 @@ export function registerLooking(host: Host, jobs: Command): void {
               ['EXECUTOR', 'STATE', 'RUNNING', 'SLOTS', 'VERSION', 'SEEN'],
               executors.map((one) => [
                 one.executor_id,
-                !one.alive ? 'gone' : one.draining ? 'draining' : one.running > 0 ? 'working' : 'idle',
+                one.state,
                 String(one.running),
                 String(one.info.slots ?? '–'),
                 one.info.version ?? '–',

@@ -127,30 +127,54 @@ function requireNames(
 
 const MAX_EXPORTED = 300;
 
-/** Finds the definition a name of a file means, through re-exports. `summaryOf` reads a file. */
-export function linker(summaryOf: (path: string) => FileSummary | undefined): {
+export interface Linker {
   name(path: string, name: string): string | undefined;
   member(key: string, member: string): string | undefined;
   /** Methods of a name on what a file gives out. */
   methods(path: string, name: string): readonly string[];
-} {
-  const byFile = new Map<string, Map<string, string[]>>();
-  return { name: findName, member: findMember, methods };
+  /** Files that were looked at since the last call of this, whether they are there or not. */
+  consulted(): ReadonlySet<string>;
+}
+
+/** Finds the definition a name of a file means, through re-exports. `read` reads a file. */
+export function linker(read: (path: string) => FileSummary | undefined): Linker {
+  const byFile = new Map<string, { names: Map<string, string[]>; from: ReadonlySet<string> }>();
+  let looked = new Set<string>();
+  return { name: findName, member: findMember, methods, consulted };
+
+  function consulted(): ReadonlySet<string> {
+    const all = looked;
+    looked = new Set();
+    return all;
+  }
+
+  function summaryOf(path: string): FileSummary | undefined {
+    looked.add(path);
+    return read(path);
+  }
 
   function methods(path: string, name: string): readonly string[] {
     let known = byFile.get(path);
     if (!known) {
-      known = new Map();
+      const before = consulted();
+      known = { names: methodsOf(path), from: consulted() };
+      looked = new Set(before);
       byFile.set(path, known);
-      const keys = exported(path);
-      for (const file of new Set([...keys].map((key) => key.split('#', 1)[0]!))) {
-        for (const { node, parent } of summaryOf(file)?.definitions.definitions ?? []) {
-          if (node.kind !== 'method' || !keys.has(parent)) continue;
-          known.set(node.name, [...(known.get(node.name) ?? []), node.key]);
-        }
+    }
+    for (const one of known.from) looked.add(one);
+    return known.names.get(name) ?? [];
+  }
+
+  function methodsOf(path: string): Map<string, string[]> {
+    const found = new Map<string, string[]>();
+    const keys = exported(path);
+    for (const file of new Set([...keys].map((key) => key.split('#', 1)[0]!))) {
+      for (const { node, parent } of summaryOf(file)?.definitions.definitions ?? []) {
+        if (node.kind !== 'method' || !keys.has(parent)) continue;
+        found.set(node.name, [...(found.get(node.name) ?? []), node.key]);
       }
     }
-    return known.get(name) ?? [];
+    return found;
   }
 
   function exported(path: string, found = new Set<string>(), seen = new Set<string>()): Set<string> {

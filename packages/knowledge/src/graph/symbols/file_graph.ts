@@ -2,10 +2,11 @@ import { join } from 'node:path';
 import type { ParseResult } from 'oxc-parser';
 import type { FileImports } from '../modules/module_graph.ts';
 import { CODE_FILE, importLinker, readCode } from '../modules/module_graph.ts';
-import { moduleRequests, parseModuleFile } from '../modules/requests.ts';
+import { forgetModuleFile, moduleRequests, parseModuleFile } from '../modules/requests.ts';
 import { positions } from '../modules/position.ts';
 import { readDefinitions } from './definitions.ts';
 import { type FileSummary, type ImportTargets, linker, summarise } from './exports.ts';
+import { ANY_FILE, looksAt, relationsHash, stem, surfaceOf } from './outlook.ts';
 import { pythonGraph } from './python_graph.ts';
 import { relationsOf } from './relations.ts';
 import type { FileGraph, GraphRelation } from './symbol.ts';
@@ -21,7 +22,6 @@ export interface GraphReader {
 
 interface Parsed {
   text: string;
-  parsed: ParseResult;
   found: FileImports;
   targets: ImportTargets;
   summary: FileSummary;
@@ -29,24 +29,23 @@ interface Parsed {
 
 export const PYTHON_FILE = /\.pyi?$/;
 
-/** Trees are large; those of this many files are kept while others refer to them. */
-const KEPT_TREES = 64;
-
 /**
  * Reads files of a repository into rows of the graph, each file by itself: what it says of others, it says by their
  * keys, for which it looks at what it imports and no further than re-exports go. So one changed file is one file's work.
  */
 export function graphReader(root: string, paths: readonly string[]): GraphReader {
   const links = importLinker(root, paths);
-  const trees = new Map<string, Parsed>();
+  /** Of files others asked for and that have not been read themselves; their trees stand with `parseModuleFile`. */
+  const early = new Map<string, Parsed>();
   const summaries = new Map<string, FileSummary | undefined>();
   const link = linker(summaryOf);
   const known = new Set(paths);
   return { read, warnings: links.warnings };
 
   function read(path: string, text: string): FileGraph | undefined {
-    if (PYTHON_FILE.test(path)) return pythonGraph(path, text, known);
+    if (PYTHON_FILE.test(path)) return withPythonOutlook(pythonGraph(path, text, known));
     if (!CODE_FILE.test(path)) return undefined;
+    link.consulted();
     const { parsed, found, targets, summary } = parse(path, text);
     const relations = relationsOf({
       path,
@@ -56,8 +55,9 @@ export function graphReader(root: string, paths: readonly string[]): GraphReader
       targets,
       link,
     });
-    trees.delete(path);
-    return {
+    early.delete(path);
+    forgetModuleFile(path);
+    const graph: FileGraph = {
       path,
       nodes: summary.definitions.definitions.map(({ node }) => node),
       edges: [...importRelations(found), ...relations],
@@ -69,21 +69,22 @@ export function graphReader(root: string, paths: readonly string[]): GraphReader
         line: position.line,
       })),
     };
+    const looks_at = looksAt(path, found, link.consulted());
+    return { ...graph, surface: surfaceOf(summary), looks_at, hash: relationsHash(graph) };
   }
 
-  function parse(path: string, text: string): Parsed {
-    const known = trees.get(path);
-    if (known?.text === text) return known;
+  function parse(path: string, text: string): Parsed & { parsed: ParseResult } {
     const parsed = parseModuleFile({ path, text });
+    const known = early.get(path);
+    if (known?.text === text) return { ...known, parsed };
     const requests = moduleRequests({ path, text }, parsed);
     const found = links.link(path, text, requests);
     const targets = targetsOf(text, requests, found);
     const summary = summarise(parsed, readDefinitions(path, text, parsed), targets);
-    const made = { text, parsed, found, targets, summary };
+    const made = { text, found, targets, summary };
     summaries.set(path, summary);
-    trees.set(path, made);
-    if (trees.size > KEPT_TREES) trees.delete(trees.keys().next().value!);
-    return made;
+    early.set(path, made);
+    return { ...made, parsed };
   }
 
   function summaryOf(path: string): FileSummary | undefined {
@@ -94,6 +95,14 @@ export function graphReader(root: string, paths: readonly string[]): GraphReader
     if (!('text' in read)) return undefined;
     return parse(path, read.text).summary;
   }
+}
+
+/** Python's imports are resolved by what files there are, not by what is in them. */
+function withPythonOutlook(graph: FileGraph | undefined): FileGraph | undefined {
+  if (!graph) return undefined;
+  const targets = graph.edges.filter(({ kind }) => kind === 'imports').map(({ to }) => stem(to));
+  if (graph.unresolved.length > 0) targets.push(ANY_FILE);
+  return { ...graph, surface: '', looks_at: [...new Set(targets)].sort(), hash: relationsHash(graph) };
 }
 
 function targetsOf(

@@ -62,4 +62,10 @@ export interface FileGraph {
   nodes: GraphNode[];
   edges: GraphRelation[];
   unresolved: Array<{ specifier: string; kind: string; reason: string; detail?: string; line: number }>;
+  /** What others see of it, as a hash; missing where nobody looks. See outlook.ts. */
+  surface?: string;
+  /** Stems of the files whose surfaces its rows depend on. */
+  looks_at?: string[];
+  /** Of edges and unresolved imports. */
+  hash?: string;
 }
