@@ -67,8 +67,8 @@ insert into cogo.job_types (pattern, executor, max_attempts, run_s) values
 -- Code graph: symbols, relationships, calls seen at run time, distances from the entry points.
 create table cogo.ast_nodes (
   id            bigint generated always as identity primary key,
-  project_id    uuid not null references cogo.projects (id) on delete cascade,
-  repo_id       bigint not null references cogo.repos (id) on delete cascade,
+  project_id    uuid not null,
+  repo_id       bigint not null,
   file_id       bigint not null references cogo.source_files (id) on delete cascade,
   generation    bigint not null,
   key           text collate "C" not null,
@@ -90,8 +90,8 @@ create index ast_nodes_by_name on cogo.ast_nodes (project_id, lower(name));
 
 create table cogo.code_relationships (
   id            bigint generated always as identity primary key,
-  project_id    uuid not null references cogo.projects (id) on delete cascade,
-  repo_id       bigint not null references cogo.repos (id) on delete cascade,
+  project_id    uuid not null,
+  repo_id       bigint not null,
   file_id       bigint not null references cogo.source_files (id) on delete cascade,
   generation    bigint not null,
   from_key      text collate "C" not null,
@@ -112,6 +112,10 @@ create table cogo.code_relationships (
 create index code_relationships_file on cogo.code_relationships (file_id);
 create index code_relationships_from on cogo.code_relationships (repo_id, from_key);
 create index code_relationships_to on cogo.code_relationships (repo_id, to_key);
+
+-- Index: a chunk's project and repository are its file's, whose references see to both.
+alter table cogo.chunks drop constraint chunks_project_id_fkey, drop constraint chunks_repo_id_fkey;
+alter table cogo.index_runs add column former_ids uuid[] not null default '{}';
 
 -- What a file's rows depend on beyond its own text, so that a run knows whom to read again when another file changes.
 create table cogo.graph_files (
@@ -415,14 +419,46 @@ begin
 end
 $$;
 
--- sql/knowledge/010_tables.sql ed2c5daec520efdb
+-- sql/knowledge/010_tables.sql 1429c0a16b5dacb9
 -- by hand
 
--- sql/knowledge/020_graph_tables.sql 20e9472c62acdeac
+-- sql/knowledge/020_graph_tables.sql aac59f917225b38b
 -- by hand
 
 -- sql/knowledge/030_mirror_tables.sql 72c264ae7b5619ab
 -- by hand
+
+-- sql/knowledge/110_fn_running_run.sql 8a1d786aab9b3072
+-- cogo.running_run: locks an index run for one of its steps and returns it.
+-- Errors: CG003 unknown run or a project the caller may not see, CG001/CG002 as require_role (editor, or a worker of the project),
+-- CG031 the run is over (published, aborted, overtaken by a newer index_begin, or gone on with by somebody else).
+create or replace function cogo.running_run(run_id uuid)
+returns cogo.index_runs
+language plpgsql
+set search_path = ''
+as $$
+declare
+  run cogo.index_runs;
+begin
+  select r.* into run from cogo.index_runs r where r.id = running_run.run_id for update;
+  if not found then
+    select r.* into run from cogo.index_runs r where running_run.run_id = any (r.former_ids);
+    if found and cogo.role_in(run.project_id) is not null then
+      perform cogo.fail('CG031', 'the index run was taken over by another', jsonb_build_object('run_id', running_run.run_id), 'Begin a new run');
+    end if;
+    run := null;
+  end if;
+  if run.id is null or cogo.role_in(run.project_id) is null then
+    perform cogo.fail('CG003', 'no such index run', jsonb_build_object('run_id', running_run.run_id));
+  end if;
+  perform cogo.require_role(run.project_id, 'editor', true);
+  if run.state <> 'running' then
+    perform cogo.fail('CG031', format('the index run is %s: %s', run.state, coalesce(run.reason, 'finished')),
+      jsonb_build_object('run_id', run.id, 'state', run.state), 'Begin a new run');
+  end if;
+  return run;
+end
+$$;
 
 -- sql/knowledge/140_fn_current_model.sql 7b4f09c2b84aa016
 -- cogo.current_model: the model a project's questions are answered with: its own active one, else hash-1024-v1.
@@ -896,168 +932,21 @@ $$;
 revoke all on function cogo_api.index_files(uuid, text) from public;
 grant execute on function cogo_api.index_files(uuid, text) to anon, authenticated, service_role;
 
--- sql/knowledge/230_fn_index_put.sql ae6c17e8900e0849
--- cogo_api.index_put: writes files with all their chunks into an open run and returns {files, chunks}. Each file is replaced whole,
--- and the call is atomic: all of its files, or none. Readers see nothing of it before index_finish.
---
--- files: [{path, content_hash, language?, bytes?, extractor, warning?, role?, base_terms?, folder_terms?, sounds?:{term: key}, chunks:[{ordinal, kind,
---   symbol?, signature?, heading?, start_line, end_line, text, content_hash, tokens:{path:{t:n}, name:{..}, doc:{..}, body:{..}}, length,
---   name_terms?, is_barrel?, embedding?}]}]
--- embedding: '[x,y,...]' of the run's model (meta.embedder of index_begin, default hash-1024-v1) or null.
--- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path twice, unknown embedder.
-create or replace function cogo_api.index_put(run_id uuid, files jsonb)
+-- sql/knowledge/225_fn_put_graph.sql a2018336b4a28f15
+-- cogo.put_graph: writes the symbols and relationships of files that the run has put, each file's replaced whole. files as for
+-- index_graph. Returns {nodes, edges, unresolved}. Errors: CG004 a path that the run did not put; the caller translates what the tables say.
+create or replace function cogo.put_graph(run cogo.index_runs, files jsonb)
 returns jsonb
 language plpgsql
-security definer
 set search_path = ''
 as $$
 declare
-  run      cogo.index_runs := cogo.running_run(index_put.run_id);
-  model    smallint;
-  n_files  int;
-  n_chunks int;
-begin
-  if jsonb_typeof(files) is distinct from 'array' then
-    perform cogo.fail('CG000', 'files must be an array');
-  end if;
-  select m.id into model from cogo.embedding_models m
-   where m.name = coalesce(run.meta ->> 'embedder', 'hash-1024-v1') and m.project_id is null;
-  if not found then
-    perform cogo.fail('CG004', 'unknown embedding model', jsonb_build_object('embedder', run.meta ->> 'embedder'));
-  end if;
-
-  -- a file put twice in one run: the later one counts
-  perform cogo.drop_files(array(
-    select f.id from cogo.source_files f
-     where f.repo_id = run.repo_id and f.generation = run.generation
-       and f.path in (select item ->> 'path' from jsonb_array_elements(files) item)));
-
-  insert into cogo.source_files (project_id, repo_id, generation, path, content_hash, language, bytes, extractor, warning, role,
-                                 base_terms, folder_terms)
-  select run.project_id, run.repo_id, run.generation, f.path, f.content_hash, f.language, f.bytes, f.extractor, f.warning, f.role,
-         coalesce(f.base_terms, '{}'), coalesce(f.folder_terms, '{}')
-    from jsonb_to_recordset(files)
-      as f(path text, content_hash text, language text, bytes bigint, extractor text, warning text, role text, base_terms text[],
-           folder_terms text[]);
-  get diagnostics n_files = row_count;
-
-  -- Terms are looked up and made in one statement, so nobody else may make terms of the project meanwhile: they would be neither
-  -- in its snapshot nor among those it made.
-  perform pg_advisory_xact_lock(hashtextextended('cogo.lex_terms ' || run.project_id, 0));
-
-  with item as materialized (
-    select sf.id as file_id, nextval('cogo.chunks_id_seq') as chunk_id, c.body
-      from jsonb_array_elements(files) f
-      join cogo.source_files sf
-        on sf.repo_id = run.repo_id and sf.generation = run.generation and sf.path = f ->> 'path'
-     cross join lateral jsonb_array_elements(f -> 'chunks') as c(body)
-  ),
-  token as materialized (
-    select i.chunk_id, token.key as term,
-           coalesce(sum(token.value::int) filter (where field.key = 'path'), 0) as path,
-           coalesce(sum(token.value::int) filter (where field.key = 'name'), 0) as name,
-           coalesce(sum(token.value::int) filter (where field.key = 'doc'), 0) as doc,
-           coalesce(sum(token.value::int) filter (where field.key = 'body'), 0) as body
-      from item i
-     cross join lateral jsonb_each(i.body -> 'tokens') field
-     cross join lateral jsonb_each_text(field.value) token
-     group by i.chunk_id, token.key
-  ),
-  known as materialized (
-    select w.term, k.id
-      from (select distinct t.term from token t) w
-      -- one index probe a term, however many terms the project has
-      left join lateral (
-        select x.id from cogo.lex_terms x where x.project_id = run.project_id and x.term = w.term limit 1) k on true
-  ),
-  heard as materialized (
-    select one.key as term, min(one.value) as sound
-      from jsonb_array_elements(files) f cross join lateral jsonb_each_text(coalesce(f -> 'sounds', '{}')) one
-     group by one.key
-  ),
-  added as (
-    insert into cogo.lex_terms (project_id, term, sound)
-    select run.project_id, k.term, h.sound from known k left join heard h on h.term = k.term where k.id is null
-    returning id, term
-  ),
-  counted as materialized (
-    select t.chunk_id, ids.id as term_id, t.path, t.name, t.doc, t.body
-      from token t
-      join (select k.id, k.term from known k where k.id is not null union all select a.id, a.term from added a) ids
-        on ids.term = t.term
-  ),
-  chunk as (
-    insert into cogo.chunks (id, project_id, repo_id, file_id, generation, ordinal, kind, symbol, signature, heading,
-                             start_line, end_line, text, content_hash, length, term_ids, name_terms, is_barrel)
-    overriding system value
-    select i.chunk_id, run.project_id, run.repo_id, i.file_id, run.generation, r.ordinal, r.kind, r.symbol, r.signature, r.heading,
-           r.start_line, r.end_line, r.text, r.content_hash, coalesce(r.length, 0), coalesce(terms.ids, '{}'),
-           coalesce(r.name_terms, '{}'), coalesce(r.is_barrel, false)
-      from item i
-     cross join lateral jsonb_to_record(i.body)
-        as r(ordinal int, kind text, symbol text, signature text, heading text, start_line int, end_line int, text text,
-             content_hash text, length int, name_terms text[], is_barrel boolean)
-      left join (select n.chunk_id, array_agg(n.term_id order by n.term_id) as ids from counted n group by n.chunk_id) terms
-        on terms.chunk_id = i.chunk_id
-    returning id, length
-  ),
-  posting as (
-    insert into cogo.lex_postings (term_id, length, chunk_id, path, name, doc, body)
-    select n.term_id, k.length, n.chunk_id, least(n.path, 32767), least(n.name, 32767), least(n.doc, 32767), least(n.body, 32767)
-      from counted n join chunk k on k.id = n.chunk_id
-     order by n.term_id, n.chunk_id
-  ),
-  vector as (
-    insert into cogo.chunk_embeddings (chunk_id, model_id, project_id, embedding)
-    select i.chunk_id, model, run.project_id, (i.body ->> 'embedding')::extensions.halfvec
-      from item i
-     where i.body ->> 'embedding' is not null
-  )
-  select count(*) into n_chunks from chunk;
-
-  update cogo.index_runs r
-     set files = r.files + n_files, chunks = r.chunks + n_chunks, touched_at = clock_timestamp()
-   where r.id = run.id;
-  return jsonb_build_object('files', n_files, 'chunks', n_chunks);
-exception
-  when unique_violation then
-    perform cogo.fail('CG004', 'a path or an ordinal occurs twice in one call', jsonb_build_object('reason', sqlerrm));
-    return null;
-  when not_null_violation or check_violation or invalid_text_representation or invalid_parameter_value or data_exception then
-    perform cogo.fail('CG000', 'files is malformed', jsonb_build_object('reason', sqlerrm));
-    return null;
-end
-$$;
-revoke all on function cogo_api.index_put(uuid, jsonb) from public;
-grant execute on function cogo_api.index_put(uuid, jsonb) to anon, authenticated, service_role;
-
--- sql/knowledge/245_fn_index_graph.sql 594733f021dd2063
--- cogo_api.index_graph: writes the symbols and relationships of files that index_put has put into the same open run; each file's are
--- replaced whole, and the call is atomic. Returns {nodes, edges, unresolved}.
---
--- files: [{path,
---   nodes: [{key, kind, name, signature?, doc?, exported?, start_line, start_column, end_line, end_column}],
---   edges: [{from, to, kind, via?, provenance, confidence?, sites?, line, column}],
---   unresolved: [{specifier, kind, reason, detail?, line}],
---   surface?, looks_at?: [stem], hash?: as graph_files}]
--- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path that the run did not put, a key twice.
-create or replace function cogo_api.index_graph(run_id uuid, files jsonb)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-  run     cogo.index_runs := cogo.running_run(index_graph.run_id);
   ids     bigint[];
   unknown text;
   n_nodes int;
   n_edges int;
   n_loose int;
 begin
-  if jsonb_typeof(files) is distinct from 'array' then
-    perform cogo.fail('CG000', 'files must be an array');
-  end if;
   select min(f.value ->> 'path') into unknown
     from jsonb_array_elements(files) f
    where not exists (select from cogo.source_files s
@@ -1108,8 +997,179 @@ begin
     join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
    where f.value ? 'surface';
 
-  update cogo.index_runs r set touched_at = clock_timestamp() where r.id = run.id;
   return jsonb_build_object('nodes', n_nodes, 'edges', n_edges, 'unresolved', n_loose);
+end
+$$;
+
+-- sql/knowledge/230_fn_index_put.sql ea0fe02ae6de235b
+-- cogo_api.index_put: writes files with all their chunks into an open run and returns {files, chunks}. Each file is replaced whole,
+-- and the call is atomic: all of its files, or none. Readers see nothing of it before index_finish.
+--
+-- files: [{path, content_hash, language?, bytes?, extractor, warning?, role?, base_terms?, folder_terms?, terms:[text], sounds?:{term: key},
+--   graph?:{path, nodes, edges, unresolved} as for index_graph,
+--   chunks:[{ordinal, kind, symbol?, signature?, heading?, start_line, end_line, text, content_hash, term, in_path, in_name, in_doc,
+--   in_body, length, name_terms?, is_barrel?, embedding?}]}]
+-- terms: those of the file's chunks, each once. term: '{1,7}', the places of the chunk's own in that list, from 1, none twice; in_…: at
+-- the same place, how often it is in that field. As text, for an array is read ten times as fast as an object.
+-- embedding: '[x,y,...]' or '{1:x,9:y}/dims' of the run's model (meta.embedder of index_begin, default hash-1024-v1) or null.
+-- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path twice, unknown embedder.
+create or replace function cogo_api.index_put(run_id uuid, files jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  run      cogo.index_runs := cogo.running_run(index_put.run_id);
+  model    smallint;
+  n_files  int;
+  n_chunks int;
+  graphs   jsonb;
+begin
+  if jsonb_typeof(files) is distinct from 'array' then
+    perform cogo.fail('CG000', 'files must be an array');
+  end if;
+  select m.id into model from cogo.embedding_models m
+   where m.name = coalesce(run.meta ->> 'embedder', 'hash-1024-v1') and m.project_id is null;
+  if not found then
+    perform cogo.fail('CG004', 'unknown embedding model', jsonb_build_object('embedder', run.meta ->> 'embedder'));
+  end if;
+
+  -- a file put twice in one run: the later one counts
+  perform cogo.drop_files(array(
+    select f.id from cogo.source_files f
+     where f.repo_id = run.repo_id and f.generation = run.generation
+       and f.path in (select item ->> 'path' from jsonb_array_elements(files) item)));
+
+  insert into cogo.source_files (project_id, repo_id, generation, path, content_hash, language, bytes, extractor, warning, role,
+                                 base_terms, folder_terms)
+  select run.project_id, run.repo_id, run.generation, f.path, f.content_hash, f.language, f.bytes, f.extractor, f.warning, f.role,
+         coalesce(f.base_terms, '{}'), coalesce(f.folder_terms, '{}')
+    from jsonb_to_recordset(files)
+      as f(path text, content_hash text, language text, bytes bigint, extractor text, warning text, role text, base_terms text[],
+           folder_terms text[]);
+  get diagnostics n_files = row_count;
+
+  -- Terms are looked up and made in one statement, so nobody else may make terms of the project meanwhile: they would be neither
+  -- in its snapshot nor among those it made.
+  perform pg_advisory_xact_lock(hashtextextended('cogo.lex_terms ' || run.project_id, 0));
+
+  with item as materialized (
+    select sf.id as file_id, f.nth, nextval('cogo.chunks_id_seq') as chunk_id, r.*
+      from jsonb_array_elements(files) with ordinality f(body, nth)
+      join cogo.source_files sf
+        on sf.repo_id = run.repo_id and sf.generation = run.generation and sf.path = f.body ->> 'path'
+     cross join lateral jsonb_to_recordset(f.body -> 'chunks')
+        as r(ordinal int, kind text, symbol text, signature text, heading text, start_line int, end_line int, text text,
+             content_hash text, length int, name_terms text[], is_barrel boolean, embedding text,
+             term text, in_path text, in_name text, in_doc text, in_body text)
+  ),
+  word as materialized (
+    select f.nth, t.place, t.term
+      from jsonb_array_elements(files) with ordinality f(body, nth)
+     cross join lateral jsonb_array_elements_text(f.body -> 'terms') with ordinality t(term, place)
+  ),
+  known as materialized (
+    select w.term, k.id
+      from (select distinct t.term from word t) w
+      -- one index probe a term, however many terms the project has
+      left join lateral (
+        select x.id from cogo.lex_terms x where x.project_id = run.project_id and x.term = w.term limit 1) k on true
+  ),
+  heard as materialized (
+    select one.key as term, min(one.value) as sound
+      from jsonb_array_elements(files) f cross join lateral jsonb_each_text(coalesce(f -> 'sounds', '{}')) one
+     group by one.key
+  ),
+  added as (
+    insert into cogo.lex_terms (project_id, term, sound)
+    select run.project_id, k.term, h.sound from known k left join heard h on h.term = k.term where k.id is null
+    returning id, term
+  ),
+  -- of each file its terms' ids, in the order of its list
+  dictionary as materialized (
+    select w.nth, array_agg(ids.id order by w.place) as ids
+      from word w
+      join (select k.id, k.term from known k where k.id is not null union all select a.id, a.term from added a) ids
+        on ids.term = w.term
+     group by w.nth
+  ),
+  chunk as (
+    insert into cogo.chunks (id, project_id, repo_id, file_id, generation, ordinal, kind, symbol, signature, heading,
+                             start_line, end_line, text, content_hash, length, term_ids, name_terms, is_barrel)
+    overriding system value
+    select i.chunk_id, run.project_id, run.repo_id, i.file_id, run.generation, i.ordinal, i.kind, i.symbol, i.signature, i.heading,
+           i.start_line, i.end_line, i.text, i.content_hash, coalesce(i.length, 0),
+           array(select d.ids[t.place] from unnest(i.term::int[]) t(place)), coalesce(i.name_terms, '{}'), coalesce(i.is_barrel, false)
+      from item i left join dictionary d on d.nth = i.nth
+    returning 1
+  ),
+  posting as (
+    insert into cogo.lex_postings (term_id, length, chunk_id, path, name, doc, body)
+    select d.ids[t.place], coalesce(i.length, 0), i.chunk_id, least(t.path, 32767), least(t.name, 32767), least(t.doc, 32767), least(t.body, 32767)
+      from item i
+      left join dictionary d on d.nth = i.nth
+     cross join lateral unnest(i.term::int[], i.in_path::int[], i.in_name::int[], i.in_doc::int[], i.in_body::int[])
+        as t(place, path, name, doc, body)
+     order by 1, 3
+  ),
+  vector as (
+    insert into cogo.chunk_embeddings (chunk_id, model_id, project_id, embedding)
+    select i.chunk_id, model, run.project_id,
+           case when starts_with(i.embedding, '{') then i.embedding::extensions.sparsevec::extensions.halfvec
+                else i.embedding::extensions.halfvec end
+      from item i
+     where i.embedding is not null
+  )
+  select count(*) into n_chunks from chunk;
+
+  graphs := (select jsonb_agg(f.value -> 'graph') from jsonb_array_elements(files) f where f.value ? 'graph');
+  if graphs is not null then
+    perform cogo.put_graph(run, graphs);
+  end if;
+
+  update cogo.index_runs r
+     set files = r.files + n_files, chunks = r.chunks + n_chunks, touched_at = clock_timestamp()
+   where r.id = run.id;
+  return jsonb_build_object('files', n_files, 'chunks', n_chunks);
+exception
+  when unique_violation then
+    perform cogo.fail('CG004', 'a path, an ordinal or a key occurs twice in one call', jsonb_build_object('reason', sqlerrm));
+    return null;
+  when not_null_violation or check_violation or invalid_text_representation or invalid_parameter_value or data_exception then
+    perform cogo.fail('CG000', 'files is malformed', jsonb_build_object('reason', sqlerrm));
+    return null;
+end
+$$;
+revoke all on function cogo_api.index_put(uuid, jsonb) from public;
+grant execute on function cogo_api.index_put(uuid, jsonb) to anon, authenticated, service_role;
+
+-- sql/knowledge/245_fn_index_graph.sql f66ff62223400344
+-- cogo_api.index_graph: writes the symbols and relationships of files that index_put has put into the same open run; each file's are
+-- replaced whole, and the call is atomic. Returns {nodes, edges, unresolved}.
+--
+-- files: [{path,
+--   nodes: [{key, kind, name, signature?, doc?, exported?, start_line, start_column, end_line, end_column}],
+--   edges: [{from, to, kind, via?, provenance, confidence?, sites?, line, column}],
+--   unresolved: [{specifier, kind, reason, detail?, line}],
+--   surface?, looks_at?: [stem], hash?: as graph_files}]
+-- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path that the run did not put, a key twice.
+create or replace function cogo_api.index_graph(run_id uuid, files jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  run    cogo.index_runs := cogo.running_run(index_graph.run_id);
+  answer jsonb;
+begin
+  if jsonb_typeof(files) is distinct from 'array' then
+    perform cogo.fail('CG000', 'files must be an array');
+  end if;
+  answer := cogo.put_graph(run, files);
+  update cogo.index_runs r set touched_at = clock_timestamp() where r.id = run.id;
+  return answer;
 exception
   when unique_violation then
     perform cogo.fail('CG004', 'a key occurs twice in one file', jsonb_build_object('reason', sqlerrm));
@@ -1284,12 +1344,12 @@ $$;
 revoke all on function cogo_api.index_finish(uuid, jsonb) from public;
 grant execute on function cogo_api.index_finish(uuid, jsonb) to anon, authenticated, service_role;
 
--- sql/knowledge/262_fn_index_suspend.sql e8da0a5bd7eb5e98
--- cogo_api.index_suspend: puts a run by, so that index_resume can go on with it: what was put stays, unseen by readers, but for the
--- doubtful paths, whose last call was not answered. The run gets another id: a call that is still on its way finds nothing.
+-- sql/knowledge/262_fn_index_suspend.sql 9fad3711c68acee8
+-- cogo_api.index_suspend: puts a run by, so that index_resume can go on with it: what was put stays, unseen by readers. The run gets
+-- another id: a call that is still on its way is refused. A writer that dies without this is gone on with all the same.
 -- Returns {files}: how many wait to be published. The next index_begin of the repository gives the run up. Errors: CG003/CG031 as
 -- running_run.
-create or replace function cogo_api.index_suspend(run_id uuid, doubtful text[] default '{}')
+create or replace function cogo_api.index_suspend(run_id uuid)
 returns jsonb
 language plpgsql
 security definer
@@ -1298,22 +1358,22 @@ as $$
 declare
   run cogo.index_runs := cogo.running_run(index_suspend.run_id);
 begin
-  perform cogo.drop_files(array(
-    select f.id from cogo.source_files f
-     where f.repo_id = run.repo_id and f.generation = run.generation and f.path = any (doubtful)));
-  update cogo.index_runs r set id = gen_random_uuid(), reason = 'suspended', touched_at = clock_timestamp() where r.id = run.id;
+  update cogo.index_runs r
+     set id = gen_random_uuid(), former_ids = r.former_ids || r.id, reason = 'suspended', touched_at = clock_timestamp()
+   where r.id = run.id;
   return jsonb_build_object('files', (
     select count(*) from cogo.source_files f where f.repo_id = run.repo_id and f.generation = run.generation));
 end
 $$;
-revoke all on function cogo_api.index_suspend(uuid, text[]) from public;
-grant execute on function cogo_api.index_suspend(uuid, text[]) to anon, authenticated, service_role;
+revoke all on function cogo_api.index_suspend(uuid) from public;
+grant execute on function cogo_api.index_suspend(uuid) to anon, authenticated, service_role;
 
--- sql/knowledge/264_fn_index_resume.sql 269bee14c4f0b41f
--- cogo_api.index_resume: goes on with the run of a repository that was put by (index_suspend): {run_id, generation, repo, files:[{path,
--- content_hash, extractor}]}, the files it holds already; null when there is none. One caller gets it. Needs editor (or a worker of the
--- project).
-create or replace function cogo_api.index_resume(project_id uuid, repo text, commit_sha text default null)
+-- sql/knowledge/264_fn_index_resume.sql f4b9ef7e90d4f8ba
+-- cogo_api.index_resume: goes on with the open run of a repository, put by (index_suspend) or left by a writer that died: {run_id,
+-- generation, repo, files:[{path, content_hash, extractor}]}, the files it holds already; null when there is none. Each of them is whole,
+-- for index_put is atomic; whether it is still true, its hash says. One that is not dead loses its run, as with index_begin: the run
+-- gets another id. What it marked for deletion is forgotten. Needs editor (or a worker of the project).
+create or replace function cogo_api.index_resume(project_id uuid, repo text, commit_sha text default null, meta jsonb default '{}')
 returns jsonb
 language plpgsql
 security definer
@@ -1323,22 +1383,25 @@ declare
   run cogo.index_runs;
 begin
   perform cogo.require_role(index_resume.project_id, 'editor', true);
+  -- the row lock makes it and index_begin take turns
+  perform from cogo.repos h where h.project_id = index_resume.project_id and h.repo = index_resume.repo for update;
   update cogo.index_runs r
-     set reason = null, commit_sha = index_resume.commit_sha, touched_at = clock_timestamp()
+     set id = gen_random_uuid(), former_ids = r.former_ids || r.id, reason = null, commit_sha = index_resume.commit_sha,
+         meta = coalesce(index_resume.meta, '{}'), touched_at = clock_timestamp()
     from cogo.repos h
-   where h.project_id = index_resume.project_id and h.repo = index_resume.repo and r.repo_id = h.id
-     and r.state = 'running' and r.reason = 'suspended'
+   where h.project_id = index_resume.project_id and h.repo = index_resume.repo and r.repo_id = h.id and r.state = 'running'
   returning r.* into run;
   if not found then
     return null;
   end if;
+  update cogo.source_files f set dropped_by = null where f.repo_id = run.repo_id and f.dropped_by = run.generation;
   return jsonb_build_object('run_id', run.id, 'generation', run.generation, 'repo', index_resume.repo, 'files', coalesce((
     select jsonb_agg(jsonb_build_object('path', f.path, 'content_hash', f.content_hash, 'extractor', f.extractor) order by f.path)
       from cogo.source_files f where f.repo_id = run.repo_id and f.generation = run.generation), '[]'));
 end
 $$;
-revoke all on function cogo_api.index_resume(uuid, text, text) from public;
-grant execute on function cogo_api.index_resume(uuid, text, text) to anon, authenticated, service_role;
+revoke all on function cogo_api.index_resume(uuid, text, text, jsonb) from public;
+grant execute on function cogo_api.index_resume(uuid, text, text, jsonb) to anon, authenticated, service_role;
 
 -- sql/knowledge/280_fn_lexicon.sql cfd9d6c717f47a6f
 -- cogo_api.lexicon: {n, avg_length, df:{term: count}} of the project's published chunks, for the query side of idf. Terms nobody
