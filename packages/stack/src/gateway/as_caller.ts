@@ -26,7 +26,10 @@ export function callerOnPostgres(db: Database): AsCaller {
 interface Inner {
   _runExclusiveTransaction<T>(work: () => Promise<T>): Promise<T>;
   _runExclusiveQuery<T>(work: () => Promise<T>): Promise<T>;
-  execProtocolStream(message: Uint8Array, options?: object): Promise<{ name: string; fields?: (string | null)[] }[]>;
+  execProtocolStream(
+    message: Uint8Array,
+    options?: object,
+  ): Promise<{ name: string; fields?: (string | null)[] }[]>;
 }
 
 /** More kinds of calls than cogo_api has; a caller that makes up argument sets can not fill the session's memory. */
