@@ -11,6 +11,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   who       record := cogo.reporting_scope();
@@ -24,7 +25,8 @@ declare
   cancelled uuid[] := '{}';
   ended     uuid[];
 begin
-  if jsonb_typeof(results) = 'array' and jsonb_array_length(results) = 1 and cogo.finish_one(results, who.every, who.project_id) then
+  if jsonb_typeof(results) = 'array' and jsonb_array_length(results) = 1
+     and (cogo.finish_one(results, who.every, who.project_id) or cogo.finish_keyed(results, who.every, who.project_id)) then
     return jsonb_build_array(jsonb_build_object('job_id', lower(results -> 0 ->> 'job_id'), 'verdict', 'ok', 'state', 'succeeded'));
   end if;
   select r.ids, r.tokens, r.bodies into ids, tokens, bodies from cogo.read_items(results) r;

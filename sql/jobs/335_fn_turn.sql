@@ -8,6 +8,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   verdicts jsonb := case when turn.results = '[]' then '[]' else cogo_api.finish(turn.results) end;

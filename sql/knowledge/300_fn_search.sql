@@ -32,6 +32,8 @@ security definer
 set search_path = ''
 -- a large corpus makes the estimate large, and compiling the statement would take longer than running it
 set jit = off
+-- planned once a session: planning it anew took longer than a search of a small project
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   started   timestamptz := clock_timestamp();
@@ -104,13 +106,15 @@ begin
     select t.* from term t where is_small or t.so_far <= budget or t.df = t.rarest
   ),
   posting as (
-    select p.chunk_id, p.length, t.id as term_id, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body as tf
+    select p.chunk_id, p.length, t.worth, p.tf
       from essential t
-     -- offset 0: an index range a term, never a scan of all postings, also where no statistics are
-     cross join lateral (select x.* from cogo.lex_postings x where x.term_id = t.id offset 0) p
+     -- offset 0: an index range a term, never a scan of all postings, also where no statistics are; and tf is worked out once
+     cross join lateral (
+       select x.chunk_id, x.length, w_path * x.path + w_name * x.name + w_doc * x.doc + w_body * x.body as tf
+         from cogo.lex_postings x where x.term_id = t.id offset 0) p
      where is_small or t.df <= budget
     union all
-    select p.chunk_id, p.length, t.id, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body
+    select p.chunk_id, p.length, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body
       from essential t
      cross join lateral (
        (select x.* from cogo.lex_postings x where x.term_id = t.id and x.name > 0 order by x.term_id, x.chunk_id limit budget)
@@ -121,7 +125,6 @@ begin
   found as materialized (
     select p.chunk_id, sum(p.worth * p.tf * (k1 + 1) / (p.tf + k_flat + k_long * p.length)) as score
       from posting p
-     where p.tf > 0
      group by p.chunk_id
   ),
   bm25 as materialized (
@@ -133,7 +136,7 @@ begin
               cross join lateral (
                 select p.length, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body as tf
                   from cogo.lex_postings p where p.term_id = t.id and p.chunk_id = f.chunk_id limit 1) x
-              where not (t.so_far <= budget or t.df = t.rarest) and x.tf > 0), 0)
+              where not (t.so_far <= budget or t.df = t.rarest)), 0)
       from (select * from found order by score desc, chunk_id limit 400) f
      where not is_small
   ),
@@ -141,7 +144,8 @@ begin
   -- looked at as it takes to fill the list.
   lexical as materialized (
     select l.chunk_id, l.score
-      from (select * from bm25 order by score desc, chunk_id) l
+      -- real: scores that are equal stay so in whatever order they were summed
+      from (select x.chunk_id, x.score, x.score::real as place from bm25 x where x.score > 0 order by place desc, chunk_id) l
      where (
              select c.generation <= r.generation and (kinds is null or c.kind = any (kinds))
                     and (prefix is null or starts_with(f.path, prefix)) and (languages is null or f.language = any (languages))
@@ -149,7 +153,7 @@ begin
                join cogo.repos r on r.id = c.repo_id
                join cogo.source_files f on f.id = c.file_id
               where c.id = l.chunk_id and c.repo_id = any (repo_ids))
-     order by l.score desc, l.chunk_id
+     order by l.place desc, l.chunk_id
      limit depth
   ),
   near as materialized (
@@ -170,24 +174,31 @@ begin
     select c.id as chunk_id
       from jsonb_array_elements_text(coalesce(query -> 'names', '[]')) name
      cross join lateral (
-       select x.* from cogo.chunks x
+       select x.id, x.kind, x.generation, x.repo_id, x.file_id from cogo.chunks x
         where x.project_id = search.project_id and lower(x.symbol) = name and x.symbol is not null limit 20) c
-      join cogo.repos r on r.id = c.repo_id and c.generation <= r.generation and c.repo_id = any (repo_ids)
-      join cogo.source_files f on f.id = c.file_id
-     where (kinds is null or c.kind = any (kinds)) and (prefix is null or starts_with(f.path, prefix))
-       and (languages is null or f.language = any (languages))
+     where c.repo_id = any (repo_ids) and (kinds is null or c.kind = any (kinds))
+       and (
+             select c.generation <= r.generation and (prefix is null or starts_with(f.path, prefix)) and (languages is null or f.language = any (languages))
+               from cogo.repos r cross join cogo.source_files f
+              where r.id = c.repo_id and f.id = c.file_id)
+  ),
+  -- most searches have none: then the scores of all chunks are not gone through for them
+  other as materialized (
+    select v.chunk_id from near v union select d.chunk_id from named d except select l.chunk_id from lexical l
   ),
   candidate as (
-    select l.chunk_id from lexical l union select v.chunk_id from near v union select d.chunk_id from named d
+    select l.chunk_id, l.score as lexical from lexical l
+    union all
+    select o.chunk_id, x.score from other o left join bm25 x on x.chunk_id = o.chunk_id
   ),
-  scored as (
-    select k.chunk_id, greatest(coalesce(l.score, 0), 0) as lexical,
+  -- materialized, or each vector would be compared three times
+  scored as materialized (
+    select k.chunk_id, greatest(coalesce(k.lexical, 0), 0) as lexical,
            greatest(coalesce(
              v.score,
              (select 1 - (e.embedding operator(extensions.<=>) goal) from cogo.chunk_embeddings e
                where goal is not null and e.chunk_id = k.chunk_id and e.model_id = model.id), 0), 0) as vector
       from candidate k
-      left join bm25 l on l.chunk_id = k.chunk_id
       left join near v on v.chunk_id = k.chunk_id
   ),
   fused as (
@@ -204,13 +215,17 @@ begin
      limit lim
   )
   select jsonb_agg(
-           cogo.chunk_json(c, f, r) || jsonb_build_object('score', h.score) || case when explain then jsonb_build_object('signals', h.signals) else '{}' end
+           cogo.chunk_json(x.c, x.f, x.r) || jsonb_build_object('score', h.score) || case when explain then jsonb_build_object('signals', h.signals) else '{}' end
            order by h.score desc, h.chunk_id)
     into items
     from ranked h
-    join cogo.chunks c on c.id = h.chunk_id
-    join cogo.source_files f on f.id = c.file_id
-    join cogo.repos r on r.id = c.repo_id;
+   -- offset 0: looked up by key, however many the planner takes the limit for
+   cross join lateral (
+     select c, f, r
+       from cogo.chunks c
+       join cogo.source_files f on f.id = c.file_id
+       join cogo.repos r on r.id = c.repo_id
+      where c.id = h.chunk_id offset 0) x;
 
   return jsonb_build_object('items', coalesce(items, '[]'), 'route', query ->> 'route', 'strategy', strategy, 'generation', newest,
     'lexicon', jsonb_build_object('n', n, 'avg_length', coalesce(average, 0), 'df', coalesce(df, '{}')),

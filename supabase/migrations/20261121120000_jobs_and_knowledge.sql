@@ -68,8 +68,8 @@ insert into cogo.job_types (pattern, executor, max_attempts, run_s) values
 -- Code graph: symbols, relationships, calls seen at run time, distances from the entry points.
 create table cogo.ast_nodes (
   id            bigint generated always as identity primary key,
-  project_id    uuid not null references cogo.projects (id) on delete cascade,
-  repo_id       bigint not null references cogo.repos (id) on delete cascade,
+  project_id    uuid not null,
+  repo_id       bigint not null,
   file_id       bigint not null references cogo.source_files (id) on delete cascade,
   generation    bigint not null,
   key           text collate "C" not null,
@@ -91,8 +91,8 @@ create index ast_nodes_by_name on cogo.ast_nodes (project_id, lower(name));
 
 create table cogo.code_relationships (
   id            bigint generated always as identity primary key,
-  project_id    uuid not null references cogo.projects (id) on delete cascade,
-  repo_id       bigint not null references cogo.repos (id) on delete cascade,
+  project_id    uuid not null,
+  repo_id       bigint not null,
   file_id       bigint not null references cogo.source_files (id) on delete cascade,
   generation    bigint not null,
   from_key      text collate "C" not null,
@@ -113,6 +113,10 @@ create table cogo.code_relationships (
 create index code_relationships_file on cogo.code_relationships (file_id);
 create index code_relationships_from on cogo.code_relationships (repo_id, from_key);
 create index code_relationships_to on cogo.code_relationships (repo_id, to_key);
+
+-- Index: a chunk's project and repository are its file's, whose references see to both.
+alter table cogo.chunks drop constraint chunks_project_id_fkey, drop constraint chunks_repo_id_fkey;
+alter table cogo.index_runs add column former_ids uuid[] not null default '{}';
 
 -- What a file's rows depend on beyond its own text, so that a run knows whom to read again when another file changes.
 create table cogo.graph_files (
@@ -234,9 +238,16 @@ create type cogo.asked_term as (id int, term text, df int, worth double precisio
 -- A candidate of a search with its scores: BM25F, cosine, and both fused.
 create type cogo.fused_chunk as (chunk_id bigint, lexical double precision, vector double precision, fused double precision);
 
+-- Claims: one check of a job's row instead of ten: see sql/jobs/011_fn_sound_job.sql
+alter table cogo.jobs
+  drop constraint jobs_state_known, drop constraint jobs_running, drop constraint jobs_lease, drop constraint jobs_running_has_executor,
+  drop constraint jobs_queued_has_message, drop constraint jobs_blocked_has_cause, drop constraint jobs_blocked_on_known,
+  drop constraint jobs_slot_has_key, drop constraint jobs_finished, drop constraint jobs_counts;
 -- Workers: presence says what an executor is at work on and that it left.
 alter table cogo.executors add column running int not null default 0, add column stopped_at timestamptz;
 drop function cogo_api.beat(text, jsonb, int);
+-- Chat: begins and searches in one call.
+drop function cogo_api.chat_begin(uuid, uuid, text, jsonb, text, text);
 -- Storage: what nobody needs is deleted by jobs.
 create index job_payloads_stored on cogo.job_payloads ((input #>> '{payload_ref,path}')) where input ? 'payload_ref';
 insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) values ('storage.clean', 'cogo-plan', 5, 600, true) on conflict do nothing;
@@ -393,6 +404,28 @@ $$;
 revoke all on function cogo_api.version() from public;
 grant execute on function cogo_api.version() to anon, authenticated, service_role;
 
+-- sql/bus/103_fn_heard.sql d8e367a03fafdcca
+-- cogo.heard: those of the private Realtime topics on which somebody may be listening right now, in the same order. All of them where that is not known,
+-- as on Supabase; none where there is no Realtime.
+create or replace function cogo.heard(topics text[])
+returns text[]
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  if to_regclass('realtime.cogo_ears') is not null then
+    return array(
+      select t.topic from unnest(topics) with ordinality t(topic, nth)
+       where exists (select from realtime.cogo_ears e where e.topic = t.topic and e.heard_at > clock_timestamp() - interval '2 minutes')
+       order by t.nth);
+  elsif to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null then
+    return topics;
+  end if;
+  return '{}';
+end
+$$;
+
 -- sql/bus/105_fn_hint.sql 92b410eece8a5415
 -- cogo.hint: tells who listens on a private Realtime topic right now; nothing is kept. For topics whose truth is in tables of their
 -- own (jobs:{id}, agents:{executor}). Where Realtime has no such messages, as on Supabase, it is a broadcast. Never fails its caller.
@@ -411,14 +444,46 @@ begin
 end
 $$;
 
--- sql/knowledge/010_tables.sql ed2c5daec520efdb
+-- sql/knowledge/010_tables.sql 1429c0a16b5dacb9
 -- by hand
 
--- sql/knowledge/020_graph_tables.sql 20e9472c62acdeac
+-- sql/knowledge/020_graph_tables.sql aac59f917225b38b
 -- by hand
 
 -- sql/knowledge/030_mirror_tables.sql 72c264ae7b5619ab
 -- by hand
+
+-- sql/knowledge/110_fn_running_run.sql 8a1d786aab9b3072
+-- cogo.running_run: locks an index run for one of its steps and returns it.
+-- Errors: CG003 unknown run or a project the caller may not see, CG001/CG002 as require_role (editor, or a worker of the project),
+-- CG031 the run is over (published, aborted, overtaken by a newer index_begin, or gone on with by somebody else).
+create or replace function cogo.running_run(run_id uuid)
+returns cogo.index_runs
+language plpgsql
+set search_path = ''
+as $$
+declare
+  run cogo.index_runs;
+begin
+  select r.* into run from cogo.index_runs r where r.id = running_run.run_id for update;
+  if not found then
+    select r.* into run from cogo.index_runs r where running_run.run_id = any (r.former_ids);
+    if found and cogo.role_in(run.project_id) is not null then
+      perform cogo.fail('CG031', 'the index run was taken over by another', jsonb_build_object('run_id', running_run.run_id), 'Begin a new run');
+    end if;
+    run := null;
+  end if;
+  if run.id is null or cogo.role_in(run.project_id) is null then
+    perform cogo.fail('CG003', 'no such index run', jsonb_build_object('run_id', running_run.run_id));
+  end if;
+  perform cogo.require_role(run.project_id, 'editor', true);
+  if run.state <> 'running' then
+    perform cogo.fail('CG031', format('the index run is %s: %s', run.state, coalesce(run.reason, 'finished')),
+      jsonb_build_object('run_id', run.id, 'state', run.state), 'Begin a new run');
+  end if;
+  return run;
+end
+$$;
 
 -- sql/knowledge/140_fn_current_model.sql 7b4f09c2b84aa016
 -- cogo.current_model: the model a project's questions are answered with: its own active one, else hash-1024-v1.
@@ -761,7 +826,7 @@ as $$
    where d.value <> 0
 $$;
 
--- sql/knowledge/164_fn_rank_chunks.sql b57b6f2923dd4613
+-- sql/knowledge/164_fn_rank_chunks.sql 43ddb2924e1210b5
 -- cogo.rank_chunks: orders candidates by what a reader means, on top of how well the words fit. Strengths and wishes are query.rank (see search); one
 -- that is not given has no effect.
 --
@@ -775,6 +840,7 @@ returns table (chunk_id bigint, score double precision, signals jsonb)
 language plpgsql
 stable
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   k     jsonb := coalesce(query -> 'rank', '{}');
@@ -796,6 +862,7 @@ declare
   how_to       boolean := coalesce((k ->> 'how_to')::boolean, false);
   overview_of  boolean := coalesce((k ->> 'overview_of')::boolean, false);
   wants_tests  boolean := coalesce((k ->> 'wants_tests')::boolean, false);
+  explain      boolean := coalesce((query ->> 'explain')::boolean, false);
   wants_data   boolean := coalesce((k ->> 'wants_data')::boolean, false);
 begin
   return query
@@ -819,10 +886,14 @@ begin
                 else 0 end
            -- a long symbol is split: the part with its signature is the one to open
            * case when l.signature is null or strpos(l.text, split_part(left(l.signature, 24), ' ', 1)) > 0 then 1 else 0.7 end as definition,
-           (select count(*) from unnest(l.name_terms) t where t = any (asked))::double precision / greatest(cardinality(l.name_terms), 1) as of_name,
-           (select count(*) from unnest(l.base_terms) t where t = any (asked))::double precision / greatest(cardinality(l.base_terms), 1) as of_base,
-           (select count(*) from unnest(l.folder_terms) t where t = any (asked))::double precision
-             / greatest(cardinality(l.folder_terms), 1) as of_folder,
+           -- && first: most names share no word with the question, and counting costs four times as much
+           case when l.name_terms && asked
+                then (select count(*) from unnest(l.name_terms) t where t = any (asked))::double precision / cardinality(l.name_terms) else 0 end as of_name,
+           case when l.base_terms && asked
+                then (select count(*) from unnest(l.base_terms) t where t = any (asked))::double precision / cardinality(l.base_terms) else 0 end as of_base,
+           case when l.folder_terms && asked
+                then (select count(*) from unnest(l.folder_terms) t where t = any (asked))::double precision / cardinality(l.folder_terms)
+                else 0 end as of_folder,
            (l.kind = any (asked) or l.language = any (asked))::int as of_kind,
            l.of_file / nullif(max(l.of_file) over (), 0) as share
       from looked l
@@ -853,11 +924,11 @@ begin
       from added a
   )
   select p.chunk_id, p.points * p.factor * power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end,
-         jsonb_build_object('lexical', p.lexical, 'vector', p.vector, 'base', p.base, 'definition', s_definition * p.definition,
+         case when explain then jsonb_build_object('lexical', p.lexical, 'vector', p.vector, 'base', p.base, 'definition', s_definition * p.definition,
            'symbol', s_symbol * p.named * p.of_name, 'file', s_file * p.named * p.of_base, 'folder', s_folder * p.of_folder,
            'kind', s_kind * p.of_kind, 'document', case when how_to and p.kind = 'section' then s_document else 0 end,
            'coherence', s_coherence * p.share, 'factor', p.factor,
-           'repeat', power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end)
+           'repeat', power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end) end
     from placed p;
 end
 $$;
@@ -886,168 +957,21 @@ $$;
 revoke all on function cogo_api.index_files(uuid, text) from public;
 grant execute on function cogo_api.index_files(uuid, text) to anon, authenticated, service_role;
 
--- sql/knowledge/230_fn_index_put.sql ae6c17e8900e0849
--- cogo_api.index_put: writes files with all their chunks into an open run and returns {files, chunks}. Each file is replaced whole,
--- and the call is atomic: all of its files, or none. Readers see nothing of it before index_finish.
---
--- files: [{path, content_hash, language?, bytes?, extractor, warning?, role?, base_terms?, folder_terms?, sounds?:{term: key}, chunks:[{ordinal, kind,
---   symbol?, signature?, heading?, start_line, end_line, text, content_hash, tokens:{path:{t:n}, name:{..}, doc:{..}, body:{..}}, length,
---   name_terms?, is_barrel?, embedding?}]}]
--- embedding: '[x,y,...]' of the run's model (meta.embedder of index_begin, default hash-1024-v1) or null.
--- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path twice, unknown embedder.
-create or replace function cogo_api.index_put(run_id uuid, files jsonb)
+-- sql/knowledge/225_fn_put_graph.sql a2018336b4a28f15
+-- cogo.put_graph: writes the symbols and relationships of files that the run has put, each file's replaced whole. files as for
+-- index_graph. Returns {nodes, edges, unresolved}. Errors: CG004 a path that the run did not put; the caller translates what the tables say.
+create or replace function cogo.put_graph(run cogo.index_runs, files jsonb)
 returns jsonb
 language plpgsql
-security definer
 set search_path = ''
 as $$
 declare
-  run      cogo.index_runs := cogo.running_run(index_put.run_id);
-  model    smallint;
-  n_files  int;
-  n_chunks int;
-begin
-  if jsonb_typeof(files) is distinct from 'array' then
-    perform cogo.fail('CG000', 'files must be an array');
-  end if;
-  select m.id into model from cogo.embedding_models m
-   where m.name = coalesce(run.meta ->> 'embedder', 'hash-1024-v1') and m.project_id is null;
-  if not found then
-    perform cogo.fail('CG004', 'unknown embedding model', jsonb_build_object('embedder', run.meta ->> 'embedder'));
-  end if;
-
-  -- a file put twice in one run: the later one counts
-  perform cogo.drop_files(array(
-    select f.id from cogo.source_files f
-     where f.repo_id = run.repo_id and f.generation = run.generation
-       and f.path in (select item ->> 'path' from jsonb_array_elements(files) item)));
-
-  insert into cogo.source_files (project_id, repo_id, generation, path, content_hash, language, bytes, extractor, warning, role,
-                                 base_terms, folder_terms)
-  select run.project_id, run.repo_id, run.generation, f.path, f.content_hash, f.language, f.bytes, f.extractor, f.warning, f.role,
-         coalesce(f.base_terms, '{}'), coalesce(f.folder_terms, '{}')
-    from jsonb_to_recordset(files)
-      as f(path text, content_hash text, language text, bytes bigint, extractor text, warning text, role text, base_terms text[],
-           folder_terms text[]);
-  get diagnostics n_files = row_count;
-
-  -- Terms are looked up and made in one statement, so nobody else may make terms of the project meanwhile: they would be neither
-  -- in its snapshot nor among those it made.
-  perform pg_advisory_xact_lock(hashtextextended('cogo.lex_terms ' || run.project_id, 0));
-
-  with item as materialized (
-    select sf.id as file_id, nextval('cogo.chunks_id_seq') as chunk_id, c.body
-      from jsonb_array_elements(files) f
-      join cogo.source_files sf
-        on sf.repo_id = run.repo_id and sf.generation = run.generation and sf.path = f ->> 'path'
-     cross join lateral jsonb_array_elements(f -> 'chunks') as c(body)
-  ),
-  token as materialized (
-    select i.chunk_id, token.key as term,
-           coalesce(sum(token.value::int) filter (where field.key = 'path'), 0) as path,
-           coalesce(sum(token.value::int) filter (where field.key = 'name'), 0) as name,
-           coalesce(sum(token.value::int) filter (where field.key = 'doc'), 0) as doc,
-           coalesce(sum(token.value::int) filter (where field.key = 'body'), 0) as body
-      from item i
-     cross join lateral jsonb_each(i.body -> 'tokens') field
-     cross join lateral jsonb_each_text(field.value) token
-     group by i.chunk_id, token.key
-  ),
-  known as materialized (
-    select w.term, k.id
-      from (select distinct t.term from token t) w
-      -- one index probe a term, however many terms the project has
-      left join lateral (
-        select x.id from cogo.lex_terms x where x.project_id = run.project_id and x.term = w.term limit 1) k on true
-  ),
-  heard as materialized (
-    select one.key as term, min(one.value) as sound
-      from jsonb_array_elements(files) f cross join lateral jsonb_each_text(coalesce(f -> 'sounds', '{}')) one
-     group by one.key
-  ),
-  added as (
-    insert into cogo.lex_terms (project_id, term, sound)
-    select run.project_id, k.term, h.sound from known k left join heard h on h.term = k.term where k.id is null
-    returning id, term
-  ),
-  counted as materialized (
-    select t.chunk_id, ids.id as term_id, t.path, t.name, t.doc, t.body
-      from token t
-      join (select k.id, k.term from known k where k.id is not null union all select a.id, a.term from added a) ids
-        on ids.term = t.term
-  ),
-  chunk as (
-    insert into cogo.chunks (id, project_id, repo_id, file_id, generation, ordinal, kind, symbol, signature, heading,
-                             start_line, end_line, text, content_hash, length, term_ids, name_terms, is_barrel)
-    overriding system value
-    select i.chunk_id, run.project_id, run.repo_id, i.file_id, run.generation, r.ordinal, r.kind, r.symbol, r.signature, r.heading,
-           r.start_line, r.end_line, r.text, r.content_hash, coalesce(r.length, 0), coalesce(terms.ids, '{}'),
-           coalesce(r.name_terms, '{}'), coalesce(r.is_barrel, false)
-      from item i
-     cross join lateral jsonb_to_record(i.body)
-        as r(ordinal int, kind text, symbol text, signature text, heading text, start_line int, end_line int, text text,
-             content_hash text, length int, name_terms text[], is_barrel boolean)
-      left join (select n.chunk_id, array_agg(n.term_id order by n.term_id) as ids from counted n group by n.chunk_id) terms
-        on terms.chunk_id = i.chunk_id
-    returning id, length
-  ),
-  posting as (
-    insert into cogo.lex_postings (term_id, length, chunk_id, path, name, doc, body)
-    select n.term_id, k.length, n.chunk_id, least(n.path, 32767), least(n.name, 32767), least(n.doc, 32767), least(n.body, 32767)
-      from counted n join chunk k on k.id = n.chunk_id
-     order by n.term_id, n.chunk_id
-  ),
-  vector as (
-    insert into cogo.chunk_embeddings (chunk_id, model_id, project_id, embedding)
-    select i.chunk_id, model, run.project_id, (i.body ->> 'embedding')::extensions.halfvec
-      from item i
-     where i.body ->> 'embedding' is not null
-  )
-  select count(*) into n_chunks from chunk;
-
-  update cogo.index_runs r
-     set files = r.files + n_files, chunks = r.chunks + n_chunks, touched_at = clock_timestamp()
-   where r.id = run.id;
-  return jsonb_build_object('files', n_files, 'chunks', n_chunks);
-exception
-  when unique_violation then
-    perform cogo.fail('CG004', 'a path or an ordinal occurs twice in one call', jsonb_build_object('reason', sqlerrm));
-    return null;
-  when not_null_violation or check_violation or invalid_text_representation or invalid_parameter_value or data_exception then
-    perform cogo.fail('CG000', 'files is malformed', jsonb_build_object('reason', sqlerrm));
-    return null;
-end
-$$;
-revoke all on function cogo_api.index_put(uuid, jsonb) from public;
-grant execute on function cogo_api.index_put(uuid, jsonb) to anon, authenticated, service_role;
-
--- sql/knowledge/245_fn_index_graph.sql 594733f021dd2063
--- cogo_api.index_graph: writes the symbols and relationships of files that index_put has put into the same open run; each file's are
--- replaced whole, and the call is atomic. Returns {nodes, edges, unresolved}.
---
--- files: [{path,
---   nodes: [{key, kind, name, signature?, doc?, exported?, start_line, start_column, end_line, end_column}],
---   edges: [{from, to, kind, via?, provenance, confidence?, sites?, line, column}],
---   unresolved: [{specifier, kind, reason, detail?, line}],
---   surface?, looks_at?: [stem], hash?: as graph_files}]
--- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path that the run did not put, a key twice.
-create or replace function cogo_api.index_graph(run_id uuid, files jsonb)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-  run     cogo.index_runs := cogo.running_run(index_graph.run_id);
   ids     bigint[];
   unknown text;
   n_nodes int;
   n_edges int;
   n_loose int;
 begin
-  if jsonb_typeof(files) is distinct from 'array' then
-    perform cogo.fail('CG000', 'files must be an array');
-  end if;
   select min(f.value ->> 'path') into unknown
     from jsonb_array_elements(files) f
    where not exists (select from cogo.source_files s
@@ -1098,8 +1022,179 @@ begin
     join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
    where f.value ? 'surface';
 
-  update cogo.index_runs r set touched_at = clock_timestamp() where r.id = run.id;
   return jsonb_build_object('nodes', n_nodes, 'edges', n_edges, 'unresolved', n_loose);
+end
+$$;
+
+-- sql/knowledge/230_fn_index_put.sql ea0fe02ae6de235b
+-- cogo_api.index_put: writes files with all their chunks into an open run and returns {files, chunks}. Each file is replaced whole,
+-- and the call is atomic: all of its files, or none. Readers see nothing of it before index_finish.
+--
+-- files: [{path, content_hash, language?, bytes?, extractor, warning?, role?, base_terms?, folder_terms?, terms:[text], sounds?:{term: key},
+--   graph?:{path, nodes, edges, unresolved} as for index_graph,
+--   chunks:[{ordinal, kind, symbol?, signature?, heading?, start_line, end_line, text, content_hash, term, in_path, in_name, in_doc,
+--   in_body, length, name_terms?, is_barrel?, embedding?}]}]
+-- terms: those of the file's chunks, each once. term: '{1,7}', the places of the chunk's own in that list, from 1, none twice; in_…: at
+-- the same place, how often it is in that field. As text, for an array is read ten times as fast as an object.
+-- embedding: '[x,y,...]' or '{1:x,9:y}/dims' of the run's model (meta.embedder of index_begin, default hash-1024-v1) or null.
+-- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path twice, unknown embedder.
+create or replace function cogo_api.index_put(run_id uuid, files jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  run      cogo.index_runs := cogo.running_run(index_put.run_id);
+  model    smallint;
+  n_files  int;
+  n_chunks int;
+  graphs   jsonb;
+begin
+  if jsonb_typeof(files) is distinct from 'array' then
+    perform cogo.fail('CG000', 'files must be an array');
+  end if;
+  select m.id into model from cogo.embedding_models m
+   where m.name = coalesce(run.meta ->> 'embedder', 'hash-1024-v1') and m.project_id is null;
+  if not found then
+    perform cogo.fail('CG004', 'unknown embedding model', jsonb_build_object('embedder', run.meta ->> 'embedder'));
+  end if;
+
+  -- a file put twice in one run: the later one counts
+  perform cogo.drop_files(array(
+    select f.id from cogo.source_files f
+     where f.repo_id = run.repo_id and f.generation = run.generation
+       and f.path in (select item ->> 'path' from jsonb_array_elements(files) item)));
+
+  insert into cogo.source_files (project_id, repo_id, generation, path, content_hash, language, bytes, extractor, warning, role,
+                                 base_terms, folder_terms)
+  select run.project_id, run.repo_id, run.generation, f.path, f.content_hash, f.language, f.bytes, f.extractor, f.warning, f.role,
+         coalesce(f.base_terms, '{}'), coalesce(f.folder_terms, '{}')
+    from jsonb_to_recordset(files)
+      as f(path text, content_hash text, language text, bytes bigint, extractor text, warning text, role text, base_terms text[],
+           folder_terms text[]);
+  get diagnostics n_files = row_count;
+
+  -- Terms are looked up and made in one statement, so nobody else may make terms of the project meanwhile: they would be neither
+  -- in its snapshot nor among those it made.
+  perform pg_advisory_xact_lock(hashtextextended('cogo.lex_terms ' || run.project_id, 0));
+
+  with item as materialized (
+    select sf.id as file_id, f.nth, nextval('cogo.chunks_id_seq') as chunk_id, r.*
+      from jsonb_array_elements(files) with ordinality f(body, nth)
+      join cogo.source_files sf
+        on sf.repo_id = run.repo_id and sf.generation = run.generation and sf.path = f.body ->> 'path'
+     cross join lateral jsonb_to_recordset(f.body -> 'chunks')
+        as r(ordinal int, kind text, symbol text, signature text, heading text, start_line int, end_line int, text text,
+             content_hash text, length int, name_terms text[], is_barrel boolean, embedding text,
+             term text, in_path text, in_name text, in_doc text, in_body text)
+  ),
+  word as materialized (
+    select f.nth, t.place, t.term
+      from jsonb_array_elements(files) with ordinality f(body, nth)
+     cross join lateral jsonb_array_elements_text(f.body -> 'terms') with ordinality t(term, place)
+  ),
+  known as materialized (
+    select w.term, k.id
+      from (select distinct t.term from word t) w
+      -- one index probe a term, however many terms the project has
+      left join lateral (
+        select x.id from cogo.lex_terms x where x.project_id = run.project_id and x.term = w.term limit 1) k on true
+  ),
+  heard as materialized (
+    select one.key as term, min(one.value) as sound
+      from jsonb_array_elements(files) f cross join lateral jsonb_each_text(coalesce(f -> 'sounds', '{}')) one
+     group by one.key
+  ),
+  added as (
+    insert into cogo.lex_terms (project_id, term, sound)
+    select run.project_id, k.term, h.sound from known k left join heard h on h.term = k.term where k.id is null
+    returning id, term
+  ),
+  -- of each file its terms' ids, in the order of its list
+  dictionary as materialized (
+    select w.nth, array_agg(ids.id order by w.place) as ids
+      from word w
+      join (select k.id, k.term from known k where k.id is not null union all select a.id, a.term from added a) ids
+        on ids.term = w.term
+     group by w.nth
+  ),
+  chunk as (
+    insert into cogo.chunks (id, project_id, repo_id, file_id, generation, ordinal, kind, symbol, signature, heading,
+                             start_line, end_line, text, content_hash, length, term_ids, name_terms, is_barrel)
+    overriding system value
+    select i.chunk_id, run.project_id, run.repo_id, i.file_id, run.generation, i.ordinal, i.kind, i.symbol, i.signature, i.heading,
+           i.start_line, i.end_line, i.text, i.content_hash, coalesce(i.length, 0),
+           array(select d.ids[t.place] from unnest(i.term::int[]) t(place)), coalesce(i.name_terms, '{}'), coalesce(i.is_barrel, false)
+      from item i left join dictionary d on d.nth = i.nth
+    returning 1
+  ),
+  posting as (
+    insert into cogo.lex_postings (term_id, length, chunk_id, path, name, doc, body)
+    select d.ids[t.place], coalesce(i.length, 0), i.chunk_id, least(t.path, 32767), least(t.name, 32767), least(t.doc, 32767), least(t.body, 32767)
+      from item i
+      left join dictionary d on d.nth = i.nth
+     cross join lateral unnest(i.term::int[], i.in_path::int[], i.in_name::int[], i.in_doc::int[], i.in_body::int[])
+        as t(place, path, name, doc, body)
+     order by 1, 3
+  ),
+  vector as (
+    insert into cogo.chunk_embeddings (chunk_id, model_id, project_id, embedding)
+    select i.chunk_id, model, run.project_id,
+           case when starts_with(i.embedding, '{') then i.embedding::extensions.sparsevec::extensions.halfvec
+                else i.embedding::extensions.halfvec end
+      from item i
+     where i.embedding is not null
+  )
+  select count(*) into n_chunks from chunk;
+
+  graphs := (select jsonb_agg(f.value -> 'graph') from jsonb_array_elements(files) f where f.value ? 'graph');
+  if graphs is not null then
+    perform cogo.put_graph(run, graphs);
+  end if;
+
+  update cogo.index_runs r
+     set files = r.files + n_files, chunks = r.chunks + n_chunks, touched_at = clock_timestamp()
+   where r.id = run.id;
+  return jsonb_build_object('files', n_files, 'chunks', n_chunks);
+exception
+  when unique_violation then
+    perform cogo.fail('CG004', 'a path, an ordinal or a key occurs twice in one call', jsonb_build_object('reason', sqlerrm));
+    return null;
+  when not_null_violation or check_violation or invalid_text_representation or invalid_parameter_value or data_exception then
+    perform cogo.fail('CG000', 'files is malformed', jsonb_build_object('reason', sqlerrm));
+    return null;
+end
+$$;
+revoke all on function cogo_api.index_put(uuid, jsonb) from public;
+grant execute on function cogo_api.index_put(uuid, jsonb) to anon, authenticated, service_role;
+
+-- sql/knowledge/245_fn_index_graph.sql f66ff62223400344
+-- cogo_api.index_graph: writes the symbols and relationships of files that index_put has put into the same open run; each file's are
+-- replaced whole, and the call is atomic. Returns {nodes, edges, unresolved}.
+--
+-- files: [{path,
+--   nodes: [{key, kind, name, signature?, doc?, exported?, start_line, start_column, end_line, end_column}],
+--   edges: [{from, to, kind, via?, provenance, confidence?, sites?, line, column}],
+--   unresolved: [{specifier, kind, reason, detail?, line}],
+--   surface?, looks_at?: [stem], hash?: as graph_files}]
+-- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path that the run did not put, a key twice.
+create or replace function cogo_api.index_graph(run_id uuid, files jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  run    cogo.index_runs := cogo.running_run(index_graph.run_id);
+  answer jsonb;
+begin
+  if jsonb_typeof(files) is distinct from 'array' then
+    perform cogo.fail('CG000', 'files must be an array');
+  end if;
+  answer := cogo.put_graph(run, files);
+  update cogo.index_runs r set touched_at = clock_timestamp() where r.id = run.id;
+  return answer;
 exception
   when unique_violation then
     perform cogo.fail('CG004', 'a key occurs twice in one file', jsonb_build_object('reason', sqlerrm));
@@ -1274,12 +1369,12 @@ $$;
 revoke all on function cogo_api.index_finish(uuid, jsonb) from public;
 grant execute on function cogo_api.index_finish(uuid, jsonb) to anon, authenticated, service_role;
 
--- sql/knowledge/262_fn_index_suspend.sql e8da0a5bd7eb5e98
--- cogo_api.index_suspend: puts a run by, so that index_resume can go on with it: what was put stays, unseen by readers, but for the
--- doubtful paths, whose last call was not answered. The run gets another id: a call that is still on its way finds nothing.
+-- sql/knowledge/262_fn_index_suspend.sql 9fad3711c68acee8
+-- cogo_api.index_suspend: puts a run by, so that index_resume can go on with it: what was put stays, unseen by readers. The run gets
+-- another id: a call that is still on its way is refused. A writer that dies without this is gone on with all the same.
 -- Returns {files}: how many wait to be published. The next index_begin of the repository gives the run up. Errors: CG003/CG031 as
 -- running_run.
-create or replace function cogo_api.index_suspend(run_id uuid, doubtful text[] default '{}')
+create or replace function cogo_api.index_suspend(run_id uuid)
 returns jsonb
 language plpgsql
 security definer
@@ -1288,22 +1383,22 @@ as $$
 declare
   run cogo.index_runs := cogo.running_run(index_suspend.run_id);
 begin
-  perform cogo.drop_files(array(
-    select f.id from cogo.source_files f
-     where f.repo_id = run.repo_id and f.generation = run.generation and f.path = any (doubtful)));
-  update cogo.index_runs r set id = gen_random_uuid(), reason = 'suspended', touched_at = clock_timestamp() where r.id = run.id;
+  update cogo.index_runs r
+     set id = gen_random_uuid(), former_ids = r.former_ids || r.id, reason = 'suspended', touched_at = clock_timestamp()
+   where r.id = run.id;
   return jsonb_build_object('files', (
     select count(*) from cogo.source_files f where f.repo_id = run.repo_id and f.generation = run.generation));
 end
 $$;
-revoke all on function cogo_api.index_suspend(uuid, text[]) from public;
-grant execute on function cogo_api.index_suspend(uuid, text[]) to anon, authenticated, service_role;
+revoke all on function cogo_api.index_suspend(uuid) from public;
+grant execute on function cogo_api.index_suspend(uuid) to anon, authenticated, service_role;
 
--- sql/knowledge/264_fn_index_resume.sql 269bee14c4f0b41f
--- cogo_api.index_resume: goes on with the run of a repository that was put by (index_suspend): {run_id, generation, repo, files:[{path,
--- content_hash, extractor}]}, the files it holds already; null when there is none. One caller gets it. Needs editor (or a worker of the
--- project).
-create or replace function cogo_api.index_resume(project_id uuid, repo text, commit_sha text default null)
+-- sql/knowledge/264_fn_index_resume.sql f4b9ef7e90d4f8ba
+-- cogo_api.index_resume: goes on with the open run of a repository, put by (index_suspend) or left by a writer that died: {run_id,
+-- generation, repo, files:[{path, content_hash, extractor}]}, the files it holds already; null when there is none. Each of them is whole,
+-- for index_put is atomic; whether it is still true, its hash says. One that is not dead loses its run, as with index_begin: the run
+-- gets another id. What it marked for deletion is forgotten. Needs editor (or a worker of the project).
+create or replace function cogo_api.index_resume(project_id uuid, repo text, commit_sha text default null, meta jsonb default '{}')
 returns jsonb
 language plpgsql
 security definer
@@ -1313,22 +1408,25 @@ declare
   run cogo.index_runs;
 begin
   perform cogo.require_role(index_resume.project_id, 'editor', true);
+  -- the row lock makes it and index_begin take turns
+  perform from cogo.repos h where h.project_id = index_resume.project_id and h.repo = index_resume.repo for update;
   update cogo.index_runs r
-     set reason = null, commit_sha = index_resume.commit_sha, touched_at = clock_timestamp()
+     set id = gen_random_uuid(), former_ids = r.former_ids || r.id, reason = null, commit_sha = index_resume.commit_sha,
+         meta = coalesce(index_resume.meta, '{}'), touched_at = clock_timestamp()
     from cogo.repos h
-   where h.project_id = index_resume.project_id and h.repo = index_resume.repo and r.repo_id = h.id
-     and r.state = 'running' and r.reason = 'suspended'
+   where h.project_id = index_resume.project_id and h.repo = index_resume.repo and r.repo_id = h.id and r.state = 'running'
   returning r.* into run;
   if not found then
     return null;
   end if;
+  update cogo.source_files f set dropped_by = null where f.repo_id = run.repo_id and f.dropped_by = run.generation;
   return jsonb_build_object('run_id', run.id, 'generation', run.generation, 'repo', index_resume.repo, 'files', coalesce((
     select jsonb_agg(jsonb_build_object('path', f.path, 'content_hash', f.content_hash, 'extractor', f.extractor) order by f.path)
       from cogo.source_files f where f.repo_id = run.repo_id and f.generation = run.generation), '[]'));
 end
 $$;
-revoke all on function cogo_api.index_resume(uuid, text, text) from public;
-grant execute on function cogo_api.index_resume(uuid, text, text) to anon, authenticated, service_role;
+revoke all on function cogo_api.index_resume(uuid, text, text, jsonb) from public;
+grant execute on function cogo_api.index_resume(uuid, text, text, jsonb) to anon, authenticated, service_role;
 
 -- sql/knowledge/280_fn_lexicon.sql cfd9d6c717f47a6f
 -- cogo_api.lexicon: {n, avg_length, df:{term: count}} of the project's published chunks, for the query side of idf. Terms nobody
@@ -1359,7 +1457,7 @@ $$;
 revoke all on function cogo_api.lexicon(uuid, text[]) from public;
 grant execute on function cogo_api.lexicon(uuid, text[]) to anon, authenticated, service_role;
 
--- sql/knowledge/300_fn_search.sql e19842c8d6c51c9b
+-- sql/knowledge/300_fn_search.sql b0fe151220c12981
 -- cogo_api.search: the chunks that speak of a question, ranked, in one call: BM25F over the inverted index and vector similarity, fused linearly
 -- after division by each one's maximum, then what a reader means (definition, names, file, kind of file).
 --
@@ -1394,6 +1492,8 @@ security definer
 set search_path = ''
 -- a large corpus makes the estimate large, and compiling the statement would take longer than running it
 set jit = off
+-- planned once a session: planning it anew took longer than a search of a small project
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   started   timestamptz := clock_timestamp();
@@ -1466,13 +1566,15 @@ begin
     select t.* from term t where is_small or t.so_far <= budget or t.df = t.rarest
   ),
   posting as (
-    select p.chunk_id, p.length, t.id as term_id, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body as tf
+    select p.chunk_id, p.length, t.worth, p.tf
       from essential t
-     -- offset 0: an index range a term, never a scan of all postings, also where no statistics are
-     cross join lateral (select x.* from cogo.lex_postings x where x.term_id = t.id offset 0) p
+     -- offset 0: an index range a term, never a scan of all postings, also where no statistics are; and tf is worked out once
+     cross join lateral (
+       select x.chunk_id, x.length, w_path * x.path + w_name * x.name + w_doc * x.doc + w_body * x.body as tf
+         from cogo.lex_postings x where x.term_id = t.id offset 0) p
      where is_small or t.df <= budget
     union all
-    select p.chunk_id, p.length, t.id, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body
+    select p.chunk_id, p.length, t.worth, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body
       from essential t
      cross join lateral (
        (select x.* from cogo.lex_postings x where x.term_id = t.id and x.name > 0 order by x.term_id, x.chunk_id limit budget)
@@ -1483,7 +1585,6 @@ begin
   found as materialized (
     select p.chunk_id, sum(p.worth * p.tf * (k1 + 1) / (p.tf + k_flat + k_long * p.length)) as score
       from posting p
-     where p.tf > 0
      group by p.chunk_id
   ),
   bm25 as materialized (
@@ -1495,7 +1596,7 @@ begin
               cross join lateral (
                 select p.length, w_path * p.path + w_name * p.name + w_doc * p.doc + w_body * p.body as tf
                   from cogo.lex_postings p where p.term_id = t.id and p.chunk_id = f.chunk_id limit 1) x
-              where not (t.so_far <= budget or t.df = t.rarest) and x.tf > 0), 0)
+              where not (t.so_far <= budget or t.df = t.rarest)), 0)
       from (select * from found order by score desc, chunk_id limit 400) f
      where not is_small
   ),
@@ -1503,7 +1604,8 @@ begin
   -- looked at as it takes to fill the list.
   lexical as materialized (
     select l.chunk_id, l.score
-      from (select * from bm25 order by score desc, chunk_id) l
+      -- real: scores that are equal stay so in whatever order they were summed
+      from (select x.chunk_id, x.score, x.score::real as place from bm25 x where x.score > 0 order by place desc, chunk_id) l
      where (
              select c.generation <= r.generation and (kinds is null or c.kind = any (kinds))
                     and (prefix is null or starts_with(f.path, prefix)) and (languages is null or f.language = any (languages))
@@ -1511,7 +1613,7 @@ begin
                join cogo.repos r on r.id = c.repo_id
                join cogo.source_files f on f.id = c.file_id
               where c.id = l.chunk_id and c.repo_id = any (repo_ids))
-     order by l.score desc, l.chunk_id
+     order by l.place desc, l.chunk_id
      limit depth
   ),
   near as materialized (
@@ -1532,24 +1634,31 @@ begin
     select c.id as chunk_id
       from jsonb_array_elements_text(coalesce(query -> 'names', '[]')) name
      cross join lateral (
-       select x.* from cogo.chunks x
+       select x.id, x.kind, x.generation, x.repo_id, x.file_id from cogo.chunks x
         where x.project_id = search.project_id and lower(x.symbol) = name and x.symbol is not null limit 20) c
-      join cogo.repos r on r.id = c.repo_id and c.generation <= r.generation and c.repo_id = any (repo_ids)
-      join cogo.source_files f on f.id = c.file_id
-     where (kinds is null or c.kind = any (kinds)) and (prefix is null or starts_with(f.path, prefix))
-       and (languages is null or f.language = any (languages))
+     where c.repo_id = any (repo_ids) and (kinds is null or c.kind = any (kinds))
+       and (
+             select c.generation <= r.generation and (prefix is null or starts_with(f.path, prefix)) and (languages is null or f.language = any (languages))
+               from cogo.repos r cross join cogo.source_files f
+              where r.id = c.repo_id and f.id = c.file_id)
+  ),
+  -- most searches have none: then the scores of all chunks are not gone through for them
+  other as materialized (
+    select v.chunk_id from near v union select d.chunk_id from named d except select l.chunk_id from lexical l
   ),
   candidate as (
-    select l.chunk_id from lexical l union select v.chunk_id from near v union select d.chunk_id from named d
+    select l.chunk_id, l.score as lexical from lexical l
+    union all
+    select o.chunk_id, x.score from other o left join bm25 x on x.chunk_id = o.chunk_id
   ),
-  scored as (
-    select k.chunk_id, greatest(coalesce(l.score, 0), 0) as lexical,
+  -- materialized, or each vector would be compared three times
+  scored as materialized (
+    select k.chunk_id, greatest(coalesce(k.lexical, 0), 0) as lexical,
            greatest(coalesce(
              v.score,
              (select 1 - (e.embedding operator(extensions.<=>) goal) from cogo.chunk_embeddings e
                where goal is not null and e.chunk_id = k.chunk_id and e.model_id = model.id), 0), 0) as vector
       from candidate k
-      left join bm25 l on l.chunk_id = k.chunk_id
       left join near v on v.chunk_id = k.chunk_id
   ),
   fused as (
@@ -1566,13 +1675,17 @@ begin
      limit lim
   )
   select jsonb_agg(
-           cogo.chunk_json(c, f, r) || jsonb_build_object('score', h.score) || case when explain then jsonb_build_object('signals', h.signals) else '{}' end
+           cogo.chunk_json(x.c, x.f, x.r) || jsonb_build_object('score', h.score) || case when explain then jsonb_build_object('signals', h.signals) else '{}' end
            order by h.score desc, h.chunk_id)
     into items
     from ranked h
-    join cogo.chunks c on c.id = h.chunk_id
-    join cogo.source_files f on f.id = c.file_id
-    join cogo.repos r on r.id = c.repo_id;
+   -- offset 0: looked up by key, however many the planner takes the limit for
+   cross join lateral (
+     select c, f, r
+       from cogo.chunks c
+       join cogo.source_files f on f.id = c.file_id
+       join cogo.repos r on r.id = c.repo_id
+      where c.id = h.chunk_id offset 0) x;
 
   return jsonb_build_object('items', coalesce(items, '[]'), 'route', query ->> 'route', 'strategy', strategy, 'generation', newest,
     'lexicon', jsonb_build_object('n', n, 'avg_length', coalesce(average, 0), 'df', coalesce(df, '{}')),
@@ -2553,7 +2666,104 @@ $$;
 revoke all on function cogo_api.mirror_done(uuid, bigint[]) from public;
 grant execute on function cogo_api.mirror_done(uuid, bigint[]) to anon, authenticated, service_role;
 
--- sql/jobs/010_tables.sql 24fa1f28a5aa5f5c
+-- sql/chat/210_fn_chat_begin.sql e7513cfd2589f9e0
+-- cogo_api.chat_begin: opens or continues a session and stores what the user said; returns {session_id, message_id, history, found?}.
+-- history: up to 50 messages before this call, [{role, content}], oldest first. message_id: the last message stored.
+-- messages: [{role, content}] as the request had them. A client may send the whole conversation each time: on a session that
+-- has messages, only those after its last assistant message are stored.
+-- query: what to look for, as cogo_api.search takes it: found is what that answers. One call for both, because an embedded database
+-- answers one call at a time. A query that is refused stores nothing.
+-- Needs viewer. Errors: as search; as require_role; CG003 another's session; CG004 no message, or one without role and content.
+create or replace function cogo_api.chat_begin(
+  project_id uuid, session_id uuid, trace_id text, messages jsonb, model text, role_id text default null, query jsonb default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  session cogo.chat_sessions;
+  history jsonb := '[]';
+  first   int := 1;
+  last_id bigint;
+  found   jsonb;
+begin
+  perform cogo.require_role(chat_begin.project_id, 'viewer');
+  if jsonb_typeof(messages) is distinct from 'array' or jsonb_array_length(messages) = 0 then
+    perform cogo.fail('CG004', 'at least one message is needed', jsonb_build_object('field', 'messages'));
+  end if;
+  if chat_begin.query is not null then
+    found := cogo_api.search(chat_begin.project_id, chat_begin.query);
+  end if;
+  if chat_begin.session_id is null then
+    insert into cogo.chat_sessions as s (project_id, owner, title)
+    values (chat_begin.project_id, cogo.principal(), left(messages -> -1 ->> 'content', 120))
+    returning s.* into session;
+  else
+    session := cogo.own_session(chat_begin.session_id);
+    if session.project_id <> chat_begin.project_id then
+      perform cogo.fail('CG003', 'no such chat session', jsonb_build_object('session_id', chat_begin.session_id));
+    end if;
+    history := cogo.messages_json(session.id, 50, false);
+    if jsonb_array_length(history) > 0 then
+      select coalesce(max(m.nth), 0) + 1 into first
+        from jsonb_array_elements(messages) with ordinality as m(body, nth) where m.body ->> 'role' = 'assistant';
+    end if;
+    update cogo.chat_sessions s set updated_at = clock_timestamp() where s.id = session.id;
+  end if;
+
+  begin
+    with said as (
+      insert into cogo.chat_messages as c (session_id, project_id, role, content, trace_id, role_id, model)
+      select session.id, session.project_id, m.body ->> 'role', m.body ->> 'content', chat_begin.trace_id, chat_begin.role_id, chat_begin.model
+        from jsonb_array_elements(messages) with ordinality as m(body, nth)
+       where m.nth >= first
+       order by m.nth
+      returning c.id
+    )
+    select max(said.id) into last_id from said;
+  exception
+    when not_null_violation or check_violation then
+      perform cogo.fail('CG004', 'a message needs role (system, user, assistant or tool) and content',
+        jsonb_build_object('field', 'messages'));
+  end;
+  return jsonb_build_object('session_id', session.id, 'message_id', last_id, 'history', history)
+    || case when found is null then '{}' else jsonb_build_object('found', found) end;
+end
+$$;
+revoke all on function cogo_api.chat_begin(uuid, uuid, text, jsonb, text, text, jsonb) from public;
+grant execute on function cogo_api.chat_begin(uuid, uuid, text, jsonb, text, text, jsonb) to anon, authenticated, service_role;
+
+-- sql/jobs/010_tables.sql 347e21ca5e583a03
+-- by hand
+
+-- sql/jobs/011_fn_sound_job.sql 6edd0ba27b8a3f20
+-- cogo.sound_job: whether a row of cogo.jobs is one that its state may have: the check of the table. One function of the whole row,
+-- because CHECK constraints are parsed anew by every statement that writes: ten of them were most of the cost of a single update.
+create or replace function cogo.sound_job(job cogo.jobs)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return coalesce(case job.state
+    when 'running' then num_nulls(job.lease_token, job.lease_until, job.executor_id, job.lease_s) = 0
+      and num_nonnulls(job.msg_id, job.blocked_on, job.finished_at) = 0
+    when 'succeeded' then job.finished_at is not null and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on) = 0
+    when 'queued' then (job.pinned_executor_id is null) = (job.msg_id is not null)
+      and num_nonnulls(job.lease_token, job.lease_until, job.blocked_on, job.finished_at) = 0
+    when 'blocked' then (job.blocked_on in ('children', 'turn') or job.blocked_on = 'slot' and job.concurrency_key is not null)
+      and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.finished_at) = 0
+    when 'scheduled' then num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on, job.finished_at) = 0
+    when 'cancelled' then job.finished_at is not null and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on) = 0
+    when 'dead' then job.finished_at is not null and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on) = 0
+    end and least(job.attempt, job.failures, job.lease_losses, job.releases, job.pending_children) >= 0
+      and job.max_attempts between 1 and 50, false);
+end
+$$;
+
+-- sql/jobs/013_checks.sql ed53fe00ec96b413
 -- by hand
 
 -- sql/jobs/015_fn_ensure_queue.sql 5bf1def3839fb7e0
@@ -2706,7 +2916,7 @@ begin
 end
 $$;
 
--- sql/jobs/020_fn_create_lane.sql a66be6908613b6ca
+-- sql/jobs/020_fn_create_lane.sql cf0d9b6edaca17da
 -- cogo.create_lane: makes a lane, its pgmq queue, its watermarks, and the functions that touch the queue's table.
 create or replace function cogo.create_lane(executor text, capability text, band smallint)
 returns text
@@ -2729,7 +2939,8 @@ end
 $$;
 
 -- cogo.create_dispatch: makes cogo.push, pop, drop_messages, low and turn, which call the functions of a lane by its name without
--- building SQL, and open_lanes: the lanes of an executor kind (null: all) by band that have a message or a backlog. To be called after
+-- building SQL; offer, which adds the message of a job that is about to be made, unless its project has its share of the lane's ready
+-- list (then null; as ready_room, but for the backlog); and open_lanes: the lanes of an executor kind (null: all) by band that have a message or a backlog. To be called after
 -- lanes are made.
 create or replace function cogo.create_dispatch()
 returns void
@@ -2743,6 +2954,7 @@ declare
   low   text;
   open  text;
   turn  text;
+  offer text;
 begin
   select string_agg(format('when %L then return query select * from cogo.push_%s(ids);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then return cogo.pop_%s(qty);', l.name, l.queue_name), e'\n    ' order by l.name),
@@ -2750,8 +2962,17 @@ begin
          string_agg(format('when %L then return (select s.last_value from cogo.low_%s s);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then exists (select from pgmq.q_%s q where q.msg_id >= (select s.last_value from cogo.low_%s s))',
            l.name, l.queue_name, l.queue_name), e'\n    ' order by l.name),
-         string_agg(format('when %L then return (select s.last_value from cogo.turn_%s s);', l.name, l.queue_name), e'\n    ' order by l.name)
-    into push, pop, gone, low, open, turn
+         string_agg(format('when %L then return (select s.last_value from cogo.turn_%s s);', l.name, l.queue_name), e'\n    ' order by l.name),
+         string_agg(format($sql$when %1$L then
+      insert into pgmq.q_%2$s as q (vt, message)
+      select clock_timestamp(), jsonb_build_object('j', offer.id)
+       where (select count(*) from (
+                select from cogo.jobs j
+                 where j.lane = %1$L and j.project_id = offer.project_id and j.state = 'queued' and j.pinned_executor_id is null
+                   and j.msg_id >= (select s.last_value from cogo.low_%2$s s)
+                 limit offer.share) r) < offer.share
+      returning q.msg_id into made;$sql$, l.name, l.queue_name), e'\n    ' order by l.name)
+    into push, pop, gone, low, open, turn, offer
     from cogo.lanes l;
   execute format($sql$
     create or replace function cogo.push(lane text, ids uuid[]) returns table (job_id uuid, msg_id bigint)
@@ -2759,6 +2980,14 @@ begin
     begin case lane
     %s
     end case; end $fn$ $sql$, push);
+  execute format($sql$
+    create or replace function cogo.offer(lane text, project_id uuid, id uuid, share int) returns bigint
+    language plpgsql set search_path = '' as $fn$
+    declare made bigint;
+    begin case lane
+    %s
+    end case; return made; end $fn$ $sql$, offer);
+  revoke all on function cogo.offer(text, uuid, uuid, int) from public, anon, authenticated, service_role;
   execute format($sql$
     create or replace function cogo.pop(lane text, qty int) returns uuid[]
     language plpgsql set search_path = '' as $fn$ begin case lane
@@ -2838,9 +3067,9 @@ create or replace trigger executor_changed
     (new.kind, new.epoch, new.instance, new.draining, new.running, new.info, new.dead_at is null, new.stopped_at is null))
   execute function cogo.executor_presence();
 
--- sql/jobs/130_fn_job_events_broadcast.sql 31ba55883bd9fef6
+-- sql/jobs/130_fn_job_events_broadcast.sql d244fdb8ae7979d1
 -- Trigger: new rows of job_events go out on jobs:{job_id}; the turns of a job's life (not its progress and logs) also become bus
--- events of its trace. job.enqueued is not broadcast: nobody can listen on a topic before the id of the job is known.
+-- events of its trace. The plain turns are no rows: cogo.tell says them.
 -- Bounded: at most 100 broadcasts a statement. Quiet jobs (made by the dozen in one call) are not broadcast at all, and give their
 -- trace one event a statement and kind, with their number. The rows are there all the same for who reads on from the last id.
 create or replace function cogo.job_events_broadcast()
@@ -2853,7 +3082,7 @@ declare
   event record;
 begin
   if exists (select from inserted i where not i.quiet) then
-    for event in select * from inserted i where i.kind <> 'job.enqueued' and not i.quiet order by i.id limit 100 loop
+    for event in select * from inserted i where not i.quiet order by i.id limit 100 loop
       perform cogo.hint('jobs:' || event.job_id, event.kind,
         jsonb_build_object('id', event.id, 'job_id', event.job_id, 'kind', event.kind, 'data', event.data, 'ts', event.at));
     end loop;
@@ -2880,29 +3109,44 @@ create or replace trigger job_events_broadcast
   referencing new table as inserted
   for each statement execute function cogo.job_events_broadcast();
 
--- sql/jobs/135_fn_tell.sql be2f0bb0561830e0
+-- sql/jobs/135_fn_tell.sql 2140f393fa91d5f1
 -- cogo.tell: records one event of each of the jobs, with the same data and the attempt.
 --
--- Of quiet jobs the plain turns of a life (enqueued, started, done) are not rows: cogo.job_turns reads them off the job itself, which
--- says all of it. Their trace gets one event a call, with their number. What else happens to a quiet job is a row as with any.
+-- The plain turns of a life (enqueued, started, done) are no rows: cogo.job_turns reads them off the job itself, which says all of it.
+-- They are told to who listens on jobs:{id} right now, and to the job's trace. Of quiet jobs (made by the dozen in one call) nobody is
+-- told one by one: their trace gets one event a call, with their number. What else happens to a job is a row, and its trigger tells.
 create or replace function cogo.tell(ids uuid[], kind text, data jsonb)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-  plain  constant boolean := kind in ('job.enqueued', 'job.started', 'job.done');
-  loud   boolean;
+  topics text[];
   traced boolean;
 begin
-  select coalesce(bool_or(not j.quiet), false), coalesce(bool_or(j.quiet and j.trace_id is not null), false) into loud, traced
-    from cogo.jobs j where j.id = any (ids);
-  if loud or not plain then
+  if kind not in ('job.enqueued', 'job.started', 'job.done') then
     insert into cogo.job_events (job_id, project_id, kind, data, trace_id, quiet)
     select j.id, j.project_id, tell.kind, tell.data || jsonb_build_object('attempt', j.attempt), j.trace_id, j.quiet
-      from cogo.jobs j where j.id = any (ids) and not (plain and j.quiet) order by j.id;
+      from cogo.jobs j where j.id = any (ids) order by j.id;
+    return;
   end if;
-  if traced and plain then
+  select array_agg('jobs:' || j.id) filter (where not j.quiet), bool_or(j.trace_id is not null) into topics, traced
+    from cogo.jobs j where j.id = any (ids);
+  -- nobody can listen on a topic before the id of the job is known
+  if topics is not null and kind <> 'job.enqueued' then
+    topics := cogo.heard(topics);
+    if cardinality(topics) > 0 then
+      perform cogo.hint('jobs:' || t.id, tell.kind,
+                jsonb_build_object('id', (extract(epoch from t.at) * 1000000)::bigint, 'job_id', t.id, 'kind', tell.kind,
+                  'data', tell.data || jsonb_build_object('attempt', t.attempt), 'ts', t.at))
+         from (select j.id, j.attempt, case tell.kind when 'job.done' then j.finished_at else j.leased_at end as at
+                 from cogo.jobs j where j.id = any (ids) and not j.quiet and 'jobs:' || j.id = any (topics) order by j.id limit 100) t;
+    end if;
+  end if;
+  if traced then
+    insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
+    select j.trace_id, tell.kind, 'jobs', j.project_id, tell.data || jsonb_build_object('attempt', j.attempt, 'job_id', j.id, 'type', j.type)
+      from cogo.jobs j where j.id = any (ids) and not j.quiet and j.trace_id is not null order by j.id;
     insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
     select j.trace_id, tell.kind, 'jobs', j.project_id, jsonb_build_object('jobs', count(*))
       from cogo.jobs j where j.id = any (ids) and j.quiet and j.trace_id is not null
@@ -2911,33 +3155,34 @@ begin
 end
 $$;
 
--- sql/jobs/140_fn_ring.sql a329832932b66bde
+-- sql/jobs/140_fn_ring.sql a96e90f21b105540
 -- cogo.ring: wakes executors that could take jobs just made ready: the pinned one, or a few more live ones of the lane than there are
--- jobs, at most 20; one where jobs is 0. One message each on agents:{executor_id}; a hint, everyone polls as well. Edge consumers have no ear on Realtime:
--- where the lane's kind has a doorbell, it is rung.
+-- jobs, at most 20; one where jobs is 0. One message each on agents:{executor_id}, to those that listen; a hint, everyone polls as well.
+-- Edge consumers have no ear on Realtime: where the lane's kind has a doorbell, it is rung.
 create or replace function cogo.ring(project_id uuid, lane text, pinned_executor_id text default null, jobs bigint default 1)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-  bell text;
+  worker text := split_part(lane, '/', 1);
+  bells  text[];
 begin
-  for bell in
-    select e.id
-      from cogo.executors e
-     where (ring.pinned_executor_id is null or e.id = ring.pinned_executor_id)
-       and e.kind = split_part(ring.lane, '/', 1)
-       and (e.project_id is null or e.project_id = ring.project_id)
-       and not e.draining and e.dead_at is null
-       and e.last_seen > clock_timestamp() - interval '60 seconds'
-     order by e.last_seen desc
-     limit case when ring.jobs = 0 then 1 else least(20, ring.jobs + 4) end
-  loop
-    perform cogo.hint('agents:' || bell, 'wake', jsonb_build_object('lane', ring.lane));
-  end loop;
-  if ring.pinned_executor_id is null then
-    perform cogo.ring_doorbell(split_part(ring.lane, '/', 1));
+  select array_agg('agents:' || e.id order by e.last_seen desc) into bells
+    from cogo.executors e
+   where (ring.pinned_executor_id is null or e.id = ring.pinned_executor_id)
+     and e.kind = worker
+     and (e.project_id is null or e.project_id = ring.project_id)
+     and not e.draining and e.dead_at is null
+     and e.last_seen > clock_timestamp() - interval '60 seconds';
+  if bells is not null then
+    bells := cogo.heard(bells);
+    for i in 1..least(cardinality(bells), case when jobs = 0 then 1 else least(20, jobs + 4) end) loop
+      perform cogo.hint(bells[i], 'wake', jsonb_build_object('lane', ring.lane));
+    end loop;
+  end if;
+  if pinned_executor_id is null and exists (select from cogo.doorbells d where d.executor = worker and d.url is not null) then
+    perform cogo.ring_doorbell(worker);
   end if;
 end
 $$;
@@ -3147,38 +3392,61 @@ begin
 end
 $$;
 
--- sql/jobs/180_fn_free_slots.sql 660497d59b31df26
--- cogo.free_slots: gives back the slots of jobs that stopped being queued or running, and admits the next blocked ones of the same
--- keys. The caller holds the locks of lock_jobs for the given jobs, so their slots are locked; blocked jobs are locked here, and one
--- that is locked by another is left to it (sweep finds a slot that stays free).
-create or replace function cogo.free_slots(ids uuid[])
+-- sql/jobs/179_fn_hand_on.sql 8abea9ff11c06a32
+-- cogo.hand_on: gives back n slots of a concurrency key and admits the next blocked jobs of it. A slot that one job leaves and the next
+-- one takes is not written at all. The caller holds the slot; blocked jobs are locked here, and one that is locked by another is left
+-- to it (sweep finds a slot that stays free).
+create or replace function cogo.hand_on(project_id uuid, key text, n int)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-  freed record;
-  free  int;
+  room  int := coalesce((select s.slots - greatest(s.used - n, 0) from cogo.job_slots s where s.project_id = hand_on.project_id and s.key = hand_on.key), 0);
+  taken int := 0;
+  next  uuid[];
+  home  text;
+  same  boolean;
 begin
-  for freed in
-    select j.project_id, j.concurrency_key as key, count(*)::int as n
-      from cogo.jobs j
-     where j.id = any (free_slots.ids) and j.concurrency_key is not null
-     group by j.project_id, j.concurrency_key
-     order by j.project_id, j.concurrency_key
-  loop
-    update cogo.job_slots s set used = greatest(s.used - freed.n, 0)
-     where s.project_id = freed.project_id and s.key = freed.key
-    returning s.slots - s.used into free;
-    if free > 0 then
-      perform cogo.admit_jobs(array(
-        select j.id from cogo.jobs j
-         where j.project_id = freed.project_id and j.concurrency_key = freed.key and j.state = 'blocked' and j.blocked_on = 'slot'
-         order by j.band, j.id
-         limit free
-           for update skip locked), true);
-    end if;
-  end loop;
+  if room > 0 then
+    select array_agg(x.id order by x.id), count(*), min(x.lane), bool_and(x.pinned_executor_id is null) and min(x.lane) = max(x.lane)
+      into next, taken, home, same
+      from (select j.id, j.lane, j.pinned_executor_id from cogo.jobs j
+             where j.project_id = hand_on.project_id and j.concurrency_key = hand_on.key and j.state = 'blocked' and j.blocked_on = 'slot'
+             order by j.band, j.id
+             limit room
+               for update skip locked) x;
+  end if;
+  if taken <> n then
+    update cogo.job_slots s set used = greatest(s.used - n, 0) + taken where s.project_id = hand_on.project_id and s.key = hand_on.key;
+  end if;
+  if same then
+    -- push_jobs for jobs of one lane
+    update cogo.jobs j set state = 'queued', blocked_on = null, msg_id = p.msg_id, queued_at = clock_timestamp()
+      from cogo.push(home, next) p
+     where j.id = p.job_id;
+    perform cogo.ring(hand_on.project_id, home, null, 0);
+  elsif taken > 0 then
+    perform cogo.push_jobs(next, true);
+  end if;
+end
+$$;
+
+-- sql/jobs/180_fn_free_slots.sql 0413fb7b7b9422d0
+-- cogo.free_slots: gives back the slots of jobs that stopped being queued or running, and hands them on. The caller holds the locks of
+-- lock_jobs for the given jobs, so their slots are locked.
+create or replace function cogo.free_slots(ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform cogo.hand_on(f.project_id, f.concurrency_key, f.n)
+     from (select j.project_id, j.concurrency_key, count(*)::int as n
+             from cogo.jobs j
+            where j.id = any (free_slots.ids) and j.concurrency_key is not null
+            group by j.project_id, j.concurrency_key
+            order by j.project_id, j.concurrency_key) f;
 end
 $$;
 
@@ -3383,7 +3651,112 @@ begin
 end
 $$;
 
--- sql/jobs/230_fn_plan_jobs.sql 726aed0c7c165c92
+-- sql/jobs/225_fn_claim_job_keys.sql 364304aadd30fbaa
+-- cogo.claim_job_keys: the idempotency of enqueue. Claims the key of each planned item; where a key has a job already, the item gets
+-- that job_id and fresh = false. Keys are taken in order, so two calls with the same keys take turns instead of deadlocking.
+-- Error: CG023 the key belongs to another input.
+create or replace function cogo.claim_job_keys(project_id uuid, plan cogo.planned_job[])
+returns cogo.planned_job[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  claimed int;
+  bad     record;
+  answer  cogo.planned_job[];
+begin
+  insert into cogo.job_keys as k (project_id, key, job_id, request_hash, expires_at)
+  select distinct on (p.key) claim_job_keys.project_id, p.key, p.job_id, p.request_hash, clock_timestamp() + interval '7 days'
+    from unnest(plan) p
+   where p.key is not null
+   order by p.key, p.nth
+  on conflict on constraint job_keys_pkey do update
+    set job_id = excluded.job_id, request_hash = excluded.request_hash, expires_at = excluded.expires_at, created_at = clock_timestamp()
+    where k.expires_at < clock_timestamp();
+  get diagnostics claimed = row_count;
+  if claimed = cardinality(plan) or claimed = (select count(*) from unnest(plan) p where p.key is not null) then
+    return plan;
+  end if;
+
+  select p.key, p.nth - 1 as index into bad
+    from unnest(plan) p
+    join cogo.job_keys k on k.project_id = claim_job_keys.project_id and k.key = p.key
+   where k.request_hash <> p.request_hash
+   limit 1;
+  if found then
+    perform cogo.fail('CG023', format('jobs[%s]: the key was used before with another input', bad.index),
+      jsonb_build_object('index', bad.index, 'key', bad.key), 'Use a new key for a new input');
+  end if;
+  select array_agg((p.nth, coalesce(k.job_id, p.job_id), k.key is null or k.job_id = p.job_id, p.type, p.payload, p.lane, p.band,
+           p.run_at, p.wait, p.max_attempts, p.key, p.request_hash, p.pin, p.concurrency_key, p.rate_key, p.parent_id, p.trace_id,
+           p.msg_id, p.problem)::cogo.planned_job order by p.nth)
+    into answer
+    from unnest(plan) p
+    left join cogo.job_keys k on k.project_id = claim_job_keys.project_id and k.key = p.key;
+  return answer;
+end
+$$;
+
+-- sql/jobs/226_fn_count_waiting.sql eeaec3659cfdcc32
+-- cogo.count_waiting: counts what a project has waiting (scheduled, blocked, queued) and keeps the number for check_quota.
+-- Error: CG024 where so many jobs more are over its limit.
+create or replace function cogo.count_waiting(project_id uuid, jobs int)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  quota   cogo.job_quotas;
+  waiting int;
+begin
+  select q.* into quota from cogo.job_quotas q where q.project_id = count_waiting.project_id;
+  select count(*) into waiting from (
+    (select from cogo.jobs j join cogo.lanes l on l.name = j.lane
+      where j.project_id = count_waiting.project_id and j.state = 'queued' and j.pinned_executor_id is null limit quota.queue_limit + 1)
+    union all
+    (select from cogo.lanes l join cogo.jobs j on j.lane = l.name
+      where j.project_id = count_waiting.project_id and j.state = 'blocked' and j.blocked_on = 'turn' limit quota.queue_limit + 1)
+    union all
+    (select from cogo.jobs j
+      where j.project_id = count_waiting.project_id and j.state = 'blocked' and j.blocked_on = 'slot' limit quota.queue_limit + 1)
+    union all
+    (select from cogo.jobs j where j.project_id = count_waiting.project_id and j.state = 'scheduled' limit quota.queue_limit + 1)) w;
+  if waiting + jobs > quota.queue_limit then
+    perform cogo.fail('CG024', format('the project has %s jobs waiting, of at most %s', waiting, quota.queue_limit),
+      jsonb_build_object('waiting', waiting, 'limit', quota.queue_limit, 'asked', jobs),
+      'Wait until some are done, or have an admin raise the limit');
+  end if;
+  update cogo.job_quotas q set counted = waiting + jobs, counted_at = clock_timestamp()
+   where q.project_id in (select x.project_id from cogo.job_quotas x where x.project_id = count_waiting.project_id for update skip locked);
+end
+$$;
+
+-- sql/jobs/228_fn_check_quota.sql 4fce7530a9735c37
+-- cogo.check_quota: refuses jobs over what a project may have waiting (scheduled, blocked, queued). Waiting jobs are counted, not
+-- kept in a counter, which every claim would have to write; the count is taken the more likely the more of the room left since the
+-- last one this call would fill, so the limit is kept within a few percent at no cost far from it, and exactly near it.
+-- Error: CG024.
+create or replace function cogo.check_quota(project_id uuid, jobs int)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  quota cogo.job_quotas;
+begin
+  select q.* into quota from cogo.job_quotas q where q.project_id = check_quota.project_id;
+  if not found then
+    insert into cogo.job_quotas (project_id) values (check_quota.project_id)
+    on conflict do nothing;
+    select q.* into quota from cogo.job_quotas q where q.project_id = check_quota.project_id;
+  end if;
+  if random() * (quota.queue_limit - quota.counted) < jobs * 10 then
+    perform cogo.count_waiting(check_quota.project_id, jobs);
+  end if;
+end
+$$;
+
+-- sql/jobs/230_fn_plan_jobs.sql 1e00dfdc0b9c3960
 -- cogo.plan_jobs: checks the items of enqueue and finds their lanes. Returns them in order, each with a new job_id and what it waits
 -- for: null nothing, time, pin, slot. The hash of an item, which makes two enqueues of one key the same input, covers all of it but
 -- its key and trace: jsonb's text form is canonical, with keys sorted and numbers normalised. Errors: those of enqueue.
@@ -3427,7 +3800,7 @@ begin
                '{"payload": {}, "priority": 1}' || a.item - array['key', 'trace_id'])::text, 'UTF8')) end,
              a.pin, a.concurrency_key, coalesce(a.rate_key, a.type), a.parent_id, a.trace_id, null,
              case
-               when r.type is null then 'type is not known'
+               when r.type is null then 'the type is not known'
                when a.payload is not null and jsonb_typeof(a.payload) not in ('object', 'null') then 'payload must be an object'
                when a.band not between 0 and 2 then 'priority must be 0, 1 or 2'
                when a.delay_s not between 0 and 2592000 then 'delay_s must be 0 to 2592000'
@@ -3452,14 +3825,18 @@ begin
     return '{}';
   end if;
 
-  select p.problem, p.nth - 1 as index into bad from unnest(plan) p where p.problem is not null limit 1;
-  if found then
-    perform cogo.fail('CG004', format('jobs[%s]: %s', bad.index, bad.problem), jsonb_build_object('index', bad.index));
-  end if;
   -- as text a payload has at most six times the bytes it has as jsonb
-  select octet_length(p.payload::text) as bytes, p.nth - 1 as index into bad
-    from unnest(plan) p where pg_column_size(p.payload) > 21845 and octet_length(p.payload::text) > 131072 limit 1;
-  if found then
+  select p.problem, p.type, octet_length(p.payload::text) as bytes, p.nth - 1 as index into bad
+    from unnest(plan) p
+   where p.problem is not null or pg_column_size(p.payload) > 21845 and octet_length(p.payload::text) > 131072
+   order by p.problem is null, p.nth limit 1;
+  if bad.problem = 'the type is not known' then
+    perform cogo.fail('CG004', format('jobs[%s]: the type %s is not known', bad.index, coalesce(bad.type, 'null')),
+      jsonb_build_object('index', bad.index, 'field', 'type', 'known', (select jsonb_agg(t.pattern order by t.pattern) from cogo.job_types t)),
+      'Known types: ' || (select string_agg(t.pattern, ', ' order by t.pattern) from cogo.job_types t));
+  elsif bad.problem is not null then
+    perform cogo.fail('CG004', format('jobs[%s]: %s', bad.index, bad.problem), jsonb_build_object('index', bad.index));
+  elsif bad.index is not null then
     perform cogo.fail('CG005', format('jobs[%s]: the payload has %s bytes, at most 131072 are stored', bad.index, bad.bytes),
       jsonb_build_object('index', bad.index, 'bytes', bad.bytes, 'limit', 131072), 'Upload it to Storage and send its path');
   end if;
@@ -3467,7 +3844,7 @@ begin
 end
 $$;
 
--- sql/jobs/235_fn_make_jobs.sql 0f6b1150600420e5
+-- sql/jobs/235_fn_make_jobs.sql 9e2bd5b670910853
 -- cogo.make_jobs: makes the fresh jobs of a plan, their messages, slots and events; returns the states [{job_id, state}] of all.
 -- The caller has checked who asks, and locked the project against being deleted.
 create or replace function cogo.make_jobs(project_id uuid, plan cogo.planned_job[], made_by text, batch_id uuid)
@@ -3485,6 +3862,8 @@ declare
   quiet   boolean;
   traced  boolean;
   late    text[] := '{}';
+  lanes   text[] := '{}';
+  counts  int[] := '{}';
   -- the message of each item, by its place
   msgs    bigint[] := array_fill(null::bigint, array[cardinality(plan)]);
   sent    bigint[];
@@ -3521,6 +3900,8 @@ begin
     select p.lane, array_agg(p.job_id order by p.nth) as ids, array_agg(p.nth order by p.nth) as places from unnest(plan) p
      where p.fresh and p.wait is null group by p.lane order by p.lane
   loop
+    lanes := lanes || route.lane;
+    counts := counts || cardinality(route.ids);
     room := greatest(cogo.ready_room(make_jobs.project_id, route.lane), 0);
     if room < cardinality(route.ids) then
       late := late || route.lane;
@@ -3559,20 +3940,15 @@ begin
   )
   select array_agg(i.begins order by i.nth), coalesce(bool_or(i.trace_id is not null), false) into states, traced from item i;
 
-  if not quiet then
-    insert into cogo.job_events (job_id, project_id, kind, data, trace_id)
-    select p.job_id, make_jobs.project_id, 'job.enqueued', jsonb_build_object('type', p.type), p.trace_id
-      from unnest(plan) p where p.fresh;
-  elsif traced then
-    insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
-    select p.trace_id, 'job.enqueued', 'jobs', make_jobs.project_id, jsonb_build_object('jobs', count(*))
-      from unnest(plan) p where p.fresh and p.trace_id is not null group by p.trace_id;
+  if traced then
+    perform cogo.tell(array(select p.job_id from unnest(plan) p where p.fresh), 'job.enqueued', '{}');
   end if;
   if other then
     perform cogo.admit_jobs(array(select p.job_id from unnest(plan) p where p.fresh and p.wait in ('slot', 'pin')));
   end if;
-  perform cogo.ring(make_jobs.project_id, w.lane, null, w.n)
-     from (select p.lane, count(*) as n from unnest(plan) p where p.fresh and p.wait is null group by p.lane) w;
+  for i in 1..cardinality(lanes) loop
+    perform cogo.ring(make_jobs.project_id, lanes[i], null, counts[i]);
+  end loop;
   if not other and total = cardinality(plan) then
     return query select p.job_id, p.state from rows from (unnest(plan), unnest(states)) as p(
       nth, job_id, fresh, type, payload, lane, band, run_at, wait, max_attempts, key, request_hash, pin, concurrency_key, rate_key,
@@ -3815,7 +4191,108 @@ begin
 end
 $$;
 
--- sql/jobs/300_fn_enqueue.sql 972956f0981c2d47
+-- sql/jobs/295_fn_enqueue_one.sql 3764cd56bdde7417
+-- cogo.enqueue_one: enqueue for a single plain job: of any type, with payload, priority, max_attempts, executor, key and trace_id, and
+-- nothing that makes it wait. Returns enqueue's answer, or null where there is more to it (a rate, a key that is taken, anything that
+-- may be wrong): then nothing was changed, and the long way does it or says why it can't be. Both ways make the same rows.
+create or replace function cogo.enqueue_one(project_id uuid, item jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  who     record := cogo.identity();
+  kind    text := item ->> 'type';
+  payload jsonb := coalesce(nullif(item -> 'payload', 'null'), '{}');
+  name    text := item ->> 'key';
+  trace   text := item ->> 'trace_id';
+  band    int := 1;
+  rule    record;
+  home    record;
+  route   text;
+  made_by text;
+  message bigint;
+  moment  timestamptz := clock_timestamp();
+  made    uuid := encode(int8send(((extract(epoch from moment) * 1000)::bigint << 16) | 28673)
+                    || substring(uuid_send(gen_random_uuid()) from 9), 'hex')::uuid;
+begin
+  if jsonb_typeof(item) <> 'object' or item - array['type', 'payload', 'priority', 'max_attempts', 'executor', 'key', 'trace_id'] <> '{}'
+     or jsonb_typeof(payload) <> 'object' or pg_column_size(payload) > 21845 or length(name) not between 1 and 255 then
+    return null;
+  end if;
+  if item ? 'priority' or item ? 'max_attempts' then
+    if coalesce(item ->> 'priority', '1') !~ '^[012]$' or coalesce(item ->> 'max_attempts', '1') !~ '^([1-9]|[1-4][0-9]|50)$' then
+      return null;
+    end if;
+    band := coalesce(item ->> 'priority', '1');
+  end if;
+  case who.kind
+    when 'service' then made_by := 'service';
+    when 'token' then made_by := case who.project_id when enqueue_one.project_id then 'token:' || who.token_id end;
+    when 'user' then
+      select 'user:' || m.user_id into made_by from cogo.project_members m
+       where m.project_id = enqueue_one.project_id and m.user_id = who.user_id and m.role in ('editor', 'admin', 'owner');
+    else null;
+  end case;
+  if made_by is null then
+    return null;
+  end if;
+
+  select x.executor, x.max_attempts, x.run_s, x.steps into rule
+    from cogo.job_types x
+   where x.pattern = kind or (x.pattern like '%.*' and starts_with(kind, left(x.pattern, -1)))
+   order by length(x.pattern) desc limit 1;
+  route := coalesce(item ->> 'executor', rule.executor) || '/default/' || band;
+  if not found or route like 'cogo-plan/%' and rule.run_s > 90 and not rule.steps then
+    return null;
+  end if;
+  -- the project is locked against being deleted; a lane that is not known finds nothing
+  select q.queue_limit - q.counted as room, q.ready_share, l.backlog into home
+    from cogo.projects p
+    join cogo.job_quotas q on q.project_id = p.id
+    join cogo.lanes l on l.name = route
+   where p.id = enqueue_one.project_id
+     and not exists (select from cogo.job_rates r where r.project_id = p.id)
+     for key share of p;
+  if not found then
+    return null;
+  end if;
+  if name is not null then
+    insert into cogo.job_keys (project_id, key, job_id, request_hash, expires_at)
+    -- the hash is that of plan_jobs
+    values (enqueue_one.project_id, name, made,
+      sha256(convert_to(('{"payload": {}, "priority": 1}' || item - array['key', 'trace_id'])::text, 'UTF8')), moment + interval '7 days')
+    on conflict do nothing;
+    if not found then
+      return null;
+    end if;
+  end if;
+  -- as cogo.check_quota
+  if random() * home.room < 10 then
+    perform cogo.count_waiting(enqueue_one.project_id, 1);
+  end if;
+
+  if not (home.backlog and cogo.has_backlog(route, enqueue_one.project_id)) then
+    message := cogo.offer(route, enqueue_one.project_id, made, home.ready_share);
+  end if;
+  insert into cogo.jobs (id, project_id, type, lane, band, state, blocked_on, run_at, msg_id, queued_at, max_attempts, trace_id, created_by)
+  values (made, enqueue_one.project_id, kind, route, band, case when message is null then 'blocked' else 'queued' end,
+    case when message is null then 'turn' end, moment, message, case when message is not null then moment end,
+    coalesce((item ->> 'max_attempts')::int, rule.max_attempts), trace, made_by);
+  insert into cogo.job_payloads (job_id, project_id, input) values (made, enqueue_one.project_id, payload);
+  if message is null and not home.backlog then
+    perform cogo.mark_backlog(array[route]);
+  end if;
+  if trace is not null then
+    perform cogo.tell(array[made], 'job.enqueued', '{}');
+  end if;
+  perform cogo.ring(enqueue_one.project_id, route, null, 1);
+  return jsonb_build_array(jsonb_build_object('job_id', made, 'state', case when message is null then 'blocked' else 'queued' end,
+    'duplicate', false));
+end
+$$;
+
+-- sql/jobs/300_fn_enqueue.sql b5c47c3e16488b2b
 -- cogo_api.enqueue: makes jobs in one transaction with whatever else the caller does; returns [{job_id, state, duplicate, batch_id?}]
 -- in order.
 --
@@ -3835,12 +4312,19 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   plan   cogo.planned_job[];
   group_id uuid;
   answer jsonb;
 begin
+  if batch is null and jsonb_typeof(jobs) = 'array' and jsonb_array_length(jobs) = 1 then
+    answer := cogo.enqueue_one(enqueue.project_id, jobs -> 0);
+    if answer is not null then
+      return answer;
+    end if;
+  end if;
   perform cogo.require_role(enqueue.project_id, 'editor');
   perform from cogo.projects p where p.id = enqueue.project_id for key share;
   plan := cogo.plan_jobs(enqueue.project_id, enqueue.jobs);
@@ -3867,7 +4351,7 @@ $$;
 revoke all on function cogo_api.enqueue(uuid, jsonb, jsonb) from public;
 grant execute on function cogo_api.enqueue(uuid, jsonb, jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/310_fn_claim.sql 16270dd65e8daf38
+-- sql/jobs/310_fn_claim.sql 0b37eda1563ba392
 -- cogo_api.claim: leases up to qty ready jobs to an executor; returns [{job_id, token, attempt, type, payload, checkpoint, project_id,
 -- trace_id, lease_s, cancel_requested, steps?, children?}]. token (a string: it is a bigint) goes with every later call for the
 -- attempt. steps: outputs earlier attempts stored; children: the jobs it awaited, with their results.
@@ -3877,6 +4361,9 @@ grant execute on function cogo_api.enqueue(uuid, jsonb, jsonb) to anon, authenti
 -- register_executor gave it, so that a process another one of the same id has replaced gets nothing.
 -- The lease ends lease_s after the last beat, by the database's clock: count it on a monotonic clock and stop at 80 %.
 -- An empty answer is normal; nothing ever waits for a lock here.
+--
+-- As all calls of workers it keeps its plans, and keeps off scans of whole tables: a session that planned while cogo.jobs was almost
+-- empty, and not analyzed, would walk the table in every later call. seq_page_cost says so; much more of it would have plans compiled.
 -- Errors: CG001/CG002/CG004 as executor_scope; CG004 qty not 1 to 1000, lease_s not 5 to 3600; CG025 the executor is draining, or its
 -- epoch is over.
 create or replace function cogo_api.claim(
@@ -3886,6 +4373,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   scope    record;
@@ -3946,7 +4434,7 @@ $$;
 revoke all on function cogo_api.claim(text, int, int, text[], int) from public;
 grant execute on function cogo_api.claim(text, int, int, text[], int) to anon, authenticated, service_role;
 
--- sql/jobs/320_fn_beat.sql 12ee21800d17e9db
+-- sql/jobs/320_fn_beat.sql bb58cd7c637b41ca
 -- cogo_api.beat: keeps leases alive, all of an executor's in one call; returns [{job_id, verdict}].
 --   ok      the lease runs lease_s from now
 --   cancel  the same, and somebody wants the job cancelled: stop it, then finish or fail it
@@ -3962,6 +4450,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   scope  record;
@@ -4028,6 +4517,47 @@ end
 $$;
 revoke all on function cogo_api.beat(text, jsonb, int, int) from public;
 grant execute on function cogo_api.beat(text, jsonb, int, int) to anon, authenticated, service_role;
+
+-- sql/jobs/326_fn_finish_keyed.sql 0e6fc0b3dbba5d7e
+-- cogo.finish_keyed: finish_one for a single job that has a concurrency key: ends it well and hands its slot on; whether it did. False:
+-- nothing was changed, and the long way says why. The slot is locked before the job, as everywhere.
+create or replace function cogo.finish_keyed(results jsonb, every boolean, project_id uuid)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  item  jsonb := results -> 0;
+  home  record;
+  done  record;
+begin
+  if item ?| array['children', 'events', 'await'] or (item ->> 'job_id') !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+     or (item ->> 'token') !~ '^[0-9]{1,18}$' then
+    return false;
+  end if;
+  -- keys and parents never change, so they can be read before the lock
+  select j.project_id, j.concurrency_key as key into home from cogo.jobs j
+   where j.id = (item ->> 'job_id')::uuid and j.state = 'running' and j.lease_token = (item ->> 'token')::bigint
+     and j.concurrency_key is not null and j.parent_id is null and (every or j.project_id = finish_keyed.project_id);
+  if not found then
+    return false;
+  end if;
+  perform from cogo.job_slots s where s.project_id = home.project_id and s.key = home.key for update;
+  update cogo.jobs j
+     set state = 'succeeded', finished_at = clock_timestamp(), lease_token = null, lease_until = null, result = item -> 'result'
+   where j.id = (item ->> 'job_id')::uuid and j.state = 'running' and j.lease_token = (item ->> 'token')::bigint
+     and j.cancel_requested_at is null
+  returning j.id, not j.quiet or j.trace_id is not null as heard into done;
+  if done.heard then
+    perform cogo.tell(array[done.id], 'job.done', '{"state":"succeeded"}');
+  end if;
+  if done.id is null then
+    return false;
+  end if;
+  perform cogo.hand_on(home.project_id, home.key, 1);
+  return true;
+end
+$$;
 
 -- sql/jobs/327_fn_spawn_children.sql d27f1cb2c24c3af8
 -- cogo.spawn_children: makes the children and events held items of finish or release carry, in the same transaction. children: items of
@@ -4137,7 +4667,7 @@ begin
 end
 $$;
 
--- sql/jobs/330_fn_finish.sql 06bd16c058214e29
+-- sql/jobs/330_fn_finish.sql 271984d3a64766a3
 -- cogo_api.finish: records results; returns [{job_id, verdict, state}] by job id.
 -- results: [{job_id, token, result, children?, events?, await?, checkpoint?}]. ok: the job succeeded. cancelled: somebody had asked for
 -- that; the result is kept all the same. lost: the token is stale and nothing was changed.
@@ -4151,6 +4681,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   who       record := cogo.reporting_scope();
@@ -4164,7 +4695,8 @@ declare
   cancelled uuid[] := '{}';
   ended     uuid[];
 begin
-  if jsonb_typeof(results) = 'array' and jsonb_array_length(results) = 1 and cogo.finish_one(results, who.every, who.project_id) then
+  if jsonb_typeof(results) = 'array' and jsonb_array_length(results) = 1
+     and (cogo.finish_one(results, who.every, who.project_id) or cogo.finish_keyed(results, who.every, who.project_id)) then
     return jsonb_build_array(jsonb_build_object('job_id', lower(results -> 0 ->> 'job_id'), 'verdict', 'ok', 'state', 'succeeded'));
   end if;
   select r.ids, r.tokens, r.bodies into ids, tokens, bodies from cogo.read_items(results) r;
@@ -4231,7 +4763,7 @@ $$;
 revoke all on function cogo_api.finish(jsonb) from public;
 grant execute on function cogo_api.finish(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/335_fn_turn.sql 6e55dd142e130e16
+-- sql/jobs/335_fn_turn.sql 3f6f9a1bc6f9aaf9
 -- cogo_api.turn: finish and claim in one call and one transaction, which is what a busy worker does all day: half the calls and half
 -- the commits. Returns {verdicts: as finish, jobs: as claim}; results are recorded when the answer is there, both or neither.
 -- results: as finish, may be empty; the rest as claim. Errors: as finish and claim; then nothing was recorded, nor leased.
@@ -4242,6 +4774,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   verdicts jsonb := case when turn.results = '[]' then '[]' else cogo_api.finish(turn.results) end;
@@ -4253,7 +4786,7 @@ $$;
 revoke all on function cogo_api.turn(text, jsonb, int, int, text[], int) from public;
 grant execute on function cogo_api.turn(text, jsonb, int, int, text[], int) to anon, authenticated, service_role;
 
--- sql/jobs/340_fn_fail.sql 4bef64c4278e19a3
+-- sql/jobs/340_fn_fail.sql a3b9ffc9ef864888
 -- cogo_api.fail: records failed attempts; returns [{job_id, verdict, state}] by job id.
 -- failures: [{job_id, token, error:{code, message, reason?}, retryable, retry_after_s?}].
 -- A retryable failure is tried again after retry_after_s, or after a full-jitter backoff: random() * least(60, 0.5 * 2^(failures - 1))
@@ -4266,6 +4799,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   items cogo.fenced_item[] := cogo.fenced(failures);
@@ -4312,7 +4846,7 @@ $$;
 revoke all on function cogo_api.fail(jsonb) from public;
 grant execute on function cogo_api.fail(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/350_fn_release.sql a988e1cee656e8a9
+-- sql/jobs/350_fn_release.sql 503cc73eb00f2f21
 -- cogo_api.release: hands leases back without a result (drain, wall limit, a voluntary yield); costs no attempt of max_attempts.
 -- releases: [{job_id, token, checkpoint?, steps?, children?, await?}]; returns [{job_id, verdict, state}] by job id. The job is queued
 -- again at once and its next claim gets the checkpoint; with await it is blocked until its children are over.
@@ -4323,6 +4857,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   items     cogo.fenced_item[];
@@ -4491,9 +5026,9 @@ $$;
 revoke all on function cogo_api.job_detail(uuid) from public;
 grant execute on function cogo_api.job_detail(uuid) to anon, authenticated, service_role;
 
--- sql/jobs/398_fn_job_turns.sql ba4d3a817da8a670
--- cogo.job_turns: the turns of a job's life that no event was stored for, as events: enqueued, each start, done. The id of such an
--- event is its time in microseconds, as that of a stored one is about, so they are in one order.
+-- sql/jobs/398_fn_job_turns.sql 176c8bc4985700c7
+-- cogo.job_turns: the plain turns of a job's life as events: enqueued, each start, done; but those an event was stored for, as it was
+-- done in earlier versions, and is for starts of failed attempts when the job moves to the history. The id of such an event is its time in microseconds, as that of a stored one is about, so they are in one order.
 create or replace function cogo.job_turns(job_id uuid)
 returns table (id bigint, kind text, data jsonb, at timestamptz)
 language plpgsql
@@ -4504,17 +5039,17 @@ as $$
 declare
   job record;
 begin
-  select j.quiet, j.type, j.state, j.attempt, j.created_at, j.finished_at into job from cogo.jobs j where j.id = job_turns.job_id;
+  select j.type, j.state, j.attempt, j.redriven_from, j.created_at, j.finished_at into job from cogo.jobs j where j.id = job_turns.job_id;
   if not found then
-    select h.quiet, h.type, h.state, h.attempt, h.created_at, h.finished_at into job
+    select h.type, h.state, h.attempt, h.redriven_from, h.created_at, h.finished_at into job
       from cogo.jobs_history h where h.id = job_turns.job_id limit 1;
-  end if;
-  if not coalesce(job.quiet, false) then
-    return;
+    if not found then
+      return;
+    end if;
   end if;
   return query
     select (extract(epoch from t.at) * 1000000)::bigint, t.kind, t.data, t.at
-      from (select 'job.enqueued' as kind, jsonb_build_object('type', job.type) as data, 0 as attempt, job.created_at as at
+      from (select 'job.enqueued' as kind, jsonb_strip_nulls(jsonb_build_object('type', job.type, 'redriven_from', job.redriven_from)) as data, 0 as attempt, job.created_at as at
             union all
             select 'job.started', jsonb_build_object('attempt', a.attempt, 'executor_id', a.executor_id), a.attempt, a.started_at
               from cogo.attempts a where a.job_id = job_turns.job_id
@@ -4726,7 +5261,7 @@ $$;
 revoke all on function cogo_api.list_executors(uuid) from public;
 grant execute on function cogo_api.list_executors(uuid) to anon, authenticated, service_role;
 
--- sql/jobs/440_fn_sweep.sql 1b0b35e7149d1824
+-- sql/jobs/440_fn_sweep.sql d8dc7c8c56b013d9
 -- cogo_api.sweep: what no caller does: dead executors, expired leases, due jobs, free slots, lost messages, low watermarks. Scheduled every second; one
 -- at a time (a second one returns {skipped: true}); each part takes a bounded bite. Returns {expired, dead, due, promoted, resent,
 -- executors_dead}.
@@ -4737,6 +5272,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
 as $$
 declare
   lapsed   jsonb;
@@ -4779,6 +5315,48 @@ end
 $$;
 revoke all on function cogo_api.sweep() from public;
 grant execute on function cogo_api.sweep() to service_role;
+
+-- sql/jobs/465_fn_move_to_history.sql 94eb510845094e26
+-- cogo.move_to_history: moves up to lim jobs that succeeded or were cancelled over an hour ago, and whose parent is over, to
+-- jobs_history, with their payloads; their steps and closed attempts go. Returns how many.
+create or replace function cogo.move_to_history(lim int, older_than interval default '1 hour')
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  ids uuid[];
+begin
+  ids := array(
+    select j.id from cogo.jobs j
+     where j.id < cogo.new_job_id(clock_timestamp() - older_than)
+       and j.state in ('succeeded', 'cancelled') and j.finished_at < clock_timestamp() - older_than
+       and (j.parent_id is null or not exists (select from cogo.jobs p where p.id = j.parent_id and p.finished_at is null))
+     order by j.id
+     limit lim
+       for update skip locked);
+  if cardinality(ids) = 0 then
+    return 0;
+  end if;
+  insert into cogo.jobs_history
+  select j.*, p.input, p.error, p.progress
+    from cogo.jobs j left join cogo.job_payloads p on p.job_id = j.id where j.id = any (ids);
+  -- the history has no attempts: starts that can't be read off any more are stored, and nobody is told of them again
+  insert into cogo.job_events (id, job_id, project_id, kind, data, quiet, at)
+  select (extract(epoch from a.started_at) * 1000000)::bigint, a.job_id, a.project_id, 'job.started',
+         jsonb_build_object('attempt', a.attempt, 'executor_id', a.executor_id), true, a.started_at
+    from cogo.job_attempts a
+   where a.job_id = any (ids)
+     and not exists (
+       select from cogo.job_events e
+        where e.job_id = a.job_id and e.kind = 'job.started' and (e.data ->> 'attempt')::int = a.attempt);
+  delete from cogo.job_steps s where s.job_id = any (ids);
+  delete from cogo.job_attempts a where a.job_id = any (ids);
+  delete from cogo.job_payloads p where p.job_id = any (ids);
+  delete from cogo.jobs j where j.id = any (ids);
+  return cardinality(ids);
+end
+$$;
 
 -- sql/jobs/466_fn_due_objects.sql 4e49b8d3a2e5c452
 -- cogo.due_objects: objects of the bucket cogo-artifacts that nobody needs any more, the oldest first: {path, home, reason}. home: the
@@ -5084,6 +5662,9 @@ grant execute on function cogo.can_read_topic(text), cogo.can_write_topic(text) 
 -- by hand
 
 -- end of what is built
+
+-- Claims: what needs the function of the check
+alter table cogo.jobs add constraint jobs_sound check (cogo.sound_job(jobs));
 
 -- jobs: the functions of the lanes in their new form
 do $$

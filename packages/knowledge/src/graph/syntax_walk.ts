@@ -16,9 +16,9 @@ export function childNodes(node: Node): Node[] {
   if (!keys) return children;
   for (const key of keys) {
     const value = (node as unknown as Record<string, unknown>)[key];
-    if (Array.isArray(value)) {
-      for (const one of value) if (one) children.push(one as Node);
-    } else if (value) children.push(value as Node);
+    if (!value) continue;
+    if (!Array.isArray(value)) children.push(value as Node);
+    else for (const one of value) if (one) children.push(one as Node);
   }
   return children;
 }

@@ -1,4 +1,5 @@
-import { parseSync, type ParserOptions, type Statement } from 'oxc-parser';
+import type { Statement } from 'oxc-parser';
+import { parseModuleFile } from '../graph/modules/requests.ts';
 import { lineAt, type SourceText } from '../source_text.ts';
 import type { Chunked } from './chunk.ts';
 import { assemble, type Piece, withFileHeader } from './pieces.ts';
@@ -33,22 +34,12 @@ interface ParsedModule {
   errors: Array<{ message: string; offset: number }>;
 }
 
-function parseModule(source: SourceText): ParsedModule {
-  const first = parse(source, {});
-  // A script may return at top level or use `with`, which no module may.
-  const script = /\.[cm]?jsx?$/.test(source.path);
-  if (first.errors.length === 0 || !script) return first;
-  const second = parse(source, { sourceType: 'commonjs' });
-  return second.errors.length === 0 ? second : first;
-}
-
-function parse(source: SourceText, options: ParserOptions): ParsedModule {
-  const parsed = parseSync(source.path, source.text, options);
+function parseModule({ path, text }: SourceText): ParsedModule {
+  const parsed = parseModuleFile({ path, text });
   const errors = parsed.errors
     .filter((error) => error.severity === 'Error')
     .map((error) => ({ message: error.message, offset: error.labels[0]?.start ?? 0 }));
-  const directives = parsed.program.body as Statement[];
-  return { body: directives, errors };
+  return { body: parsed.program.body as Statement[], errors };
 }
 
 function syntaxWarning(source: SourceText, errors: ParsedModule['errors']): string {

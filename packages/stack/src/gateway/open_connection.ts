@@ -5,6 +5,7 @@ import { guardedBegin, isConnectionLoss } from '../database/guarded_begin.ts';
 import { guardAgainstPanic, type PanicGuard } from '../database/panic_guard.ts';
 import { EXTENSIONS, START_PARAMS } from '../database/pglite.ts';
 import { exclusiveKysely, type Sessions } from './exclusive_kysely.ts';
+import { type AsCaller, callerOnPglite, callerOnPostgres } from './as_caller.ts';
 import { hardenConnection } from './harden.ts';
 import type { PGlite } from '@electric-sql/pglite';
 import type { Sql, TransactionSql } from 'postgres';
@@ -13,6 +14,7 @@ import type { Sql, TransactionSql } from 'postgres';
 export interface GatewayConnection {
   library: PgliteConnection | PostgresConnection;
   db: Database;
+  asCaller: AsCaller;
   /** The embedded Postgres, absent on an own one. */
   pglite: PGlite | undefined;
   guard: PanicGuard | undefined;
@@ -38,6 +40,7 @@ export async function openEmbedded(folder: string | undefined): Promise<GatewayC
   return {
     library,
     db: pgliteDatabase(pglite),
+    asCaller: callerOnPglite(pglite),
     pglite,
     guard,
     ...schemaOf(library),
@@ -71,9 +74,11 @@ export async function openOwn(url: string, settings: Record<string, string>): Pr
     await library.close();
     throw error;
   }
+  const db = postgresDatabase(sql);
   return {
     library,
-    db: postgresDatabase(sql),
+    db,
+    asCaller: callerOnPostgres(db),
     pglite: undefined,
     guard: undefined,
     ...schemaOf(library),

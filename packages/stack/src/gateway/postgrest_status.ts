@@ -46,11 +46,8 @@ const AWAY = {
 };
 
 /** The answer of a call whose connection to the database was lost, as PostgREST gives it. */
-export function databaseAway(): Response {
-  return Response.json(AWAY, {
-    status: 503,
-    headers: { 'content-type': 'application/json; charset=utf-8', 'retry-after': '1' },
-  });
+export function databaseAway(): { status: number; body: string; headers: Record<string, string> } {
+  return { status: 503, body: JSON.stringify(AWAY), headers: { 'retry-after': '1' } };
 }
 
 // The gateway library answers these as PostgREST does, with the caller's role or the table at hand.

@@ -236,6 +236,12 @@ export class Analysis {
   /** A call of one function: arguments to parameters, results back, and the edge. */
   enter(token: Token, call: Call, self?: Token): void {
     const { solver } = this;
+    // most of what a file alone calls is of other files: there is nothing to enter
+    if (token.kind === 'external') {
+      // an instance is what a type says, not what is called
+      if (!token.name.startsWith('instance ')) call.site?.callees.add(token.id);
+      return;
+    }
     call.entered ??= new Set();
     if (call.entered.has(token.id)) {
       const known = this.bodies.get(token.id);
@@ -254,11 +260,7 @@ export class Analysis {
       return;
     }
     const body = this.bodies.get(token.id);
-    if (!body || body.kind === 'module') {
-      // an instance is what a type says, not what is called
-      if (token.kind === 'external' && !token.name.startsWith('instance ')) call.site?.callees.add(token.id);
-      return;
-    }
+    if (!body || body.kind === 'module') return;
     if (body.kind === 'class' && call.site && call.site.kind === 'call') return; // a class called without new throws
     // without a file: what the language hands out (a promise's resolve)
     if (call.site && body.file !== '') call.site.callees.add(token.id);

@@ -19,9 +19,33 @@ export interface ModuleSource {
   text: string;
 }
 
-/** Parses by file name; a script is tried as CommonJS and as JSX when the first reading fails. */
+/** Trees are large, some 60 times their text; those of so much text are kept while others ask for them. UTF-16 units. */
+const KEPT_TEXT = 2_000_000;
+const kept = new Map<string, { text: string; parsed: ParseResult }>();
+let keptText = 0;
+
+/**
+ * Parses by file name; a script is tried as CommonJS and as JSX when the first reading fails. A file is cut into chunks,
+ * summarised for those that import it, and read for its own relations: its tree is made once, until `forgetModuleFile`.
+ */
 export function parseModuleFile({ path, text }: ModuleSource): ParseResult {
-  return orScript({ path, text }, parseSync(path, text));
+  const known = kept.get(path);
+  if (known?.text === text) return known.parsed;
+  forgetModuleFile(path);
+  const parsed = orScript({ path, text }, parseSync(path, text));
+  kept.set(path, { text, parsed });
+  keptText += text.length;
+  for (const oldest of kept.keys()) {
+    if (keptText <= KEPT_TEXT || kept.size === 1) break;
+    forgetModuleFile(oldest);
+  }
+  return parsed;
+}
+
+/** Lets go of a tree that was needed for the last time. */
+export function forgetModuleFile(path: string): void {
+  keptText -= kept.get(path)?.text.length ?? 0;
+  kept.delete(path);
 }
 
 /** The same on another thread: of many files, some are parsed while others are resolved. */

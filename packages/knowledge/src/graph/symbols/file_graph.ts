@@ -2,10 +2,11 @@ import { join } from 'node:path';
 import type { ParseResult } from 'oxc-parser';
 import type { FileImports } from '../modules/module_graph.ts';
 import { CODE_FILE, importLinker, readCode } from '../modules/module_graph.ts';
-import { moduleRequests, parseModuleFile } from '../modules/requests.ts';
+import { forgetModuleFile, moduleRequests, parseModuleFile } from '../modules/requests.ts';
 import { positions } from '../modules/position.ts';
 import { readDefinitions } from './definitions.ts';
 import { type FileSummary, type ImportTargets, linker, summarise } from './exports.ts';
+import type { TypeChecker } from '../types/type_checker.ts';
 import { ANY_FILE, looksAt, relationsHash, stem, surfaceOf } from './outlook.ts';
 import { pythonGraph } from './python_graph.ts';
 import { relationsOf } from './relations.ts';
@@ -22,7 +23,6 @@ export interface GraphReader {
 
 interface Parsed {
   text: string;
-  parsed: ParseResult;
   found: FileImports;
   targets: ImportTargets;
   summary: FileSummary;
@@ -30,16 +30,14 @@ interface Parsed {
 
 export const PYTHON_FILE = /\.pyi?$/;
 
-/** Trees are large; those of this many files are kept while others refer to them. */
-const KEPT_TREES = 64;
-
 /**
  * Reads files of a repository into rows of the graph, each file by itself: what it says of others, it says by their
  * keys, for which it looks at what it imports and no further than re-exports go. So one changed file is one file's work.
  */
-export function graphReader(root: string, paths: readonly string[]): GraphReader {
+export function graphReader(root: string, paths: readonly string[], types?: TypeChecker): GraphReader {
   const links = importLinker(root, paths);
-  const trees = new Map<string, Parsed>();
+  /** Of files others asked for and that have not been read themselves; their trees stand with `parseModuleFile`. */
+  const early = new Map<string, Parsed>();
   const summaries = new Map<string, FileSummary | undefined>();
   const link = linker(summaryOf);
   const known = new Set(paths);
@@ -57,8 +55,10 @@ export function graphReader(root: string, paths: readonly string[]): GraphReader
       definitions: summary.definitions,
       targets,
       link,
+      types,
     });
-    trees.delete(path);
+    early.delete(path);
+    forgetModuleFile(path);
     const graph: FileGraph = {
       path,
       nodes: summary.definitions.definitions.map(({ node }) => node),
@@ -75,19 +75,18 @@ export function graphReader(root: string, paths: readonly string[]): GraphReader
     return { ...graph, surface: surfaceOf(summary), looks_at, hash: relationsHash(graph) };
   }
 
-  function parse(path: string, text: string): Parsed {
-    const known = trees.get(path);
-    if (known?.text === text) return known;
+  function parse(path: string, text: string): Parsed & { parsed: ParseResult } {
     const parsed = parseModuleFile({ path, text });
+    const known = early.get(path);
+    if (known?.text === text) return { ...known, parsed };
     const requests = moduleRequests({ path, text }, parsed);
     const found = links.link(path, text, requests);
     const targets = targetsOf(text, requests, found);
     const summary = summarise(parsed, readDefinitions(path, text, parsed), targets);
-    const made = { text, parsed, found, targets, summary };
+    const made = { text, found, targets, summary };
     summaries.set(path, summary);
-    trees.set(path, made);
-    if (trees.size > KEPT_TREES) trees.delete(trees.keys().next().value!);
-    return made;
+    early.set(path, made);
+    return { ...made, parsed };
   }
 
   function summaryOf(path: string): FileSummary | undefined {
