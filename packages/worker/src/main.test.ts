@@ -91,3 +91,15 @@ test('no message repeats a token that was given', async (t) => {
   assert.equal(await main(argv, given), 2);
   assert.doesNotMatch(given.said.out + given.said.err, /s3cret/);
 });
+
+test('what is wrong with the arguments is said in one sentence', async (t) => {
+  for (const [argv, message] of [
+    [[], /^No command was given\. See: cogo-work --help/m],
+    [['status', 'extra'], /Expected 0 arguments but got 1\. See: cogo-work --help/],
+    [['approve'], /^missing required argument 'job'\. See/m],
+  ] as const) {
+    const given = io(t);
+    assert.equal(await main([...argv], given), 2, argv.join(' '));
+    assert.match(given.said.err, message);
+  }
+});

@@ -15,7 +15,7 @@ import {
 } from './cli/commands.ts';
 import type { Flags } from './cli/config.ts';
 import { doctor } from './cli/doctor.ts';
-import { processIo, type Io } from './cli/io.ts';
+import { processIo, wrongUse, type Io } from './cli/io.ts';
 import { SANDBOX_MODES } from './sandbox/sandbox.ts';
 
 /**
@@ -39,7 +39,7 @@ export async function main(argv: string[], io: Io = processIo()): Promise<number
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return 0;
-      const message = error.message.replace(/^error: /, '');
+      const message = wrongUse(error);
       report(io, argv.includes('--json'), cogoError('bad_request', `${message}. See: cogo-work --help`));
       return 2;
     }

@@ -1,3 +1,5 @@
+import type { CommanderError } from 'commander';
+
 /** The process as the commands see it: tests give their own. */
 export interface Io {
   out(text: string): void;
@@ -47,4 +49,10 @@ export function processIo(): Io {
       };
     },
   };
+}
+
+/** What commander found wrong, without its own prefix and full stop. Without a command it shows its help instead. */
+export function wrongUse(error: CommanderError): string {
+  if (error.code === 'commander.help') return 'No command was given';
+  return error.message.replace(/^error: /, '').replace(/\.$/, '');
 }

@@ -5,7 +5,7 @@ import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import { COGO_VERSION } from '@cogo/spec/version.ts';
 import { exitOf, type Answer } from '../cli/commands.ts';
 import { resolveConnection, type Connection, type Flags } from '../cli/config.ts';
-import { processIo, type Io } from '../cli/io.ts';
+import { processIo, wrongUse, type Io } from '../cli/io.ts';
 import { connect, lookAround, storeOf } from '../cli/surroundings.ts';
 import { textLog } from '../log.ts';
 import { realtimeWake } from '../wake.ts';
@@ -67,7 +67,7 @@ Example: EXECUTOR_ID=cogo-plan cogo-plan run --slots 8`,
     const json = argv.includes('--json');
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return 0;
-      const message = error.message.replace(/^error: /, '');
+      const message = wrongUse(error);
       report(io, json, cogoError('bad_request', `${message}. See: cogo-plan --help`));
       return 2;
     }
