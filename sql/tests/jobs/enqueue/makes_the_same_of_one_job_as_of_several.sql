@@ -12,8 +12,8 @@ select job(noted_id('p'));
 create temp table items as
   select * from (values
     ('{"type": "code.debug", "priority": 0, "payload": {"a": 1}, "trace_id": "t1"}'::jsonb),
-    ('{"type": "quality.x", "max_attempts": 7}'),
-    ('{"type": "quality.x", "executor": "cogo-work", "priority": 0, "payload": null}')) v(item);
+    ('{"type": "embed.fill", "max_attempts": 7}'),
+    ('{"type": "embed.fill", "executor": "cogo-work", "priority": 0, "payload": null}')) v(item);
 select is(
   rows_of((cogo_api.enqueue(noted_id('p'), jsonb_build_array(item)) #>> '{0,job_id}')::uuid),
   rows_of((cogo_api.enqueue(noted_id('p'), jsonb_build_array(item, item)) #>> '{0,job_id}')::uuid), item::text)
@@ -21,7 +21,7 @@ select is(
 select is((select array_agg(distinct payload - 'job_id') from cogo.bus_events where trace_id = 't1'),
   array['{"type": "code.debug", "attempt": 0}'::jsonb], 'their trace is told the same');
 select is((select array_agg(distinct jsonb_build_object('type', j.type, 'by', j.created_by)) from cogo.jobs j),
-  (select array_agg(distinct jsonb_build_object('type', t, 'by', 'service')) from unnest(array['code.debug', 'quality.x']) t));
+  (select array_agg(distinct jsonb_build_object('type', t, 'by', 'service')) from unnest(array['code.debug', 'embed.fill']) t));
 -- over the project's share: the job waits for its turn, and claims know
 select cogo_api.set_job_limit(noted_id('p'), '{"kind":"project","ready_share":2}');
 select is((select array_agg(cogo_api.enqueue(noted_id('p'), '[{"type":"index.file"}]') #>> '{0,state}') from generate_series(1, 3)),
