@@ -60,6 +60,10 @@ function stage(
           return { job_id, verdict: 'ok' };
         }),
       finish: settle('finish', 'results'),
+      turn: ({ qty, ...said }) => ({
+        verdicts: settle('finish', 'results')(said),
+        jobs: waiting.splice(0, Number(qty)),
+      }),
       fail: settle('fail', 'failures'),
       release: settle('release', 'releases'),
     },
