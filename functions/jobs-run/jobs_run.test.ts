@@ -60,9 +60,9 @@ function stage(
           return { job_id, verdict: 'ok' };
         }),
       finish: settle('finish', 'results'),
-      turn: ({ qty, ...said }) => ({
-        verdicts: settle('finish', 'results')(said),
-        jobs: waiting.splice(0, Number(qty)),
+      turn: (args, caller) => ({
+        verdicts: settle('finish', 'results')(args, caller),
+        jobs: waiting.splice(0, Number(args['qty'])),
       }),
       fail: settle('fail', 'failures'),
       release: settle('release', 'releases'),
