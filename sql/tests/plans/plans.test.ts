@@ -50,11 +50,11 @@ test('an empty claim reads the same few pages whatever is delayed and leased, an
     const turn =
       await seen(`select cogo_api.turn('one', (select jsonb_agg(jsonb_build_object('job_id', id, 'token', token,
       'result', 1)) from held), 1)`);
-    assert.ok(turn.inside <= 14, `a turn is ${turn.inside} statements`);
+    assert.ok(turn.inside <= 10, `a turn is ${turn.inside} statements`);
     await sql.unsafe(`select cogo_api.claim('one', 1000); select cogo_api.sweep()`);
     const empty = await seen(`select cogo_api.claim('one', 1)`);
-    assert.ok(empty.inside >= 3 && empty.inside <= 10, `an empty claim is ${empty.inside} statements`);
-    assert.ok(empty.pages > 0 && empty.pages <= 60, `an empty claim reads ${empty.pages} pages`);
+    assert.ok(empty.inside >= 3 && empty.inside <= 7, `an empty claim is ${empty.inside} statements`);
+    assert.ok(empty.pages > 0 && empty.pages <= 40, `an empty claim reads ${empty.pages} pages`);
   } finally {
     await sql.end();
     await place.close();
