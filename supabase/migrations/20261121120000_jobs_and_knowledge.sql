@@ -245,6 +245,8 @@ alter table cogo.jobs
 -- Workers: presence says what an executor is at work on and that it left.
 alter table cogo.executors add column running int not null default 0, add column stopped_at timestamptz;
 drop function cogo_api.beat(text, jsonb, int);
+-- Chat: begins and searches in one call.
+drop function cogo_api.chat_begin(uuid, uuid, text, jsonb, text, text);
 -- Storage: what nobody needs is deleted by jobs.
 create index job_payloads_stored on cogo.job_payloads ((input #>> '{payload_ref,path}')) where input ? 'payload_ref';
 insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) values ('storage.clean', 'cogo-plan', 5, 600, true) on conflict do nothing;
@@ -2688,6 +2690,74 @@ $$;
 revoke all on function cogo_api.mirror_done(uuid, bigint[]) from public;
 grant execute on function cogo_api.mirror_done(uuid, bigint[]) to anon, authenticated, service_role;
 
+-- sql/chat/210_fn_chat_begin.sql e7513cfd2589f9e0
+-- cogo_api.chat_begin: opens or continues a session and stores what the user said; returns {session_id, message_id, history, found?}.
+-- history: up to 50 messages before this call, [{role, content}], oldest first. message_id: the last message stored.
+-- messages: [{role, content}] as the request had them. A client may send the whole conversation each time: on a session that
+-- has messages, only those after its last assistant message are stored.
+-- query: what to look for, as cogo_api.search takes it: found is what that answers. One call for both, because an embedded database
+-- answers one call at a time. A query that is refused stores nothing.
+-- Needs viewer. Errors: as search; as require_role; CG003 another's session; CG004 no message, or one without role and content.
+create or replace function cogo_api.chat_begin(
+  project_id uuid, session_id uuid, trace_id text, messages jsonb, model text, role_id text default null, query jsonb default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  session cogo.chat_sessions;
+  history jsonb := '[]';
+  first   int := 1;
+  last_id bigint;
+  found   jsonb;
+begin
+  perform cogo.require_role(chat_begin.project_id, 'viewer');
+  if jsonb_typeof(messages) is distinct from 'array' or jsonb_array_length(messages) = 0 then
+    perform cogo.fail('CG004', 'at least one message is needed', jsonb_build_object('field', 'messages'));
+  end if;
+  if chat_begin.query is not null then
+    found := cogo_api.search(chat_begin.project_id, chat_begin.query);
+  end if;
+  if chat_begin.session_id is null then
+    insert into cogo.chat_sessions as s (project_id, owner, title)
+    values (chat_begin.project_id, cogo.principal(), left(messages -> -1 ->> 'content', 120))
+    returning s.* into session;
+  else
+    session := cogo.own_session(chat_begin.session_id);
+    if session.project_id <> chat_begin.project_id then
+      perform cogo.fail('CG003', 'no such chat session', jsonb_build_object('session_id', chat_begin.session_id));
+    end if;
+    history := cogo.messages_json(session.id, 50, false);
+    if jsonb_array_length(history) > 0 then
+      select coalesce(max(m.nth), 0) + 1 into first
+        from jsonb_array_elements(messages) with ordinality as m(body, nth) where m.body ->> 'role' = 'assistant';
+    end if;
+    update cogo.chat_sessions s set updated_at = clock_timestamp() where s.id = session.id;
+  end if;
+
+  begin
+    with said as (
+      insert into cogo.chat_messages as c (session_id, project_id, role, content, trace_id, role_id, model)
+      select session.id, session.project_id, m.body ->> 'role', m.body ->> 'content', chat_begin.trace_id, chat_begin.role_id, chat_begin.model
+        from jsonb_array_elements(messages) with ordinality as m(body, nth)
+       where m.nth >= first
+       order by m.nth
+      returning c.id
+    )
+    select max(said.id) into last_id from said;
+  exception
+    when not_null_violation or check_violation then
+      perform cogo.fail('CG004', 'a message needs role (system, user, assistant or tool) and content',
+        jsonb_build_object('field', 'messages'));
+  end;
+  return jsonb_build_object('session_id', session.id, 'message_id', last_id, 'history', history)
+    || case when found is null then '{}' else jsonb_build_object('found', found) end;
+end
+$$;
+revoke all on function cogo_api.chat_begin(uuid, uuid, text, jsonb, text, text, jsonb) from public;
+grant execute on function cogo_api.chat_begin(uuid, uuid, text, jsonb, text, text, jsonb) to anon, authenticated, service_role;
+
 -- sql/jobs/010_tables.sql 42203e4ea203bbd4
 -- by hand
 
@@ -3605,6 +3675,52 @@ begin
 end
 $$;
 
+-- sql/jobs/225_fn_claim_job_keys.sql 364304aadd30fbaa
+-- cogo.claim_job_keys: the idempotency of enqueue. Claims the key of each planned item; where a key has a job already, the item gets
+-- that job_id and fresh = false. Keys are taken in order, so two calls with the same keys take turns instead of deadlocking.
+-- Error: CG023 the key belongs to another input.
+create or replace function cogo.claim_job_keys(project_id uuid, plan cogo.planned_job[])
+returns cogo.planned_job[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  claimed int;
+  bad     record;
+  answer  cogo.planned_job[];
+begin
+  insert into cogo.job_keys as k (project_id, key, job_id, request_hash, expires_at)
+  select distinct on (p.key) claim_job_keys.project_id, p.key, p.job_id, p.request_hash, clock_timestamp() + interval '7 days'
+    from unnest(plan) p
+   where p.key is not null
+   order by p.key, p.nth
+  on conflict on constraint job_keys_pkey do update
+    set job_id = excluded.job_id, request_hash = excluded.request_hash, expires_at = excluded.expires_at, created_at = clock_timestamp()
+    where k.expires_at < clock_timestamp();
+  get diagnostics claimed = row_count;
+  if claimed = cardinality(plan) or claimed = (select count(*) from unnest(plan) p where p.key is not null) then
+    return plan;
+  end if;
+
+  select p.key, p.nth - 1 as index into bad
+    from unnest(plan) p
+    join cogo.job_keys k on k.project_id = claim_job_keys.project_id and k.key = p.key
+   where k.request_hash <> p.request_hash
+   limit 1;
+  if found then
+    perform cogo.fail('CG023', format('jobs[%s]: the key was used before with another input', bad.index),
+      jsonb_build_object('index', bad.index, 'key', bad.key), 'Use a new key for a new input');
+  end if;
+  select array_agg((p.nth, coalesce(k.job_id, p.job_id), k.key is null or k.job_id = p.job_id, p.type, p.payload, p.lane, p.band,
+           p.run_at, p.wait, p.max_attempts, p.key, p.request_hash, p.pin, p.concurrency_key, p.rate_key, p.parent_id, p.trace_id,
+           p.msg_id, p.problem)::cogo.planned_job order by p.nth)
+    into answer
+    from unnest(plan) p
+    left join cogo.job_keys k on k.project_id = claim_job_keys.project_id and k.key = p.key;
+  return answer;
+end
+$$;
+
 -- sql/jobs/226_fn_count_waiting.sql eeaec3659cfdcc32
 -- cogo.count_waiting: counts what a project has waiting (scheduled, blocked, queued) and keeps the number for check_quota.
 -- Error: CG024 where so many jobs more are over its limit.
@@ -3664,7 +3780,7 @@ begin
 end
 $$;
 
--- sql/jobs/230_fn_plan_jobs.sql 948f9005aff73620
+-- sql/jobs/230_fn_plan_jobs.sql 1e00dfdc0b9c3960
 -- cogo.plan_jobs: checks the items of enqueue and finds their lanes. Returns them in order, each with a new job_id and what it waits
 -- for: null nothing, time, pin, slot. The hash of an item, which makes two enqueues of one key the same input, covers all of it but
 -- its key and trace: jsonb's text form is canonical, with keys sorted and numbers normalised. Errors: those of enqueue.
@@ -3733,19 +3849,18 @@ begin
     return '{}';
   end if;
 
-  select p.problem, p.type, p.nth - 1 as index into bad from unnest(plan) p where p.problem is not null limit 1;
-  if found then
-    if bad.problem = 'the type is not known' then
-      perform cogo.fail('CG004', format('jobs[%s]: the type %s is not known', bad.index, coalesce(bad.type, 'null')),
-        jsonb_build_object('index', bad.index, 'field', 'type', 'known', (select jsonb_agg(t.pattern order by t.pattern) from cogo.job_types t)),
-        'Known types: ' || (select string_agg(t.pattern, ', ' order by t.pattern) from cogo.job_types t));
-    end if;
-    perform cogo.fail('CG004', format('jobs[%s]: %s', bad.index, bad.problem), jsonb_build_object('index', bad.index));
-  end if;
   -- as text a payload has at most six times the bytes it has as jsonb
-  select octet_length(p.payload::text) as bytes, p.nth - 1 as index into bad
-    from unnest(plan) p where pg_column_size(p.payload) > 21845 and octet_length(p.payload::text) > 131072 limit 1;
-  if found then
+  select p.problem, p.type, octet_length(p.payload::text) as bytes, p.nth - 1 as index into bad
+    from unnest(plan) p
+   where p.problem is not null or pg_column_size(p.payload) > 21845 and octet_length(p.payload::text) > 131072
+   order by p.problem is null, p.nth limit 1;
+  if bad.problem = 'the type is not known' then
+    perform cogo.fail('CG004', format('jobs[%s]: the type %s is not known', bad.index, coalesce(bad.type, 'null')),
+      jsonb_build_object('index', bad.index, 'field', 'type', 'known', (select jsonb_agg(t.pattern order by t.pattern) from cogo.job_types t)),
+      'Known types: ' || (select string_agg(t.pattern, ', ' order by t.pattern) from cogo.job_types t));
+  elsif bad.problem is not null then
+    perform cogo.fail('CG004', format('jobs[%s]: %s', bad.index, bad.problem), jsonb_build_object('index', bad.index));
+  elsif bad.index is not null then
     perform cogo.fail('CG005', format('jobs[%s]: the payload has %s bytes, at most 131072 are stored', bad.index, bad.bytes),
       jsonb_build_object('index', bad.index, 'bytes', bad.bytes, 'limit', 131072), 'Upload it to Storage and send its path');
   end if;
@@ -3753,7 +3868,7 @@ begin
 end
 $$;
 
--- sql/jobs/235_fn_make_jobs.sql 538def98b05d7a3c
+-- sql/jobs/235_fn_make_jobs.sql 9e2bd5b670910853
 -- cogo.make_jobs: makes the fresh jobs of a plan, their messages, slots and events; returns the states [{job_id, state}] of all.
 -- The caller has checked who asks, and locked the project against being deleted.
 create or replace function cogo.make_jobs(project_id uuid, plan cogo.planned_job[], made_by text, batch_id uuid)
@@ -3771,6 +3886,8 @@ declare
   quiet   boolean;
   traced  boolean;
   late    text[] := '{}';
+  lanes   text[] := '{}';
+  counts  int[] := '{}';
   -- the message of each item, by its place
   msgs    bigint[] := array_fill(null::bigint, array[cardinality(plan)]);
   sent    bigint[];
@@ -3807,6 +3924,8 @@ begin
     select p.lane, array_agg(p.job_id order by p.nth) as ids, array_agg(p.nth order by p.nth) as places from unnest(plan) p
      where p.fresh and p.wait is null group by p.lane order by p.lane
   loop
+    lanes := lanes || route.lane;
+    counts := counts || cardinality(route.ids);
     room := greatest(cogo.ready_room(make_jobs.project_id, route.lane), 0);
     if room < cardinality(route.ids) then
       late := late || route.lane;
@@ -3851,8 +3970,9 @@ begin
   if other then
     perform cogo.admit_jobs(array(select p.job_id from unnest(plan) p where p.fresh and p.wait in ('slot', 'pin')));
   end if;
-  perform cogo.ring(make_jobs.project_id, w.lane, null, w.n)
-     from (select p.lane, count(*) as n from unnest(plan) p where p.fresh and p.wait is null group by p.lane) w;
+  for i in 1..cardinality(lanes) loop
+    perform cogo.ring(make_jobs.project_id, lanes[i], null, counts[i]);
+  end loop;
   if not other and total = cardinality(plan) then
     return query select p.job_id, p.state from rows from (unnest(plan), unnest(states)) as p(
       nth, job_id, fresh, type, payload, lane, band, run_at, wait, max_attempts, key, request_hash, pin, concurrency_key, rate_key,
