@@ -31,11 +31,13 @@ create table cogo.index_runs (
   started_at   timestamptz not null default clock_timestamp(),
   touched_at   timestamptz not null default clock_timestamp(),
   finished_at  timestamptz,
+  -- ids it had before it was taken over: calls under them come from a writer that lost it
+  former_ids   uuid[] not null default '{}',
   constraint index_runs_generation_key unique (repo_id, generation),
   constraint index_runs_state_known check (state in ('running', 'published', 'aborted')),
   constraint index_runs_finished check ((state = 'running') = (finished_at is null))
 );
--- one run at a time: index_begin aborts the one before it
+-- one run at a time: index_begin aborts the one before it, index_resume takes it over
 create unique index index_runs_one_running on cogo.index_runs (repo_id) where state = 'running';
 create index index_runs_project on cogo.index_runs (project_id, started_at desc);
 
@@ -65,8 +67,9 @@ create index source_files_project on cogo.source_files (project_id);
 
 create table cogo.chunks (
   id            bigint generated always as identity primary key,
-  project_id    uuid not null references cogo.projects (id) on delete cascade,
-  repo_id       bigint not null references cogo.repos (id) on delete cascade,
+  -- of its file, whose references see to both: two checks a row less
+  project_id    uuid not null,
+  repo_id       bigint not null,
   file_id       bigint not null references cogo.source_files (id) on delete cascade,
   generation    bigint not null,
   ordinal       int not null,
@@ -80,7 +83,7 @@ create table cogo.chunks (
   content_hash  text not null,
   -- tokens in the chunk, the length of BM25
   length        int not null,
-  -- its terms, sorted: makes removal exact without an index on lex_postings.chunk_id
+  -- its terms: makes removal exact without an index on lex_postings.chunk_id
   term_ids      int[] not null default '{}',
   -- words of its symbol or heading, each once
   name_terms    text[] not null default '{}',

@@ -4,11 +4,11 @@
 -- Keys. A file is its path; a symbol is path#Name or path#Outer.name, a second one of the same name path#name~2. Relationships name
 -- both ends by key, so a changed file replaces its own rows and nothing else: rows of other files that point into it stay true for as
 -- long as the symbol keeps its name, and a key nobody defines is passed over when read.
--- Rows belong to a file of a generation (source_files) and go with it; readers see generation <= the published one.
+-- Rows belong to a file of a generation (source_files) and go with it, and so with its repository and project; readers see generation <= the published one.
 create table cogo.ast_nodes (
   id            bigint generated always as identity primary key,
-  project_id    uuid not null references cogo.projects (id) on delete cascade,
-  repo_id       bigint not null references cogo.repos (id) on delete cascade,
+  project_id    uuid not null,
+  repo_id       bigint not null,
   file_id       bigint not null references cogo.source_files (id) on delete cascade,
   generation    bigint not null,
   key           text collate "C" not null,
@@ -30,8 +30,8 @@ create index ast_nodes_by_name on cogo.ast_nodes (project_id, lower(name));
 
 create table cogo.code_relationships (
   id            bigint generated always as identity primary key,
-  project_id    uuid not null references cogo.projects (id) on delete cascade,
-  repo_id       bigint not null references cogo.repos (id) on delete cascade,
+  project_id    uuid not null,
+  repo_id       bigint not null,
   file_id       bigint not null references cogo.source_files (id) on delete cascade,
   generation    bigint not null,
   from_key      text collate "C" not null,

@@ -1,10 +1,13 @@
 -- cogo_api.index_put: writes files with all their chunks into an open run and returns {files, chunks}. Each file is replaced whole,
 -- and the call is atomic: all of its files, or none. Readers see nothing of it before index_finish.
 --
--- files: [{path, content_hash, language?, bytes?, extractor, warning?, role?, base_terms?, folder_terms?, sounds?:{term: key}, chunks:[{ordinal, kind,
---   symbol?, signature?, heading?, start_line, end_line, text, content_hash, tokens:{path:{t:n}, name:{..}, doc:{..}, body:{..}}, length,
---   name_terms?, is_barrel?, embedding?}]}]
--- embedding: '[x,y,...]' of the run's model (meta.embedder of index_begin, default hash-1024-v1) or null.
+-- files: [{path, content_hash, language?, bytes?, extractor, warning?, role?, base_terms?, folder_terms?, terms:[text], sounds?:{term: key},
+--   graph?:{path, nodes, edges, unresolved} as for index_graph,
+--   chunks:[{ordinal, kind, symbol?, signature?, heading?, start_line, end_line, text, content_hash, term, in_path, in_name, in_doc,
+--   in_body, length, name_terms?, is_barrel?, embedding?}]}]
+-- terms: those of the file's chunks, each once. term: '{1,7}', the places of the chunk's own in that list, from 1, none twice; in_…: at
+-- the same place, how often it is in that field. As text, for an array is read ten times as fast as an object.
+-- embedding: '[x,y,...]' or '{1:x,9:y}/dims' of the run's model (meta.embedder of index_begin, default hash-1024-v1) or null.
 -- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path twice, unknown embedder.
 create function cogo_api.index_put(run_id uuid, files jsonb)
 returns jsonb
@@ -17,6 +20,7 @@ declare
   model    smallint;
   n_files  int;
   n_chunks int;
+  graphs   jsonb;
 begin
   if jsonb_typeof(files) is distinct from 'array' then
     perform cogo.fail('CG000', 'files must be an array');
@@ -47,26 +51,23 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('cogo.lex_terms ' || run.project_id, 0));
 
   with item as materialized (
-    select sf.id as file_id, nextval('cogo.chunks_id_seq') as chunk_id, c.body
-      from jsonb_array_elements(files) f
+    select sf.id as file_id, f.nth, nextval('cogo.chunks_id_seq') as chunk_id, r.*
+      from jsonb_array_elements(files) with ordinality f(body, nth)
       join cogo.source_files sf
-        on sf.repo_id = run.repo_id and sf.generation = run.generation and sf.path = f ->> 'path'
-     cross join lateral jsonb_array_elements(f -> 'chunks') as c(body)
+        on sf.repo_id = run.repo_id and sf.generation = run.generation and sf.path = f.body ->> 'path'
+     cross join lateral jsonb_to_recordset(f.body -> 'chunks')
+        as r(ordinal int, kind text, symbol text, signature text, heading text, start_line int, end_line int, text text,
+             content_hash text, length int, name_terms text[], is_barrel boolean, embedding text,
+             term text, in_path text, in_name text, in_doc text, in_body text)
   ),
-  token as materialized (
-    select i.chunk_id, token.key as term,
-           coalesce(sum(token.value::int) filter (where field.key = 'path'), 0) as path,
-           coalesce(sum(token.value::int) filter (where field.key = 'name'), 0) as name,
-           coalesce(sum(token.value::int) filter (where field.key = 'doc'), 0) as doc,
-           coalesce(sum(token.value::int) filter (where field.key = 'body'), 0) as body
-      from item i
-     cross join lateral jsonb_each(i.body -> 'tokens') field
-     cross join lateral jsonb_each_text(field.value) token
-     group by i.chunk_id, token.key
+  word as materialized (
+    select f.nth, t.place, t.term
+      from jsonb_array_elements(files) with ordinality f(body, nth)
+     cross join lateral jsonb_array_elements_text(f.body -> 'terms') with ordinality t(term, place)
   ),
   known as materialized (
     select w.term, k.id
-      from (select distinct t.term from token t) w
+      from (select distinct t.term from word t) w
       -- one index probe a term, however many terms the project has
       left join lateral (
         select x.id from cogo.lex_terms x where x.project_id = run.project_id and x.term = w.term limit 1) k on true
@@ -81,40 +82,47 @@ begin
     select run.project_id, k.term, h.sound from known k left join heard h on h.term = k.term where k.id is null
     returning id, term
   ),
-  counted as materialized (
-    select t.chunk_id, ids.id as term_id, t.path, t.name, t.doc, t.body
-      from token t
+  -- of each file its terms' ids, in the order of its list
+  dictionary as materialized (
+    select w.nth, array_agg(ids.id order by w.place) as ids
+      from word w
       join (select k.id, k.term from known k where k.id is not null union all select a.id, a.term from added a) ids
-        on ids.term = t.term
+        on ids.term = w.term
+     group by w.nth
   ),
   chunk as (
     insert into cogo.chunks (id, project_id, repo_id, file_id, generation, ordinal, kind, symbol, signature, heading,
                              start_line, end_line, text, content_hash, length, term_ids, name_terms, is_barrel)
     overriding system value
-    select i.chunk_id, run.project_id, run.repo_id, i.file_id, run.generation, r.ordinal, r.kind, r.symbol, r.signature, r.heading,
-           r.start_line, r.end_line, r.text, r.content_hash, coalesce(r.length, 0), coalesce(terms.ids, '{}'),
-           coalesce(r.name_terms, '{}'), coalesce(r.is_barrel, false)
-      from item i
-     cross join lateral jsonb_to_record(i.body)
-        as r(ordinal int, kind text, symbol text, signature text, heading text, start_line int, end_line int, text text,
-             content_hash text, length int, name_terms text[], is_barrel boolean)
-      left join (select n.chunk_id, array_agg(n.term_id order by n.term_id) as ids from counted n group by n.chunk_id) terms
-        on terms.chunk_id = i.chunk_id
-    returning id, length
+    select i.chunk_id, run.project_id, run.repo_id, i.file_id, run.generation, i.ordinal, i.kind, i.symbol, i.signature, i.heading,
+           i.start_line, i.end_line, i.text, i.content_hash, coalesce(i.length, 0),
+           array(select d.ids[t.place] from unnest(i.term::int[]) t(place)), coalesce(i.name_terms, '{}'), coalesce(i.is_barrel, false)
+      from item i left join dictionary d on d.nth = i.nth
+    returning 1
   ),
   posting as (
     insert into cogo.lex_postings (term_id, length, chunk_id, path, name, doc, body)
-    select n.term_id, k.length, n.chunk_id, least(n.path, 32767), least(n.name, 32767), least(n.doc, 32767), least(n.body, 32767)
-      from counted n join chunk k on k.id = n.chunk_id
-     order by n.term_id, n.chunk_id
+    select d.ids[t.place], coalesce(i.length, 0), i.chunk_id, least(t.path, 32767), least(t.name, 32767), least(t.doc, 32767), least(t.body, 32767)
+      from item i
+      left join dictionary d on d.nth = i.nth
+     cross join lateral unnest(i.term::int[], i.in_path::int[], i.in_name::int[], i.in_doc::int[], i.in_body::int[])
+        as t(place, path, name, doc, body)
+     order by 1, 3
   ),
   vector as (
     insert into cogo.chunk_embeddings (chunk_id, model_id, project_id, embedding)
-    select i.chunk_id, model, run.project_id, (i.body ->> 'embedding')::extensions.halfvec
+    select i.chunk_id, model, run.project_id,
+           case when starts_with(i.embedding, '{') then i.embedding::extensions.sparsevec::extensions.halfvec
+                else i.embedding::extensions.halfvec end
       from item i
-     where i.body ->> 'embedding' is not null
+     where i.embedding is not null
   )
   select count(*) into n_chunks from chunk;
+
+  graphs := (select jsonb_agg(f.value -> 'graph') from jsonb_array_elements(files) f where f.value ? 'graph');
+  if graphs is not null then
+    perform cogo.put_graph(run, graphs);
+  end if;
 
   update cogo.index_runs r
      set files = r.files + n_files, chunks = r.chunks + n_chunks, touched_at = clock_timestamp()
@@ -122,7 +130,7 @@ begin
   return jsonb_build_object('files', n_files, 'chunks', n_chunks);
 exception
   when unique_violation then
-    perform cogo.fail('CG004', 'a path or an ordinal occurs twice in one call', jsonb_build_object('reason', sqlerrm));
+    perform cogo.fail('CG004', 'a path, an ordinal or a key occurs twice in one call', jsonb_build_object('reason', sqlerrm));
     return null;
   when not_null_violation or check_violation or invalid_text_representation or invalid_parameter_value or data_exception then
     perform cogo.fail('CG000', 'files is malformed', jsonb_build_object('reason', sqlerrm));

@@ -67,8 +67,8 @@ insert into cogo.job_types (pattern, executor, max_attempts, run_s) values
 -- Code graph: symbols, relationships, calls seen at run time, distances from the entry points.
 create table cogo.ast_nodes (
   id            bigint generated always as identity primary key,
-  project_id    uuid not null references cogo.projects (id) on delete cascade,
-  repo_id       bigint not null references cogo.repos (id) on delete cascade,
+  project_id    uuid not null,
+  repo_id       bigint not null,
   file_id       bigint not null references cogo.source_files (id) on delete cascade,
   generation    bigint not null,
   key           text collate "C" not null,
@@ -90,8 +90,8 @@ create index ast_nodes_by_name on cogo.ast_nodes (project_id, lower(name));
 
 create table cogo.code_relationships (
   id            bigint generated always as identity primary key,
-  project_id    uuid not null references cogo.projects (id) on delete cascade,
-  repo_id       bigint not null references cogo.repos (id) on delete cascade,
+  project_id    uuid not null,
+  repo_id       bigint not null,
   file_id       bigint not null references cogo.source_files (id) on delete cascade,
   generation    bigint not null,
   from_key      text collate "C" not null,
@@ -112,6 +112,10 @@ create table cogo.code_relationships (
 create index code_relationships_file on cogo.code_relationships (file_id);
 create index code_relationships_from on cogo.code_relationships (repo_id, from_key);
 create index code_relationships_to on cogo.code_relationships (repo_id, to_key);
+
+-- Index: a chunk's project and repository are its file's, whose references see to both.
+alter table cogo.chunks drop constraint chunks_project_id_fkey, drop constraint chunks_repo_id_fkey;
+alter table cogo.index_runs add column former_ids uuid[] not null default '{}';
 
 -- What a file's rows depend on beyond its own text, so that a run knows whom to read again when another file changes.
 create table cogo.graph_files (
@@ -392,6 +396,28 @@ $$;
 revoke all on function cogo_api.version() from public;
 grant execute on function cogo_api.version() to anon, authenticated, service_role;
 
+-- sql/bus/103_fn_heard.sql d8e367a03fafdcca
+-- cogo.heard: those of the private Realtime topics on which somebody may be listening right now, in the same order. All of them where that is not known,
+-- as on Supabase; none where there is no Realtime.
+create or replace function cogo.heard(topics text[])
+returns text[]
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  if to_regclass('realtime.cogo_ears') is not null then
+    return array(
+      select t.topic from unnest(topics) with ordinality t(topic, nth)
+       where exists (select from realtime.cogo_ears e where e.topic = t.topic and e.heard_at > clock_timestamp() - interval '2 minutes')
+       order by t.nth);
+  elsif to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null then
+    return topics;
+  end if;
+  return '{}';
+end
+$$;
+
 -- sql/bus/105_fn_hint.sql 92b410eece8a5415
 -- cogo.hint: tells who listens on a private Realtime topic right now; nothing is kept. For topics whose truth is in tables of their
 -- own (jobs:{id}, agents:{executor}). Where Realtime has no such messages, as on Supabase, it is a broadcast. Never fails its caller.
@@ -410,14 +436,46 @@ begin
 end
 $$;
 
--- sql/knowledge/010_tables.sql ed2c5daec520efdb
+-- sql/knowledge/010_tables.sql 1429c0a16b5dacb9
 -- by hand
 
--- sql/knowledge/020_graph_tables.sql 20e9472c62acdeac
+-- sql/knowledge/020_graph_tables.sql aac59f917225b38b
 -- by hand
 
 -- sql/knowledge/030_mirror_tables.sql 72c264ae7b5619ab
 -- by hand
+
+-- sql/knowledge/110_fn_running_run.sql 8a1d786aab9b3072
+-- cogo.running_run: locks an index run for one of its steps and returns it.
+-- Errors: CG003 unknown run or a project the caller may not see, CG001/CG002 as require_role (editor, or a worker of the project),
+-- CG031 the run is over (published, aborted, overtaken by a newer index_begin, or gone on with by somebody else).
+create or replace function cogo.running_run(run_id uuid)
+returns cogo.index_runs
+language plpgsql
+set search_path = ''
+as $$
+declare
+  run cogo.index_runs;
+begin
+  select r.* into run from cogo.index_runs r where r.id = running_run.run_id for update;
+  if not found then
+    select r.* into run from cogo.index_runs r where running_run.run_id = any (r.former_ids);
+    if found and cogo.role_in(run.project_id) is not null then
+      perform cogo.fail('CG031', 'the index run was taken over by another', jsonb_build_object('run_id', running_run.run_id), 'Begin a new run');
+    end if;
+    run := null;
+  end if;
+  if run.id is null or cogo.role_in(run.project_id) is null then
+    perform cogo.fail('CG003', 'no such index run', jsonb_build_object('run_id', running_run.run_id));
+  end if;
+  perform cogo.require_role(run.project_id, 'editor', true);
+  if run.state <> 'running' then
+    perform cogo.fail('CG031', format('the index run is %s: %s', run.state, coalesce(run.reason, 'finished')),
+      jsonb_build_object('run_id', run.id, 'state', run.state), 'Begin a new run');
+  end if;
+  return run;
+end
+$$;
 
 -- sql/knowledge/140_fn_current_model.sql 7b4f09c2b84aa016
 -- cogo.current_model: the model a project's questions are answered with: its own active one, else hash-1024-v1.
@@ -891,168 +949,21 @@ $$;
 revoke all on function cogo_api.index_files(uuid, text) from public;
 grant execute on function cogo_api.index_files(uuid, text) to anon, authenticated, service_role;
 
--- sql/knowledge/230_fn_index_put.sql ae6c17e8900e0849
--- cogo_api.index_put: writes files with all their chunks into an open run and returns {files, chunks}. Each file is replaced whole,
--- and the call is atomic: all of its files, or none. Readers see nothing of it before index_finish.
---
--- files: [{path, content_hash, language?, bytes?, extractor, warning?, role?, base_terms?, folder_terms?, sounds?:{term: key}, chunks:[{ordinal, kind,
---   symbol?, signature?, heading?, start_line, end_line, text, content_hash, tokens:{path:{t:n}, name:{..}, doc:{..}, body:{..}}, length,
---   name_terms?, is_barrel?, embedding?}]}]
--- embedding: '[x,y,...]' of the run's model (meta.embedder of index_begin, default hash-1024-v1) or null.
--- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path twice, unknown embedder.
-create or replace function cogo_api.index_put(run_id uuid, files jsonb)
+-- sql/knowledge/225_fn_put_graph.sql a2018336b4a28f15
+-- cogo.put_graph: writes the symbols and relationships of files that the run has put, each file's replaced whole. files as for
+-- index_graph. Returns {nodes, edges, unresolved}. Errors: CG004 a path that the run did not put; the caller translates what the tables say.
+create or replace function cogo.put_graph(run cogo.index_runs, files jsonb)
 returns jsonb
 language plpgsql
-security definer
 set search_path = ''
 as $$
 declare
-  run      cogo.index_runs := cogo.running_run(index_put.run_id);
-  model    smallint;
-  n_files  int;
-  n_chunks int;
-begin
-  if jsonb_typeof(files) is distinct from 'array' then
-    perform cogo.fail('CG000', 'files must be an array');
-  end if;
-  select m.id into model from cogo.embedding_models m
-   where m.name = coalesce(run.meta ->> 'embedder', 'hash-1024-v1') and m.project_id is null;
-  if not found then
-    perform cogo.fail('CG004', 'unknown embedding model', jsonb_build_object('embedder', run.meta ->> 'embedder'));
-  end if;
-
-  -- a file put twice in one run: the later one counts
-  perform cogo.drop_files(array(
-    select f.id from cogo.source_files f
-     where f.repo_id = run.repo_id and f.generation = run.generation
-       and f.path in (select item ->> 'path' from jsonb_array_elements(files) item)));
-
-  insert into cogo.source_files (project_id, repo_id, generation, path, content_hash, language, bytes, extractor, warning, role,
-                                 base_terms, folder_terms)
-  select run.project_id, run.repo_id, run.generation, f.path, f.content_hash, f.language, f.bytes, f.extractor, f.warning, f.role,
-         coalesce(f.base_terms, '{}'), coalesce(f.folder_terms, '{}')
-    from jsonb_to_recordset(files)
-      as f(path text, content_hash text, language text, bytes bigint, extractor text, warning text, role text, base_terms text[],
-           folder_terms text[]);
-  get diagnostics n_files = row_count;
-
-  -- Terms are looked up and made in one statement, so nobody else may make terms of the project meanwhile: they would be neither
-  -- in its snapshot nor among those it made.
-  perform pg_advisory_xact_lock(hashtextextended('cogo.lex_terms ' || run.project_id, 0));
-
-  with item as materialized (
-    select sf.id as file_id, nextval('cogo.chunks_id_seq') as chunk_id, c.body
-      from jsonb_array_elements(files) f
-      join cogo.source_files sf
-        on sf.repo_id = run.repo_id and sf.generation = run.generation and sf.path = f ->> 'path'
-     cross join lateral jsonb_array_elements(f -> 'chunks') as c(body)
-  ),
-  token as materialized (
-    select i.chunk_id, token.key as term,
-           coalesce(sum(token.value::int) filter (where field.key = 'path'), 0) as path,
-           coalesce(sum(token.value::int) filter (where field.key = 'name'), 0) as name,
-           coalesce(sum(token.value::int) filter (where field.key = 'doc'), 0) as doc,
-           coalesce(sum(token.value::int) filter (where field.key = 'body'), 0) as body
-      from item i
-     cross join lateral jsonb_each(i.body -> 'tokens') field
-     cross join lateral jsonb_each_text(field.value) token
-     group by i.chunk_id, token.key
-  ),
-  known as materialized (
-    select w.term, k.id
-      from (select distinct t.term from token t) w
-      -- one index probe a term, however many terms the project has
-      left join lateral (
-        select x.id from cogo.lex_terms x where x.project_id = run.project_id and x.term = w.term limit 1) k on true
-  ),
-  heard as materialized (
-    select one.key as term, min(one.value) as sound
-      from jsonb_array_elements(files) f cross join lateral jsonb_each_text(coalesce(f -> 'sounds', '{}')) one
-     group by one.key
-  ),
-  added as (
-    insert into cogo.lex_terms (project_id, term, sound)
-    select run.project_id, k.term, h.sound from known k left join heard h on h.term = k.term where k.id is null
-    returning id, term
-  ),
-  counted as materialized (
-    select t.chunk_id, ids.id as term_id, t.path, t.name, t.doc, t.body
-      from token t
-      join (select k.id, k.term from known k where k.id is not null union all select a.id, a.term from added a) ids
-        on ids.term = t.term
-  ),
-  chunk as (
-    insert into cogo.chunks (id, project_id, repo_id, file_id, generation, ordinal, kind, symbol, signature, heading,
-                             start_line, end_line, text, content_hash, length, term_ids, name_terms, is_barrel)
-    overriding system value
-    select i.chunk_id, run.project_id, run.repo_id, i.file_id, run.generation, r.ordinal, r.kind, r.symbol, r.signature, r.heading,
-           r.start_line, r.end_line, r.text, r.content_hash, coalesce(r.length, 0), coalesce(terms.ids, '{}'),
-           coalesce(r.name_terms, '{}'), coalesce(r.is_barrel, false)
-      from item i
-     cross join lateral jsonb_to_record(i.body)
-        as r(ordinal int, kind text, symbol text, signature text, heading text, start_line int, end_line int, text text,
-             content_hash text, length int, name_terms text[], is_barrel boolean)
-      left join (select n.chunk_id, array_agg(n.term_id order by n.term_id) as ids from counted n group by n.chunk_id) terms
-        on terms.chunk_id = i.chunk_id
-    returning id, length
-  ),
-  posting as (
-    insert into cogo.lex_postings (term_id, length, chunk_id, path, name, doc, body)
-    select n.term_id, k.length, n.chunk_id, least(n.path, 32767), least(n.name, 32767), least(n.doc, 32767), least(n.body, 32767)
-      from counted n join chunk k on k.id = n.chunk_id
-     order by n.term_id, n.chunk_id
-  ),
-  vector as (
-    insert into cogo.chunk_embeddings (chunk_id, model_id, project_id, embedding)
-    select i.chunk_id, model, run.project_id, (i.body ->> 'embedding')::extensions.halfvec
-      from item i
-     where i.body ->> 'embedding' is not null
-  )
-  select count(*) into n_chunks from chunk;
-
-  update cogo.index_runs r
-     set files = r.files + n_files, chunks = r.chunks + n_chunks, touched_at = clock_timestamp()
-   where r.id = run.id;
-  return jsonb_build_object('files', n_files, 'chunks', n_chunks);
-exception
-  when unique_violation then
-    perform cogo.fail('CG004', 'a path or an ordinal occurs twice in one call', jsonb_build_object('reason', sqlerrm));
-    return null;
-  when not_null_violation or check_violation or invalid_text_representation or invalid_parameter_value or data_exception then
-    perform cogo.fail('CG000', 'files is malformed', jsonb_build_object('reason', sqlerrm));
-    return null;
-end
-$$;
-revoke all on function cogo_api.index_put(uuid, jsonb) from public;
-grant execute on function cogo_api.index_put(uuid, jsonb) to anon, authenticated, service_role;
-
--- sql/knowledge/245_fn_index_graph.sql 594733f021dd2063
--- cogo_api.index_graph: writes the symbols and relationships of files that index_put has put into the same open run; each file's are
--- replaced whole, and the call is atomic. Returns {nodes, edges, unresolved}.
---
--- files: [{path,
---   nodes: [{key, kind, name, signature?, doc?, exported?, start_line, start_column, end_line, end_column}],
---   edges: [{from, to, kind, via?, provenance, confidence?, sites?, line, column}],
---   unresolved: [{specifier, kind, reason, detail?, line}],
---   surface?, looks_at?: [stem], hash?: as graph_files}]
--- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path that the run did not put, a key twice.
-create or replace function cogo_api.index_graph(run_id uuid, files jsonb)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-  run     cogo.index_runs := cogo.running_run(index_graph.run_id);
   ids     bigint[];
   unknown text;
   n_nodes int;
   n_edges int;
   n_loose int;
 begin
-  if jsonb_typeof(files) is distinct from 'array' then
-    perform cogo.fail('CG000', 'files must be an array');
-  end if;
   select min(f.value ->> 'path') into unknown
     from jsonb_array_elements(files) f
    where not exists (select from cogo.source_files s
@@ -1103,8 +1014,179 @@ begin
     join cogo.source_files s on s.repo_id = run.repo_id and s.generation = run.generation and s.path = f.value ->> 'path'
    where f.value ? 'surface';
 
-  update cogo.index_runs r set touched_at = clock_timestamp() where r.id = run.id;
   return jsonb_build_object('nodes', n_nodes, 'edges', n_edges, 'unresolved', n_loose);
+end
+$$;
+
+-- sql/knowledge/230_fn_index_put.sql ea0fe02ae6de235b
+-- cogo_api.index_put: writes files with all their chunks into an open run and returns {files, chunks}. Each file is replaced whole,
+-- and the call is atomic: all of its files, or none. Readers see nothing of it before index_finish.
+--
+-- files: [{path, content_hash, language?, bytes?, extractor, warning?, role?, base_terms?, folder_terms?, terms:[text], sounds?:{term: key},
+--   graph?:{path, nodes, edges, unresolved} as for index_graph,
+--   chunks:[{ordinal, kind, symbol?, signature?, heading?, start_line, end_line, text, content_hash, term, in_path, in_name, in_doc,
+--   in_body, length, name_terms?, is_barrel?, embedding?}]}]
+-- terms: those of the file's chunks, each once. term: '{1,7}', the places of the chunk's own in that list, from 1, none twice; in_…: at
+-- the same place, how often it is in that field. As text, for an array is read ten times as fast as an object.
+-- embedding: '[x,y,...]' or '{1:x,9:y}/dims' of the run's model (meta.embedder of index_begin, default hash-1024-v1) or null.
+-- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path twice, unknown embedder.
+create or replace function cogo_api.index_put(run_id uuid, files jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  run      cogo.index_runs := cogo.running_run(index_put.run_id);
+  model    smallint;
+  n_files  int;
+  n_chunks int;
+  graphs   jsonb;
+begin
+  if jsonb_typeof(files) is distinct from 'array' then
+    perform cogo.fail('CG000', 'files must be an array');
+  end if;
+  select m.id into model from cogo.embedding_models m
+   where m.name = coalesce(run.meta ->> 'embedder', 'hash-1024-v1') and m.project_id is null;
+  if not found then
+    perform cogo.fail('CG004', 'unknown embedding model', jsonb_build_object('embedder', run.meta ->> 'embedder'));
+  end if;
+
+  -- a file put twice in one run: the later one counts
+  perform cogo.drop_files(array(
+    select f.id from cogo.source_files f
+     where f.repo_id = run.repo_id and f.generation = run.generation
+       and f.path in (select item ->> 'path' from jsonb_array_elements(files) item)));
+
+  insert into cogo.source_files (project_id, repo_id, generation, path, content_hash, language, bytes, extractor, warning, role,
+                                 base_terms, folder_terms)
+  select run.project_id, run.repo_id, run.generation, f.path, f.content_hash, f.language, f.bytes, f.extractor, f.warning, f.role,
+         coalesce(f.base_terms, '{}'), coalesce(f.folder_terms, '{}')
+    from jsonb_to_recordset(files)
+      as f(path text, content_hash text, language text, bytes bigint, extractor text, warning text, role text, base_terms text[],
+           folder_terms text[]);
+  get diagnostics n_files = row_count;
+
+  -- Terms are looked up and made in one statement, so nobody else may make terms of the project meanwhile: they would be neither
+  -- in its snapshot nor among those it made.
+  perform pg_advisory_xact_lock(hashtextextended('cogo.lex_terms ' || run.project_id, 0));
+
+  with item as materialized (
+    select sf.id as file_id, f.nth, nextval('cogo.chunks_id_seq') as chunk_id, r.*
+      from jsonb_array_elements(files) with ordinality f(body, nth)
+      join cogo.source_files sf
+        on sf.repo_id = run.repo_id and sf.generation = run.generation and sf.path = f.body ->> 'path'
+     cross join lateral jsonb_to_recordset(f.body -> 'chunks')
+        as r(ordinal int, kind text, symbol text, signature text, heading text, start_line int, end_line int, text text,
+             content_hash text, length int, name_terms text[], is_barrel boolean, embedding text,
+             term text, in_path text, in_name text, in_doc text, in_body text)
+  ),
+  word as materialized (
+    select f.nth, t.place, t.term
+      from jsonb_array_elements(files) with ordinality f(body, nth)
+     cross join lateral jsonb_array_elements_text(f.body -> 'terms') with ordinality t(term, place)
+  ),
+  known as materialized (
+    select w.term, k.id
+      from (select distinct t.term from word t) w
+      -- one index probe a term, however many terms the project has
+      left join lateral (
+        select x.id from cogo.lex_terms x where x.project_id = run.project_id and x.term = w.term limit 1) k on true
+  ),
+  heard as materialized (
+    select one.key as term, min(one.value) as sound
+      from jsonb_array_elements(files) f cross join lateral jsonb_each_text(coalesce(f -> 'sounds', '{}')) one
+     group by one.key
+  ),
+  added as (
+    insert into cogo.lex_terms (project_id, term, sound)
+    select run.project_id, k.term, h.sound from known k left join heard h on h.term = k.term where k.id is null
+    returning id, term
+  ),
+  -- of each file its terms' ids, in the order of its list
+  dictionary as materialized (
+    select w.nth, array_agg(ids.id order by w.place) as ids
+      from word w
+      join (select k.id, k.term from known k where k.id is not null union all select a.id, a.term from added a) ids
+        on ids.term = w.term
+     group by w.nth
+  ),
+  chunk as (
+    insert into cogo.chunks (id, project_id, repo_id, file_id, generation, ordinal, kind, symbol, signature, heading,
+                             start_line, end_line, text, content_hash, length, term_ids, name_terms, is_barrel)
+    overriding system value
+    select i.chunk_id, run.project_id, run.repo_id, i.file_id, run.generation, i.ordinal, i.kind, i.symbol, i.signature, i.heading,
+           i.start_line, i.end_line, i.text, i.content_hash, coalesce(i.length, 0),
+           array(select d.ids[t.place] from unnest(i.term::int[]) t(place)), coalesce(i.name_terms, '{}'), coalesce(i.is_barrel, false)
+      from item i left join dictionary d on d.nth = i.nth
+    returning 1
+  ),
+  posting as (
+    insert into cogo.lex_postings (term_id, length, chunk_id, path, name, doc, body)
+    select d.ids[t.place], coalesce(i.length, 0), i.chunk_id, least(t.path, 32767), least(t.name, 32767), least(t.doc, 32767), least(t.body, 32767)
+      from item i
+      left join dictionary d on d.nth = i.nth
+     cross join lateral unnest(i.term::int[], i.in_path::int[], i.in_name::int[], i.in_doc::int[], i.in_body::int[])
+        as t(place, path, name, doc, body)
+     order by 1, 3
+  ),
+  vector as (
+    insert into cogo.chunk_embeddings (chunk_id, model_id, project_id, embedding)
+    select i.chunk_id, model, run.project_id,
+           case when starts_with(i.embedding, '{') then i.embedding::extensions.sparsevec::extensions.halfvec
+                else i.embedding::extensions.halfvec end
+      from item i
+     where i.embedding is not null
+  )
+  select count(*) into n_chunks from chunk;
+
+  graphs := (select jsonb_agg(f.value -> 'graph') from jsonb_array_elements(files) f where f.value ? 'graph');
+  if graphs is not null then
+    perform cogo.put_graph(run, graphs);
+  end if;
+
+  update cogo.index_runs r
+     set files = r.files + n_files, chunks = r.chunks + n_chunks, touched_at = clock_timestamp()
+   where r.id = run.id;
+  return jsonb_build_object('files', n_files, 'chunks', n_chunks);
+exception
+  when unique_violation then
+    perform cogo.fail('CG004', 'a path, an ordinal or a key occurs twice in one call', jsonb_build_object('reason', sqlerrm));
+    return null;
+  when not_null_violation or check_violation or invalid_text_representation or invalid_parameter_value or data_exception then
+    perform cogo.fail('CG000', 'files is malformed', jsonb_build_object('reason', sqlerrm));
+    return null;
+end
+$$;
+revoke all on function cogo_api.index_put(uuid, jsonb) from public;
+grant execute on function cogo_api.index_put(uuid, jsonb) to anon, authenticated, service_role;
+
+-- sql/knowledge/245_fn_index_graph.sql f66ff62223400344
+-- cogo_api.index_graph: writes the symbols and relationships of files that index_put has put into the same open run; each file's are
+-- replaced whole, and the call is atomic. Returns {nodes, edges, unresolved}.
+--
+-- files: [{path,
+--   nodes: [{key, kind, name, signature?, doc?, exported?, start_line, start_column, end_line, end_column}],
+--   edges: [{from, to, kind, via?, provenance, confidence?, sites?, line, column}],
+--   unresolved: [{specifier, kind, reason, detail?, line}],
+--   surface?, looks_at?: [stem], hash?: as graph_files}]
+-- Errors: CG003/CG031 as running_run; CG000 malformed; CG004 a path that the run did not put, a key twice.
+create or replace function cogo_api.index_graph(run_id uuid, files jsonb)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  run    cogo.index_runs := cogo.running_run(index_graph.run_id);
+  answer jsonb;
+begin
+  if jsonb_typeof(files) is distinct from 'array' then
+    perform cogo.fail('CG000', 'files must be an array');
+  end if;
+  answer := cogo.put_graph(run, files);
+  update cogo.index_runs r set touched_at = clock_timestamp() where r.id = run.id;
+  return answer;
 exception
   when unique_violation then
     perform cogo.fail('CG004', 'a key occurs twice in one file', jsonb_build_object('reason', sqlerrm));
@@ -1279,12 +1361,12 @@ $$;
 revoke all on function cogo_api.index_finish(uuid, jsonb) from public;
 grant execute on function cogo_api.index_finish(uuid, jsonb) to anon, authenticated, service_role;
 
--- sql/knowledge/262_fn_index_suspend.sql e8da0a5bd7eb5e98
--- cogo_api.index_suspend: puts a run by, so that index_resume can go on with it: what was put stays, unseen by readers, but for the
--- doubtful paths, whose last call was not answered. The run gets another id: a call that is still on its way finds nothing.
+-- sql/knowledge/262_fn_index_suspend.sql 9fad3711c68acee8
+-- cogo_api.index_suspend: puts a run by, so that index_resume can go on with it: what was put stays, unseen by readers. The run gets
+-- another id: a call that is still on its way is refused. A writer that dies without this is gone on with all the same.
 -- Returns {files}: how many wait to be published. The next index_begin of the repository gives the run up. Errors: CG003/CG031 as
 -- running_run.
-create or replace function cogo_api.index_suspend(run_id uuid, doubtful text[] default '{}')
+create or replace function cogo_api.index_suspend(run_id uuid)
 returns jsonb
 language plpgsql
 security definer
@@ -1293,22 +1375,22 @@ as $$
 declare
   run cogo.index_runs := cogo.running_run(index_suspend.run_id);
 begin
-  perform cogo.drop_files(array(
-    select f.id from cogo.source_files f
-     where f.repo_id = run.repo_id and f.generation = run.generation and f.path = any (doubtful)));
-  update cogo.index_runs r set id = gen_random_uuid(), reason = 'suspended', touched_at = clock_timestamp() where r.id = run.id;
+  update cogo.index_runs r
+     set id = gen_random_uuid(), former_ids = r.former_ids || r.id, reason = 'suspended', touched_at = clock_timestamp()
+   where r.id = run.id;
   return jsonb_build_object('files', (
     select count(*) from cogo.source_files f where f.repo_id = run.repo_id and f.generation = run.generation));
 end
 $$;
-revoke all on function cogo_api.index_suspend(uuid, text[]) from public;
-grant execute on function cogo_api.index_suspend(uuid, text[]) to anon, authenticated, service_role;
+revoke all on function cogo_api.index_suspend(uuid) from public;
+grant execute on function cogo_api.index_suspend(uuid) to anon, authenticated, service_role;
 
--- sql/knowledge/264_fn_index_resume.sql 269bee14c4f0b41f
--- cogo_api.index_resume: goes on with the run of a repository that was put by (index_suspend): {run_id, generation, repo, files:[{path,
--- content_hash, extractor}]}, the files it holds already; null when there is none. One caller gets it. Needs editor (or a worker of the
--- project).
-create or replace function cogo_api.index_resume(project_id uuid, repo text, commit_sha text default null)
+-- sql/knowledge/264_fn_index_resume.sql f4b9ef7e90d4f8ba
+-- cogo_api.index_resume: goes on with the open run of a repository, put by (index_suspend) or left by a writer that died: {run_id,
+-- generation, repo, files:[{path, content_hash, extractor}]}, the files it holds already; null when there is none. Each of them is whole,
+-- for index_put is atomic; whether it is still true, its hash says. One that is not dead loses its run, as with index_begin: the run
+-- gets another id. What it marked for deletion is forgotten. Needs editor (or a worker of the project).
+create or replace function cogo_api.index_resume(project_id uuid, repo text, commit_sha text default null, meta jsonb default '{}')
 returns jsonb
 language plpgsql
 security definer
@@ -1318,22 +1400,25 @@ declare
   run cogo.index_runs;
 begin
   perform cogo.require_role(index_resume.project_id, 'editor', true);
+  -- the row lock makes it and index_begin take turns
+  perform from cogo.repos h where h.project_id = index_resume.project_id and h.repo = index_resume.repo for update;
   update cogo.index_runs r
-     set reason = null, commit_sha = index_resume.commit_sha, touched_at = clock_timestamp()
+     set id = gen_random_uuid(), former_ids = r.former_ids || r.id, reason = null, commit_sha = index_resume.commit_sha,
+         meta = coalesce(index_resume.meta, '{}'), touched_at = clock_timestamp()
     from cogo.repos h
-   where h.project_id = index_resume.project_id and h.repo = index_resume.repo and r.repo_id = h.id
-     and r.state = 'running' and r.reason = 'suspended'
+   where h.project_id = index_resume.project_id and h.repo = index_resume.repo and r.repo_id = h.id and r.state = 'running'
   returning r.* into run;
   if not found then
     return null;
   end if;
+  update cogo.source_files f set dropped_by = null where f.repo_id = run.repo_id and f.dropped_by = run.generation;
   return jsonb_build_object('run_id', run.id, 'generation', run.generation, 'repo', index_resume.repo, 'files', coalesce((
     select jsonb_agg(jsonb_build_object('path', f.path, 'content_hash', f.content_hash, 'extractor', f.extractor) order by f.path)
       from cogo.source_files f where f.repo_id = run.repo_id and f.generation = run.generation), '[]'));
 end
 $$;
-revoke all on function cogo_api.index_resume(uuid, text, text) from public;
-grant execute on function cogo_api.index_resume(uuid, text, text) to anon, authenticated, service_role;
+revoke all on function cogo_api.index_resume(uuid, text, text, jsonb) from public;
+grant execute on function cogo_api.index_resume(uuid, text, text, jsonb) to anon, authenticated, service_role;
 
 -- sql/knowledge/280_fn_lexicon.sql cfd9d6c717f47a6f
 -- cogo_api.lexicon: {n, avg_length, df:{term: count}} of the project's published chunks, for the query side of idf. Terms nobody
@@ -2726,7 +2811,7 @@ begin
 end
 $$;
 
--- sql/jobs/020_fn_create_lane.sql a66be6908613b6ca
+-- sql/jobs/020_fn_create_lane.sql cf0d9b6edaca17da
 -- cogo.create_lane: makes a lane, its pgmq queue, its watermarks, and the functions that touch the queue's table.
 create or replace function cogo.create_lane(executor text, capability text, band smallint)
 returns text
@@ -2749,7 +2834,8 @@ end
 $$;
 
 -- cogo.create_dispatch: makes cogo.push, pop, drop_messages, low and turn, which call the functions of a lane by its name without
--- building SQL, and open_lanes: the lanes of an executor kind (null: all) by band that have a message or a backlog. To be called after
+-- building SQL; offer, which adds the message of a job that is about to be made, unless its project has its share of the lane's ready
+-- list (then null; as ready_room, but for the backlog); and open_lanes: the lanes of an executor kind (null: all) by band that have a message or a backlog. To be called after
 -- lanes are made.
 create or replace function cogo.create_dispatch()
 returns void
@@ -2763,6 +2849,7 @@ declare
   low   text;
   open  text;
   turn  text;
+  offer text;
 begin
   select string_agg(format('when %L then return query select * from cogo.push_%s(ids);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then return cogo.pop_%s(qty);', l.name, l.queue_name), e'\n    ' order by l.name),
@@ -2770,8 +2857,17 @@ begin
          string_agg(format('when %L then return (select s.last_value from cogo.low_%s s);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then exists (select from pgmq.q_%s q where q.msg_id >= (select s.last_value from cogo.low_%s s))',
            l.name, l.queue_name, l.queue_name), e'\n    ' order by l.name),
-         string_agg(format('when %L then return (select s.last_value from cogo.turn_%s s);', l.name, l.queue_name), e'\n    ' order by l.name)
-    into push, pop, gone, low, open, turn
+         string_agg(format('when %L then return (select s.last_value from cogo.turn_%s s);', l.name, l.queue_name), e'\n    ' order by l.name),
+         string_agg(format($sql$when %1$L then
+      insert into pgmq.q_%2$s as q (vt, message)
+      select clock_timestamp(), jsonb_build_object('j', offer.id)
+       where (select count(*) from (
+                select from cogo.jobs j
+                 where j.lane = %1$L and j.project_id = offer.project_id and j.state = 'queued' and j.pinned_executor_id is null
+                   and j.msg_id >= (select s.last_value from cogo.low_%2$s s)
+                 limit offer.share) r) < offer.share
+      returning q.msg_id into made;$sql$, l.name, l.queue_name), e'\n    ' order by l.name)
+    into push, pop, gone, low, open, turn, offer
     from cogo.lanes l;
   execute format($sql$
     create or replace function cogo.push(lane text, ids uuid[]) returns table (job_id uuid, msg_id bigint)
@@ -2779,6 +2875,14 @@ begin
     begin case lane
     %s
     end case; end $fn$ $sql$, push);
+  execute format($sql$
+    create or replace function cogo.offer(lane text, project_id uuid, id uuid, share int) returns bigint
+    language plpgsql set search_path = '' as $fn$
+    declare made bigint;
+    begin case lane
+    %s
+    end case; return made; end $fn$ $sql$, offer);
+  revoke all on function cogo.offer(text, uuid, uuid, int) from public, anon, authenticated, service_role;
   execute format($sql$
     create or replace function cogo.pop(lane text, qty int) returns uuid[]
     language plpgsql set search_path = '' as $fn$ begin case lane
@@ -2858,9 +2962,9 @@ create or replace trigger executor_changed
     (new.kind, new.epoch, new.instance, new.draining, new.running, new.info, new.dead_at is null, new.stopped_at is null))
   execute function cogo.executor_presence();
 
--- sql/jobs/130_fn_job_events_broadcast.sql 31ba55883bd9fef6
+-- sql/jobs/130_fn_job_events_broadcast.sql d244fdb8ae7979d1
 -- Trigger: new rows of job_events go out on jobs:{job_id}; the turns of a job's life (not its progress and logs) also become bus
--- events of its trace. job.enqueued is not broadcast: nobody can listen on a topic before the id of the job is known.
+-- events of its trace. The plain turns are no rows: cogo.tell says them.
 -- Bounded: at most 100 broadcasts a statement. Quiet jobs (made by the dozen in one call) are not broadcast at all, and give their
 -- trace one event a statement and kind, with their number. The rows are there all the same for who reads on from the last id.
 create or replace function cogo.job_events_broadcast()
@@ -2873,7 +2977,7 @@ declare
   event record;
 begin
   if exists (select from inserted i where not i.quiet) then
-    for event in select * from inserted i where i.kind <> 'job.enqueued' and not i.quiet order by i.id limit 100 loop
+    for event in select * from inserted i where not i.quiet order by i.id limit 100 loop
       perform cogo.hint('jobs:' || event.job_id, event.kind,
         jsonb_build_object('id', event.id, 'job_id', event.job_id, 'kind', event.kind, 'data', event.data, 'ts', event.at));
     end loop;
@@ -2900,29 +3004,44 @@ create or replace trigger job_events_broadcast
   referencing new table as inserted
   for each statement execute function cogo.job_events_broadcast();
 
--- sql/jobs/135_fn_tell.sql be2f0bb0561830e0
+-- sql/jobs/135_fn_tell.sql 2140f393fa91d5f1
 -- cogo.tell: records one event of each of the jobs, with the same data and the attempt.
 --
--- Of quiet jobs the plain turns of a life (enqueued, started, done) are not rows: cogo.job_turns reads them off the job itself, which
--- says all of it. Their trace gets one event a call, with their number. What else happens to a quiet job is a row as with any.
+-- The plain turns of a life (enqueued, started, done) are no rows: cogo.job_turns reads them off the job itself, which says all of it.
+-- They are told to who listens on jobs:{id} right now, and to the job's trace. Of quiet jobs (made by the dozen in one call) nobody is
+-- told one by one: their trace gets one event a call, with their number. What else happens to a job is a row, and its trigger tells.
 create or replace function cogo.tell(ids uuid[], kind text, data jsonb)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-  plain  constant boolean := kind in ('job.enqueued', 'job.started', 'job.done');
-  loud   boolean;
+  topics text[];
   traced boolean;
 begin
-  select coalesce(bool_or(not j.quiet), false), coalesce(bool_or(j.quiet and j.trace_id is not null), false) into loud, traced
-    from cogo.jobs j where j.id = any (ids);
-  if loud or not plain then
+  if kind not in ('job.enqueued', 'job.started', 'job.done') then
     insert into cogo.job_events (job_id, project_id, kind, data, trace_id, quiet)
     select j.id, j.project_id, tell.kind, tell.data || jsonb_build_object('attempt', j.attempt), j.trace_id, j.quiet
-      from cogo.jobs j where j.id = any (ids) and not (plain and j.quiet) order by j.id;
+      from cogo.jobs j where j.id = any (ids) order by j.id;
+    return;
   end if;
-  if traced and plain then
+  select array_agg('jobs:' || j.id) filter (where not j.quiet), bool_or(j.trace_id is not null) into topics, traced
+    from cogo.jobs j where j.id = any (ids);
+  -- nobody can listen on a topic before the id of the job is known
+  if topics is not null and kind <> 'job.enqueued' then
+    topics := cogo.heard(topics);
+    if cardinality(topics) > 0 then
+      perform cogo.hint('jobs:' || t.id, tell.kind,
+                jsonb_build_object('id', (extract(epoch from t.at) * 1000000)::bigint, 'job_id', t.id, 'kind', tell.kind,
+                  'data', tell.data || jsonb_build_object('attempt', t.attempt), 'ts', t.at))
+         from (select j.id, j.attempt, case tell.kind when 'job.done' then j.finished_at else j.leased_at end as at
+                 from cogo.jobs j where j.id = any (ids) and not j.quiet and 'jobs:' || j.id = any (topics) order by j.id limit 100) t;
+    end if;
+  end if;
+  if traced then
+    insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
+    select j.trace_id, tell.kind, 'jobs', j.project_id, tell.data || jsonb_build_object('attempt', j.attempt, 'job_id', j.id, 'type', j.type)
+      from cogo.jobs j where j.id = any (ids) and not j.quiet and j.trace_id is not null order by j.id;
     insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
     select j.trace_id, tell.kind, 'jobs', j.project_id, jsonb_build_object('jobs', count(*))
       from cogo.jobs j where j.id = any (ids) and j.quiet and j.trace_id is not null
@@ -2931,33 +3050,34 @@ begin
 end
 $$;
 
--- sql/jobs/140_fn_ring.sql a329832932b66bde
+-- sql/jobs/140_fn_ring.sql a96e90f21b105540
 -- cogo.ring: wakes executors that could take jobs just made ready: the pinned one, or a few more live ones of the lane than there are
--- jobs, at most 20; one where jobs is 0. One message each on agents:{executor_id}; a hint, everyone polls as well. Edge consumers have no ear on Realtime:
--- where the lane's kind has a doorbell, it is rung.
+-- jobs, at most 20; one where jobs is 0. One message each on agents:{executor_id}, to those that listen; a hint, everyone polls as well.
+-- Edge consumers have no ear on Realtime: where the lane's kind has a doorbell, it is rung.
 create or replace function cogo.ring(project_id uuid, lane text, pinned_executor_id text default null, jobs bigint default 1)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-  bell text;
+  worker text := split_part(lane, '/', 1);
+  bells  text[];
 begin
-  for bell in
-    select e.id
-      from cogo.executors e
-     where (ring.pinned_executor_id is null or e.id = ring.pinned_executor_id)
-       and e.kind = split_part(ring.lane, '/', 1)
-       and (e.project_id is null or e.project_id = ring.project_id)
-       and not e.draining and e.dead_at is null
-       and e.last_seen > clock_timestamp() - interval '60 seconds'
-     order by e.last_seen desc
-     limit case when ring.jobs = 0 then 1 else least(20, ring.jobs + 4) end
-  loop
-    perform cogo.hint('agents:' || bell, 'wake', jsonb_build_object('lane', ring.lane));
-  end loop;
-  if ring.pinned_executor_id is null then
-    perform cogo.ring_doorbell(split_part(ring.lane, '/', 1));
+  select array_agg('agents:' || e.id order by e.last_seen desc) into bells
+    from cogo.executors e
+   where (ring.pinned_executor_id is null or e.id = ring.pinned_executor_id)
+     and e.kind = worker
+     and (e.project_id is null or e.project_id = ring.project_id)
+     and not e.draining and e.dead_at is null
+     and e.last_seen > clock_timestamp() - interval '60 seconds';
+  if bells is not null then
+    bells := cogo.heard(bells);
+    for i in 1..least(cardinality(bells), case when jobs = 0 then 1 else least(20, jobs + 4) end) loop
+      perform cogo.hint(bells[i], 'wake', jsonb_build_object('lane', ring.lane));
+    end loop;
+  end if;
+  if pinned_executor_id is null and exists (select from cogo.doorbells d where d.executor = worker and d.url is not null) then
+    perform cogo.ring_doorbell(worker);
   end if;
 end
 $$;
@@ -3426,7 +3546,66 @@ begin
 end
 $$;
 
--- sql/jobs/230_fn_plan_jobs.sql 726aed0c7c165c92
+-- sql/jobs/226_fn_count_waiting.sql eeaec3659cfdcc32
+-- cogo.count_waiting: counts what a project has waiting (scheduled, blocked, queued) and keeps the number for check_quota.
+-- Error: CG024 where so many jobs more are over its limit.
+create or replace function cogo.count_waiting(project_id uuid, jobs int)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  quota   cogo.job_quotas;
+  waiting int;
+begin
+  select q.* into quota from cogo.job_quotas q where q.project_id = count_waiting.project_id;
+  select count(*) into waiting from (
+    (select from cogo.jobs j join cogo.lanes l on l.name = j.lane
+      where j.project_id = count_waiting.project_id and j.state = 'queued' and j.pinned_executor_id is null limit quota.queue_limit + 1)
+    union all
+    (select from cogo.lanes l join cogo.jobs j on j.lane = l.name
+      where j.project_id = count_waiting.project_id and j.state = 'blocked' and j.blocked_on = 'turn' limit quota.queue_limit + 1)
+    union all
+    (select from cogo.jobs j
+      where j.project_id = count_waiting.project_id and j.state = 'blocked' and j.blocked_on = 'slot' limit quota.queue_limit + 1)
+    union all
+    (select from cogo.jobs j where j.project_id = count_waiting.project_id and j.state = 'scheduled' limit quota.queue_limit + 1)) w;
+  if waiting + jobs > quota.queue_limit then
+    perform cogo.fail('CG024', format('the project has %s jobs waiting, of at most %s', waiting, quota.queue_limit),
+      jsonb_build_object('waiting', waiting, 'limit', quota.queue_limit, 'asked', jobs),
+      'Wait until some are done, or have an admin raise the limit');
+  end if;
+  update cogo.job_quotas q set counted = waiting + jobs, counted_at = clock_timestamp()
+   where q.project_id in (select x.project_id from cogo.job_quotas x where x.project_id = count_waiting.project_id for update skip locked);
+end
+$$;
+
+-- sql/jobs/228_fn_check_quota.sql 4fce7530a9735c37
+-- cogo.check_quota: refuses jobs over what a project may have waiting (scheduled, blocked, queued). Waiting jobs are counted, not
+-- kept in a counter, which every claim would have to write; the count is taken the more likely the more of the room left since the
+-- last one this call would fill, so the limit is kept within a few percent at no cost far from it, and exactly near it.
+-- Error: CG024.
+create or replace function cogo.check_quota(project_id uuid, jobs int)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  quota cogo.job_quotas;
+begin
+  select q.* into quota from cogo.job_quotas q where q.project_id = check_quota.project_id;
+  if not found then
+    insert into cogo.job_quotas (project_id) values (check_quota.project_id)
+    on conflict do nothing;
+    select q.* into quota from cogo.job_quotas q where q.project_id = check_quota.project_id;
+  end if;
+  if random() * (quota.queue_limit - quota.counted) < jobs * 10 then
+    perform cogo.count_waiting(check_quota.project_id, jobs);
+  end if;
+end
+$$;
+
+-- sql/jobs/230_fn_plan_jobs.sql 948f9005aff73620
 -- cogo.plan_jobs: checks the items of enqueue and finds their lanes. Returns them in order, each with a new job_id and what it waits
 -- for: null nothing, time, pin, slot. The hash of an item, which makes two enqueues of one key the same input, covers all of it but
 -- its key and trace: jsonb's text form is canonical, with keys sorted and numbers normalised. Errors: those of enqueue.
@@ -3470,7 +3649,7 @@ begin
                '{"payload": {}, "priority": 1}' || a.item - array['key', 'trace_id'])::text, 'UTF8')) end,
              a.pin, a.concurrency_key, coalesce(a.rate_key, a.type), a.parent_id, a.trace_id, null,
              case
-               when r.type is null then 'type is not known'
+               when r.type is null then 'the type is not known'
                when a.payload is not null and jsonb_typeof(a.payload) not in ('object', 'null') then 'payload must be an object'
                when a.band not between 0 and 2 then 'priority must be 0, 1 or 2'
                when a.delay_s not between 0 and 2592000 then 'delay_s must be 0 to 2592000'
@@ -3495,8 +3674,13 @@ begin
     return '{}';
   end if;
 
-  select p.problem, p.nth - 1 as index into bad from unnest(plan) p where p.problem is not null limit 1;
+  select p.problem, p.type, p.nth - 1 as index into bad from unnest(plan) p where p.problem is not null limit 1;
   if found then
+    if bad.problem = 'the type is not known' then
+      perform cogo.fail('CG004', format('jobs[%s]: the type %s is not known', bad.index, coalesce(bad.type, 'null')),
+        jsonb_build_object('index', bad.index, 'field', 'type', 'known', (select jsonb_agg(t.pattern order by t.pattern) from cogo.job_types t)),
+        'Known types: ' || (select string_agg(t.pattern, ', ' order by t.pattern) from cogo.job_types t));
+    end if;
     perform cogo.fail('CG004', format('jobs[%s]: %s', bad.index, bad.problem), jsonb_build_object('index', bad.index));
   end if;
   -- as text a payload has at most six times the bytes it has as jsonb
@@ -3510,7 +3694,7 @@ begin
 end
 $$;
 
--- sql/jobs/235_fn_make_jobs.sql 0f6b1150600420e5
+-- sql/jobs/235_fn_make_jobs.sql 538def98b05d7a3c
 -- cogo.make_jobs: makes the fresh jobs of a plan, their messages, slots and events; returns the states [{job_id, state}] of all.
 -- The caller has checked who asks, and locked the project against being deleted.
 create or replace function cogo.make_jobs(project_id uuid, plan cogo.planned_job[], made_by text, batch_id uuid)
@@ -3602,14 +3786,8 @@ begin
   )
   select array_agg(i.begins order by i.nth), coalesce(bool_or(i.trace_id is not null), false) into states, traced from item i;
 
-  if not quiet then
-    insert into cogo.job_events (job_id, project_id, kind, data, trace_id)
-    select p.job_id, make_jobs.project_id, 'job.enqueued', jsonb_build_object('type', p.type), p.trace_id
-      from unnest(plan) p where p.fresh;
-  elsif traced then
-    insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
-    select p.trace_id, 'job.enqueued', 'jobs', make_jobs.project_id, jsonb_build_object('jobs', count(*))
-      from unnest(plan) p where p.fresh and p.trace_id is not null group by p.trace_id;
+  if traced then
+    perform cogo.tell(array(select p.job_id from unnest(plan) p where p.fresh), 'job.enqueued', '{}');
   end if;
   if other then
     perform cogo.admit_jobs(array(select p.job_id from unnest(plan) p where p.fresh and p.wait in ('slot', 'pin')));
@@ -3858,7 +4036,108 @@ begin
 end
 $$;
 
--- sql/jobs/300_fn_enqueue.sql 2022485b65e29525
+-- sql/jobs/295_fn_enqueue_one.sql 3764cd56bdde7417
+-- cogo.enqueue_one: enqueue for a single plain job: of any type, with payload, priority, max_attempts, executor, key and trace_id, and
+-- nothing that makes it wait. Returns enqueue's answer, or null where there is more to it (a rate, a key that is taken, anything that
+-- may be wrong): then nothing was changed, and the long way does it or says why it can't be. Both ways make the same rows.
+create or replace function cogo.enqueue_one(project_id uuid, item jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  who     record := cogo.identity();
+  kind    text := item ->> 'type';
+  payload jsonb := coalesce(nullif(item -> 'payload', 'null'), '{}');
+  name    text := item ->> 'key';
+  trace   text := item ->> 'trace_id';
+  band    int := 1;
+  rule    record;
+  home    record;
+  route   text;
+  made_by text;
+  message bigint;
+  moment  timestamptz := clock_timestamp();
+  made    uuid := encode(int8send(((extract(epoch from moment) * 1000)::bigint << 16) | 28673)
+                    || substring(uuid_send(gen_random_uuid()) from 9), 'hex')::uuid;
+begin
+  if jsonb_typeof(item) <> 'object' or item - array['type', 'payload', 'priority', 'max_attempts', 'executor', 'key', 'trace_id'] <> '{}'
+     or jsonb_typeof(payload) <> 'object' or pg_column_size(payload) > 21845 or length(name) not between 1 and 255 then
+    return null;
+  end if;
+  if item ? 'priority' or item ? 'max_attempts' then
+    if coalesce(item ->> 'priority', '1') !~ '^[012]$' or coalesce(item ->> 'max_attempts', '1') !~ '^([1-9]|[1-4][0-9]|50)$' then
+      return null;
+    end if;
+    band := coalesce(item ->> 'priority', '1');
+  end if;
+  case who.kind
+    when 'service' then made_by := 'service';
+    when 'token' then made_by := case who.project_id when enqueue_one.project_id then 'token:' || who.token_id end;
+    when 'user' then
+      select 'user:' || m.user_id into made_by from cogo.project_members m
+       where m.project_id = enqueue_one.project_id and m.user_id = who.user_id and m.role in ('editor', 'admin', 'owner');
+    else null;
+  end case;
+  if made_by is null then
+    return null;
+  end if;
+
+  select x.executor, x.max_attempts, x.run_s, x.steps into rule
+    from cogo.job_types x
+   where x.pattern = kind or (x.pattern like '%.*' and starts_with(kind, left(x.pattern, -1)))
+   order by length(x.pattern) desc limit 1;
+  route := coalesce(item ->> 'executor', rule.executor) || '/default/' || band;
+  if not found or route like 'cogo-plan/%' and rule.run_s > 90 and not rule.steps then
+    return null;
+  end if;
+  -- the project is locked against being deleted; a lane that is not known finds nothing
+  select q.queue_limit - q.counted as room, q.ready_share, l.backlog into home
+    from cogo.projects p
+    join cogo.job_quotas q on q.project_id = p.id
+    join cogo.lanes l on l.name = route
+   where p.id = enqueue_one.project_id
+     and not exists (select from cogo.job_rates r where r.project_id = p.id)
+     for key share of p;
+  if not found then
+    return null;
+  end if;
+  if name is not null then
+    insert into cogo.job_keys (project_id, key, job_id, request_hash, expires_at)
+    -- the hash is that of plan_jobs
+    values (enqueue_one.project_id, name, made,
+      sha256(convert_to(('{"payload": {}, "priority": 1}' || item - array['key', 'trace_id'])::text, 'UTF8')), moment + interval '7 days')
+    on conflict do nothing;
+    if not found then
+      return null;
+    end if;
+  end if;
+  -- as cogo.check_quota
+  if random() * home.room < 10 then
+    perform cogo.count_waiting(enqueue_one.project_id, 1);
+  end if;
+
+  if not (home.backlog and cogo.has_backlog(route, enqueue_one.project_id)) then
+    message := cogo.offer(route, enqueue_one.project_id, made, home.ready_share);
+  end if;
+  insert into cogo.jobs (id, project_id, type, lane, band, state, blocked_on, run_at, msg_id, queued_at, max_attempts, trace_id, created_by)
+  values (made, enqueue_one.project_id, kind, route, band, case when message is null then 'blocked' else 'queued' end,
+    case when message is null then 'turn' end, moment, message, case when message is not null then moment end,
+    coalesce((item ->> 'max_attempts')::int, rule.max_attempts), trace, made_by);
+  insert into cogo.job_payloads (job_id, project_id, input) values (made, enqueue_one.project_id, payload);
+  if message is null and not home.backlog then
+    perform cogo.mark_backlog(array[route]);
+  end if;
+  if trace is not null then
+    perform cogo.tell(array[made], 'job.enqueued', '{}');
+  end if;
+  perform cogo.ring(enqueue_one.project_id, route, null, 1);
+  return jsonb_build_array(jsonb_build_object('job_id', made, 'state', case when message is null then 'blocked' else 'queued' end,
+    'duplicate', false));
+end
+$$;
+
+-- sql/jobs/300_fn_enqueue.sql b5c47c3e16488b2b
 -- cogo_api.enqueue: makes jobs in one transaction with whatever else the caller does; returns [{job_id, state, duplicate, batch_id?}]
 -- in order.
 --
@@ -3885,6 +4164,12 @@ declare
   group_id uuid;
   answer jsonb;
 begin
+  if batch is null and jsonb_typeof(jobs) = 'array' and jsonb_array_length(jobs) = 1 then
+    answer := cogo.enqueue_one(enqueue.project_id, jobs -> 0);
+    if answer is not null then
+      return answer;
+    end if;
+  end if;
   perform cogo.require_role(enqueue.project_id, 'editor');
   perform from cogo.projects p where p.id = enqueue.project_id for key share;
   plan := cogo.plan_jobs(enqueue.project_id, enqueue.jobs);
@@ -4586,9 +4871,9 @@ $$;
 revoke all on function cogo_api.job_detail(uuid) from public;
 grant execute on function cogo_api.job_detail(uuid) to anon, authenticated, service_role;
 
--- sql/jobs/398_fn_job_turns.sql ba4d3a817da8a670
--- cogo.job_turns: the turns of a job's life that no event was stored for, as events: enqueued, each start, done. The id of such an
--- event is its time in microseconds, as that of a stored one is about, so they are in one order.
+-- sql/jobs/398_fn_job_turns.sql 176c8bc4985700c7
+-- cogo.job_turns: the plain turns of a job's life as events: enqueued, each start, done; but those an event was stored for, as it was
+-- done in earlier versions, and is for starts of failed attempts when the job moves to the history. The id of such an event is its time in microseconds, as that of a stored one is about, so they are in one order.
 create or replace function cogo.job_turns(job_id uuid)
 returns table (id bigint, kind text, data jsonb, at timestamptz)
 language plpgsql
@@ -4599,17 +4884,17 @@ as $$
 declare
   job record;
 begin
-  select j.quiet, j.type, j.state, j.attempt, j.created_at, j.finished_at into job from cogo.jobs j where j.id = job_turns.job_id;
+  select j.type, j.state, j.attempt, j.redriven_from, j.created_at, j.finished_at into job from cogo.jobs j where j.id = job_turns.job_id;
   if not found then
-    select h.quiet, h.type, h.state, h.attempt, h.created_at, h.finished_at into job
+    select h.type, h.state, h.attempt, h.redriven_from, h.created_at, h.finished_at into job
       from cogo.jobs_history h where h.id = job_turns.job_id limit 1;
-  end if;
-  if not coalesce(job.quiet, false) then
-    return;
+    if not found then
+      return;
+    end if;
   end if;
   return query
     select (extract(epoch from t.at) * 1000000)::bigint, t.kind, t.data, t.at
-      from (select 'job.enqueued' as kind, jsonb_build_object('type', job.type) as data, 0 as attempt, job.created_at as at
+      from (select 'job.enqueued' as kind, jsonb_strip_nulls(jsonb_build_object('type', job.type, 'redriven_from', job.redriven_from)) as data, 0 as attempt, job.created_at as at
             union all
             select 'job.started', jsonb_build_object('attempt', a.attempt, 'executor_id', a.executor_id), a.attempt, a.started_at
               from cogo.attempts a where a.job_id = job_turns.job_id
@@ -4875,6 +5160,48 @@ end
 $$;
 revoke all on function cogo_api.sweep() from public;
 grant execute on function cogo_api.sweep() to service_role;
+
+-- sql/jobs/465_fn_move_to_history.sql 94eb510845094e26
+-- cogo.move_to_history: moves up to lim jobs that succeeded or were cancelled over an hour ago, and whose parent is over, to
+-- jobs_history, with their payloads; their steps and closed attempts go. Returns how many.
+create or replace function cogo.move_to_history(lim int, older_than interval default '1 hour')
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  ids uuid[];
+begin
+  ids := array(
+    select j.id from cogo.jobs j
+     where j.id < cogo.new_job_id(clock_timestamp() - older_than)
+       and j.state in ('succeeded', 'cancelled') and j.finished_at < clock_timestamp() - older_than
+       and (j.parent_id is null or not exists (select from cogo.jobs p where p.id = j.parent_id and p.finished_at is null))
+     order by j.id
+     limit lim
+       for update skip locked);
+  if cardinality(ids) = 0 then
+    return 0;
+  end if;
+  insert into cogo.jobs_history
+  select j.*, p.input, p.error, p.progress
+    from cogo.jobs j left join cogo.job_payloads p on p.job_id = j.id where j.id = any (ids);
+  -- the history has no attempts: starts that can't be read off any more are stored, and nobody is told of them again
+  insert into cogo.job_events (id, job_id, project_id, kind, data, quiet, at)
+  select (extract(epoch from a.started_at) * 1000000)::bigint, a.job_id, a.project_id, 'job.started',
+         jsonb_build_object('attempt', a.attempt, 'executor_id', a.executor_id), true, a.started_at
+    from cogo.job_attempts a
+   where a.job_id = any (ids)
+     and not exists (
+       select from cogo.job_events e
+        where e.job_id = a.job_id and e.kind = 'job.started' and (e.data ->> 'attempt')::int = a.attempt);
+  delete from cogo.job_steps s where s.job_id = any (ids);
+  delete from cogo.job_attempts a where a.job_id = any (ids);
+  delete from cogo.job_payloads p where p.job_id = any (ids);
+  delete from cogo.jobs j where j.id = any (ids);
+  return cardinality(ids);
+end
+$$;
 
 -- sql/jobs/466_fn_due_objects.sql 4e49b8d3a2e5c452
 -- cogo.due_objects: objects of the bucket cogo-artifacts that nobody needs any more, the oldest first: {path, home, reason}. home: the

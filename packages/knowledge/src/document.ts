@@ -1,18 +1,19 @@
 import { createHash } from 'node:crypto';
-import { documentVector, HASH_MODEL_ID, toHalfvecText } from '@cogo/spec/hash_embedding.ts';
-import { soundOfEnglish } from '@cogo/spec/sound_key.ts';
-import { scanWords, termCounts, TOKENIZER_VERSION, tokenize } from '@cogo/spec/tokenize.ts';
+import { HASH_MODEL_ID, toSparseDirection, vectorOfWords } from '@cogo/spec/hash_embedding.ts';
+import { scanWords, TOKENIZER_VERSION, tokenize, type Word } from '@cogo/spec/tokenize.ts';
 import { type FileRole, isBarrel, roleOf } from './answer/path_role.ts';
-import { type ChunkTokens, keyTerms } from './key_terms.ts';
+import { type ChunkTerms, fileTerms } from './file_terms.ts';
+import { keyTerms } from './key_terms.ts';
 import type { RawChunk } from './languages/chunk.ts';
 import { languageOf } from './languages/detect.ts';
 import { sourceText } from './source_text.ts';
+import { soundsOf } from './term_sounds.ts';
 
 /** Raise a number when chunks or graph rows of the same file come out differently: every file is then indexed again. */
 export const EXTRACTOR_VERSION = `chunks-5+graph-2+${TOKENIZER_VERSION}+${HASH_MODEL_ID}`;
 
 /** One chunk as `cogo_api.index_put` takes it. */
-export interface ChunkRow {
+export interface ChunkRow extends ChunkTerms {
   ordinal: number;
   kind: string;
   symbol?: string;
@@ -23,7 +24,6 @@ export interface ChunkRow {
   text: string;
   /** sha-256 of header and text, hex. */
   content_hash: string;
-  tokens: Record<'path' | 'name' | 'doc' | 'body', Record<string, number>>;
   /** Tokens of all fields but the path, which every chunk of a file shares. */
   length: number;
   /** Words of the symbol or heading, each once. */
@@ -44,7 +44,8 @@ export interface FileRow {
   /** Words of the file's name and of its folders, each once. */
   base_terms: string[];
   folder_terms: string[];
-  /** English terms of the chunks with how they sound. */
+  /** Every term of its chunks once, and how English ones sound. */
+  terms: string[];
   sounds: Record<string, string>;
   chunks: ChunkRow[];
 }
@@ -71,7 +72,7 @@ export async function documentRow(path: string, bytes: Uint8Array, text: string)
 
 /** Tokenises the chunks of one file. `searchablePath` when it is not found by its own. */
 export function fileRow(
-  file: Omit<FileRow, 'chunks' | 'role' | 'base_terms' | 'folder_terms' | 'sounds'> & {
+  file: Omit<FileRow, 'chunks' | 'role' | 'base_terms' | 'folder_terms' | 'terms' | 'sounds'> & {
     chunks: RawChunk[];
     searchablePath?: string;
   },
@@ -79,44 +80,49 @@ export function fileRow(
   const { searchablePath, chunks, ...rest } = file;
   const path = searchablePath ?? file.path;
   const pathTokens = tokenize(path);
-  const tokens = chunks.map(tokensOf);
+  const scanned = chunks.map(scan);
+  const tokens = scanned.map(({ name, doc, body }) => ({
+    name: tokensOf(name),
+    doc: tokensOf(doc),
+    body: tokensOf(body),
+  }));
   // A document of one chunk says itself what it is about.
   const context = chunks.length > 1 ? keyTerms(pathTokens, tokens) : [];
-  const pathTerms = termCounts(pathTokens);
+  const contextWords = [...scanWords(context.join(' '))];
+  const terms = fileTerms(pathTokens);
   const role = roleOf(path, file.language);
   const slash = path.lastIndexOf('/');
+  const rows = chunks.map((chunk, ordinal) => {
+    const { name, doc, body } = tokens[ordinal]!;
+    const { head, comment, body: bodyWords } = scanned[ordinal]!;
+    const header = [path, chunk.symbol ?? chunk.heading].filter((part) => part !== undefined).join(' > ');
+    return {
+      ordinal,
+      kind: chunk.kind,
+      ...(chunk.symbol === undefined ? {} : { symbol: chunk.symbol }),
+      ...(chunk.signature === undefined ? {} : { signature: chunk.signature }),
+      ...(chunk.heading === undefined ? {} : { heading: chunk.heading }),
+      start_line: chunk.startLine,
+      end_line: chunk.endLine,
+      text: chunk.text,
+      content_hash: contentHash(`${header}\n${chunk.text}`),
+      ...terms.count(name, doc, body, context),
+      length: name.length + doc.length + body.length + context.length,
+      name_terms: wordsOf(chunk.symbol ?? chunk.heading?.split(' > ').at(-1) ?? ''),
+      ...(isBarrel(chunk) ? { is_barrel: true } : {}),
+      embedding: toSparseDirection(
+        vectorOfWords(inTurn(scanWords(path), head, comment, bodyWords, contextWords)),
+      ),
+    };
+  });
   return {
     ...rest,
     ...(role === undefined ? {} : { role }),
     base_terms: wordsOf(path.slice(slash + 1).replace(/\.[^.]*$/, '')),
     folder_terms: wordsOf(path.slice(0, Math.max(slash, 0))),
-    sounds: soundsOf(chunks),
-    chunks: chunks.map((chunk, ordinal) => {
-      const { name, doc, body } = tokens[ordinal]!;
-      const header = [path, chunk.symbol ?? chunk.heading].filter((part) => part !== undefined).join(' > ');
-      const text = `${header}\n${chunk.text}`;
-      return {
-        ordinal,
-        kind: chunk.kind,
-        ...(chunk.symbol === undefined ? {} : { symbol: chunk.symbol }),
-        ...(chunk.signature === undefined ? {} : { signature: chunk.signature }),
-        ...(chunk.heading === undefined ? {} : { heading: chunk.heading }),
-        start_line: chunk.startLine,
-        end_line: chunk.endLine,
-        text: chunk.text,
-        content_hash: contentHash(text),
-        tokens: {
-          path: pathTerms,
-          name: termCounts(name),
-          doc: termCounts(doc),
-          body: termCounts(body.concat(context)),
-        },
-        length: name.length + doc.length + body.length + context.length,
-        name_terms: wordsOf(chunk.symbol ?? chunk.heading?.split(' > ').at(-1) ?? ''),
-        ...(isBarrel(chunk) ? { is_barrel: true } : {}),
-        embedding: toHalfvecText(documentVector(`${text}\n${context.join(' ')}`)),
-      };
-    }),
+    terms: terms.all,
+    sounds: soundsOf(scanned),
+    chunks: rows,
   };
 }
 
@@ -125,33 +131,47 @@ function wordsOf(name: string): string[] {
   return [...new Set(tokenize(name.replace(/\W+/gu, (gap) => (/\p{L}/u.test(gap) ? gap : ' '))))];
 }
 
-/** Of each term the sound of its shortest form: terms are stems, and `reduc` sounds unlike `reducer`. */
-function soundsOf(chunks: readonly RawChunk[]): Record<string, string> {
-  const shortest = new Map<string, string>();
-  for (const chunk of chunks) {
-    for (const { pieces } of scanWords(`${chunk.names.join(' ')}\n${chunk.text}`)) {
-      for (const { text, term } of pieces) {
-        const known = shortest.get(term);
-        if (known === undefined || text.length < known.length) shortest.set(term, text);
-      }
-    }
-  }
-  const sounds: Record<string, string> = {};
-  for (const [term, text] of shortest) {
-    const sound = soundOfEnglish(text);
-    if (sound !== undefined) sounds[term] = sound;
-  }
-  return sounds;
+/** A chunk's words, each read once: for its terms, its vector and their sounds. */
+interface Scanned {
+  name: Word[];
+  doc: Word[];
+  body: Word[];
+  /** What stands above the text, and the comment it begins with. */
+  head: Word[];
+  comment: Word[];
 }
 
-function tokensOf(chunk: RawChunk): ChunkTokens {
-  const lines = chunk.text.split('\n');
+function scan(chunk: RawChunk): Scanned {
+  const cut = endOfLines(chunk.text, chunk.docLines);
+  const comment = [...scanWords(chunk.text.slice(0, cut))];
+  const head = [...scanWords(chunk.symbol ?? chunk.heading ?? '')];
   return {
-    name: tokenize(chunk.names.join(' ')),
+    name: [...scanWords(chunk.names.join(' '))],
     // The chain above a section says what it is about, as a comment does for a symbol.
-    doc: tokenize(
-      chunk.kind === 'section' ? (chunk.heading ?? '') : lines.slice(0, chunk.docLines).join('\n'),
-    ),
-    body: tokenize(lines.slice(chunk.docLines).join('\n')),
+    doc: chunk.kind === 'section' ? [...scanWords(chunk.heading ?? '')] : comment,
+    body: [...scanWords(chunk.text.slice(cut))],
+    head,
+    comment,
   };
+}
+
+/** Offset after the first lines of a text. */
+function endOfLines(text: string, lines: number): number {
+  let at = 0;
+  for (let line = 0; line < lines; line += 1) {
+    const end = text.indexOf('\n', at);
+    if (end < 0) return text.length;
+    at = end + 1;
+  }
+  return at;
+}
+
+function* inTurn(...lists: Iterable<Word>[]): Generator<Word> {
+  for (const list of lists) yield* list;
+}
+
+function tokensOf(words: readonly Word[]): string[] {
+  const all: string[] = [];
+  for (const word of words) for (const token of word.tokens) all.push(token);
+  return all;
 }

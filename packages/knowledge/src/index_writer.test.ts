@@ -13,6 +13,7 @@ const row = (path: string): FileRow => ({
   extractor: 'x',
   base_terms: [],
   folder_terms: [],
+  terms: [],
   sounds: {},
   chunks: [],
 });
@@ -78,4 +79,32 @@ test('a run that was superseded stops at once', async () => {
   const result = await writer.flush();
   assert.equal(result.ok ? '' : result.error.code, 'stale_generation');
   assert.equal(batches.length, 1);
+});
+
+test('a file whose graph is refused is put without it, with its reason', async () => {
+  const sent: boolean[][] = [];
+  const notes: string[] = [];
+  const rpc = {
+    async call(_fn: string, args: Record<string, unknown>) {
+      const files = args['files'] as Array<{ graph?: { path: string } }>;
+      sent.push(files.map((file) => file.graph !== undefined));
+      return files.some((file) => file.graph?.path === 'b') ? failure('validation_failed', 'twice') : ok({});
+    },
+    async close() {},
+  } as unknown as Rpc;
+  const writer = indexWriter({
+    rpc,
+    runId: 'run',
+    onRefused: (path) => notes.push(`refused ${path}`),
+    onGraphRefused: (path, why) => notes.push(`${path}: ${why}`),
+    onWritten: (rows) => notes.push(`written ${rows.map((one) => one.path)}`),
+  });
+  for (const path of ['a', 'b']) await writer.add(row(path), { path, nodes: [], edges: [], unresolved: [] });
+  assert.ok((await writer.flush()).ok);
+  assert.deepEqual(sent, [[true, true], [true], [true], [false]]);
+  assert.deepEqual(notes, [
+    'written a',
+    'written b',
+    'b: the database refused its graph: twice (validation_failed)',
+  ]);
 });

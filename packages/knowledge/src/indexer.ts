@@ -4,7 +4,7 @@ import type { Rpc } from '@cogo/client/rpc.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import { entryFiles } from './graph/repository_graph.ts';
 import { graphReader } from './graph/symbols/file_graph.ts';
-import { indexWriter, type Writer } from './index_writer.ts';
+import { indexWriter } from './index_writer.ts';
 import { type ReadDocument, readDocuments } from './read_documents.ts';
 import { relinkDependents, surfaceChanges } from './relink.ts';
 import { CONFIG_FILE, readIndexConfig } from './repo_config.ts';
@@ -83,9 +83,8 @@ interface KnownFile {
 
 /**
  * Brings the index of one repository up to date. Only what changed is read into chunks; nothing of a run shows before
- * it is published as a whole. A run that is stopped by the signal is put by, and the next one of the same repository goes on with it;
- * one that died is superseded. A file that fails is skipped
- * with its reason. Errors: `not_found` no such folder, `aborted` by the signal, and what `index_*` raise.
+ * it is published as a whole. A run that is stopped by the signal, or whose process dies, is gone on with by the next one of the same
+ * repository. A file that fails is skipped with its reason. Errors: `not_found` no such folder, `aborted` by the signal, and what `index_*` raise.
  */
 export async function indexRepository(options: IndexOptions): Promise<Result<IndexReport>> {
   const started = performance.now();
@@ -149,48 +148,53 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     indexed: ReadonlyMap<string, KnownFile>,
     report: IndexReport,
   ): Promise<Result<void>> {
-    const begun = options.dryRun ? undefined : await begin(walk);
+    // A run that looks at some files only cannot tell which of the others an open run's are still true.
+    const begun = options.dryRun ? undefined : await begin(walk, walk === walked);
     if (begun && !begun.ok) return begun;
     const runId = begun?.value.run_id;
     const already = new Map((begun?.value.files ?? []).map((file) => [file.path, file]));
-    let doubtful = async (): Promise<string[]> => [];
-    const result = await write(runId, walk, walked, known, indexed, already, report, (writer) => {
-      doubtful = writer.doubtful;
-    }).catch((error: unknown) => {
-      if (signal?.aborted) return failure('aborted', 'Indexing was stopped; the index is as it was before.');
-      return failure(
-        'internal',
-        `Indexing failed: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    });
+    const result = await write(runId, walk, walked, known, indexed, already, report).catch(
+      (error: unknown) => {
+        if (signal?.aborted)
+          return failure('aborted', 'Indexing was stopped; the index is as it was before.');
+        return failure(
+          'internal',
+          `Indexing failed: ${error instanceof Error ? error.message : String(error)}`,
+        );
+      },
+    );
     if (!result.ok && runId !== undefined && signal?.aborted) {
-      // Without the caller's signal, which has aborted. When it fails, the next run begins anew.
-      await rpc.call('index_suspend', { run_id: runId, doubtful: await doubtful() });
-    } else if (!result.ok && runId !== undefined && result.error.code !== 'stale_generation') {
-      // Best effort and without the caller's signal: the next run would clear it away as well.
+      // Without the caller's signal, which has aborted. When it fails, the next run takes this one for dead and goes on with it too.
+      await rpc.call('index_suspend', { run_id: runId });
+    } else if (!result.ok && runId !== undefined && !mayBeResumed(result.error.code)) {
+      // Best effort and without the caller's signal: the next run would deal with it as well.
       await rpc.call('index_abort', { run_id: runId, reason: result.error.message });
     }
     if (result.ok && begun) report.generation = begun.value.generation;
     return result;
   }
 
-  /** Opens a run, or goes on with one of this repository that was put by: `files` are those it holds. */
+  /** Opens a run, or goes on with an open one of this repository: `files` are those it holds. */
   async function begin(
     walk: Walk,
+    mayResume: boolean,
   ): Promise<Result<{ run_id: string; generation: number; files?: KnownFile[] }>> {
-    if (options.paths === undefined) {
+    const call = signal ? { signal } : {};
+    const args = {
+      project_id: projectId,
+      repo,
+      commit_sha: walk.commit ?? null,
+      meta: { listed_by: walk.by },
+    };
+    if (mayResume) {
       const resumed = await rpc.call<{ run_id: string; generation: number; files: KnownFile[] } | null>(
         'index_resume',
-        { project_id: projectId, repo, commit_sha: walk.commit ?? null },
-        signal ? { signal } : {},
+        args,
+        call,
       );
       if (resumed.ok && resumed.value) return ok(resumed.value);
     }
-    return await rpc.call(
-      'index_begin',
-      { project_id: projectId, repo, commit_sha: walk.commit ?? null, meta: { listed_by: walk.by } },
-      signal ? { signal } : {},
-    );
+    return await rpc.call('index_begin', args, call);
   }
 
   async function write(
@@ -201,7 +205,6 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     indexed: ReadonlyMap<string, KnownFile>,
     already: ReadonlyMap<string, KnownFile>,
     report: IndexReport,
-    onWriter: (writer: Writer) => void,
   ): Promise<Result<void>> {
     const place = await realpath(options.root);
     const paths = walked.candidates.map(({ path }) => path);
@@ -223,7 +226,6 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
               for (const row of rows) chunksWritten += row.chunks.length;
             },
           });
-    if (writer) onWriter(writer);
     const kept = new Set<string>();
     const put = new Set<string>();
     const changes = surfaceChanges();
@@ -305,6 +307,11 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     report.chunks = finished.value.chunks;
     return ok(undefined);
   }
+}
+
+/** What was put stays for the next run; or the run is somebody else's by now. */
+function mayBeResumed(code: string): boolean {
+  return ['unavailable', 'timeout', 'rate_limited', 'stale_generation'].includes(code);
 }
 
 function restricted(walk: Walk, only: ReadonlySet<string>): Walk {

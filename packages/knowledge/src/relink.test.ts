@@ -79,7 +79,7 @@ test('a change that no other file can see reads no other file', async (t) => {
   const done = await indexRepository({ root: repo.root, repo: name, projectId, rpc });
   assert.ok(done.ok);
   assert.deepEqual([done.value.changed, done.value.relinked], [1, 0]);
-  assert.ok(asked.includes('index_graph') && !asked.includes('index_dependents'));
+  assert.ok(asked.includes('index_put') && !asked.includes('index_dependents'));
   assert.equal((await index()).changed, 0);
 });
 

@@ -10,6 +10,7 @@ import {
   isZeroVector,
   queryVector,
   toHalfvecText,
+  toSparseDirection,
 } from './hash_embedding.ts';
 import vectors from './tokenizer_vectors.json' with { type: 'json' };
 
@@ -98,4 +99,18 @@ test('the database form reads back to the same direction', () => {
   const read = Float32Array.from(JSON.parse(text) as number[]);
   assert.equal(read.length, HASH_DIMENSIONS);
   assert.ok(dot(read, vector) > 0.9999);
+});
+
+test('the sparse form has the direction of the vector, and of the zero vector there is none', () => {
+  const vector = documentVector('parse the configuration');
+  const [, body, size] = /^\{(.+)\}\/(\d+)$/.exec(toSparseDirection(vector)!)!;
+  assert.equal(Number(size), HASH_DIMENSIONS);
+  const read = new Float32Array(HASH_DIMENSIONS);
+  for (const part of body!.split(',')) {
+    const [at, value] = part.split(':').map(Number);
+    read[at! - 1] = value!;
+  }
+  assert.ok(dot(read, vector) / Math.sqrt(dot(read, read)) > 0.999999);
+  assert.ok(read.every((value) => Number.isInteger(value) && Math.abs(value) <= 30_000));
+  assert.equal(toSparseDirection(documentVector('')), null);
 });

@@ -1,14 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  MAX_TOKEN_LENGTH,
-  scanWords,
-  stem,
-  stripJosa,
-  termCounts,
-  TOKENIZER_VERSION,
-  tokenize,
-} from './tokenize.ts';
+import { MAX_TOKEN_LENGTH, scanWords, stem, stripJosa, TOKENIZER_VERSION, tokenize } from './tokenize.ts';
 import vectors from './tokenizer_vectors.json' with { type: 'json' };
 
 test('the shared cases were made by this version', () => {
@@ -121,12 +113,4 @@ test('a particle is stripped from words of three syllables and more, the longest
   ] as const) {
     assert.equal(stripJosa(word), expected);
   }
-});
-
-test('counts keep names that objects have by themselves', () => {
-  assert.deepEqual(Object.entries(termCounts(['constructor', 'a', 'constructor', '__proto__'])).sort(), [
-    ['__proto__', 1],
-    ['a', 1],
-    ['constructor', 2],
-  ]);
 });

@@ -62,13 +62,6 @@ export function tokenize(text: string, options: TokenizeOptions = {}): string[] 
   return kept.length === 0 ? all : kept;
 }
 
-/** How often each token occurs: the `{term: n}` maps of a chunk's fields. */
-export function termCounts(tokens: Iterable<string>): Record<string, number> {
-  const counts = new Map<string, number>();
-  for (const token of tokens) counts.set(token, (counts.get(token) ?? 0) + 1);
-  return Object.fromEntries(counts);
-}
-
 /** The words of a text, one by one; `tokenize` and the hash vector are both built on it. */
 export function* scanWords(text: string): Generator<Word> {
   // Most source code is ASCII, where two alternatives are left and no class of Unicode has to be asked.

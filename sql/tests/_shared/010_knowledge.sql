@@ -1,14 +1,24 @@
--- A file for index_put: one chunk per text, its tokens the words of the text.
+-- A file for index_put: one chunk per text, its terms the words of the text, all in the body.
 create function tests.file(path text, variadic texts text[]) returns jsonb language sql as $$
+  with term as (
+    select w.term, row_number() over (order by w.term) as place
+      from (select distinct word as term from unnest(texts) body, unnest(string_to_array(body, ' ')) word) w
+  )
   select jsonb_build_object('path', path, 'content_hash', md5(array_to_string(texts, '|')), 'language', 'markdown', 'bytes', 1,
-    'extractor', 'test-1', 'chunks', (
+    'extractor', 'test-1', 'terms', (select coalesce(jsonb_agg(t.term order by t.place), '[]') from term t), 'chunks', (
       select jsonb_agg(jsonb_build_object(
         'ordinal', t.nth - 1, 'kind', 'section', 'start_line', t.nth, 'end_line', t.nth, 'text', t.body, 'content_hash', md5(t.body),
-        'length', cardinality(string_to_array(t.body, ' ')),
-        'tokens', jsonb_build_object('path', '{}'::jsonb, 'name', '{}'::jsonb, 'doc', '{}'::jsonb, 'body', (
-          select jsonb_object_agg(w.word, w.n)
-            from (select word, count(*) as n from unnest(string_to_array(t.body, ' ')) word group by word) w))) order by t.nth)
-        from unnest(texts) with ordinality t(body, nth)))
+        'length', cardinality(string_to_array(t.body, ' '))) || counts.of order by t.nth)
+        from unnest(texts) with ordinality t(body, nth)
+       cross join lateral (
+         select jsonb_build_object(
+                  'term', coalesce(array_agg(c.place order by c.place), '{}')::text,
+                  'in_path', coalesce(array_agg(0 order by c.place), '{}')::text,
+                  'in_name', coalesce(array_agg(0 order by c.place), '{}')::text,
+                  'in_doc', coalesce(array_agg(0 order by c.place), '{}')::text,
+                  'in_body', coalesce(array_agg(c.n order by c.place), '{}')::text) as of
+           from (select term.place, count(*) as n from unnest(string_to_array(t.body, ' ')) word join term on term.term = word
+                  group by term.place) c) counts))
 $$;
 
 -- Indexes files as one published run and returns its generation.

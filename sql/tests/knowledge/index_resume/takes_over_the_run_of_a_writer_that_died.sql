@@ -1,0 +1,15 @@
+select note('p', to_jsonb(project('P')));
+select index(noted_id('p'), 'r', file('a.md', 'alpha'), file('b.md', 'beta'));
+select note('dead', cogo_api.index_begin(noted_id('p'), 'r') -> 'run_id');
+select cogo_api.index_put(noted_id('dead'), jsonb_build_array(file('b.md', 'better'), file('c.md', 'gamma')));
+select cogo_api.index_delete(noted_id('dead'), array['a.md']);
+select note('run', cogo_api.index_resume(noted_id('p'), 'r', 'c2', '{"listed_by":"git"}'));
+select is((select string_agg(f ->> 'path', ' ') from jsonb_array_elements(noted('run') -> 'files') f), 'b.md c.md', 'what it had put');
+select throws_ok($$ select cogo_api.index_put(noted_id('dead'), '[]') $$, 'CG031', null, 'should it live after all, it learns that it lost the run');
+select is(found(noted_id('p'), '{"terms":{"alpha":1,"better":1,"gamma":1}}'), array['alpha'], 'nothing of it shows yet');
+select cogo_api.index_finish((noted('run') ->> 'run_id')::uuid);
+select is(found(noted_id('p'), '{"terms":{"alpha":1}}'), array['alpha'], 'its deletions are forgotten');
+select is(found(noted_id('p'), '{"terms":{"beta":1,"better":1}}'), array['better']);
+select is(found(noted_id('p'), '{"terms":{"gamma":1}}'), array['gamma']);
+select is(wrong_counts(), 0::bigint);
+select is(cogo_api.index_resume(noted_id('p'), 'r'), null, 'a published run is nobody''s to go on with');
