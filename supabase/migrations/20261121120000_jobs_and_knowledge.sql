@@ -237,9 +237,16 @@ create type cogo.asked_term as (id int, term text, df int, worth double precisio
 -- A candidate of a search with its scores: BM25F, cosine, and both fused.
 create type cogo.fused_chunk as (chunk_id bigint, lexical double precision, vector double precision, fused double precision);
 
+-- Claims: one check of a job's row instead of ten: see sql/jobs/011_fn_sound_job.sql
+alter table cogo.jobs
+  drop constraint jobs_state_known, drop constraint jobs_running, drop constraint jobs_lease, drop constraint jobs_running_has_executor,
+  drop constraint jobs_queued_has_message, drop constraint jobs_blocked_has_cause, drop constraint jobs_blocked_on_known,
+  drop constraint jobs_slot_has_key, drop constraint jobs_finished, drop constraint jobs_counts;
 -- Workers: presence says what an executor is at work on and that it left.
 alter table cogo.executors add column running int not null default 0, add column stopped_at timestamptz;
 drop function cogo_api.beat(text, jsonb, int);
+-- Chat: begins and searches in one call.
+drop function cogo_api.chat_begin(uuid, uuid, text, jsonb, text, text);
 -- Storage: what nobody needs is deleted by jobs.
 create index job_payloads_stored on cogo.job_payloads ((input #>> '{payload_ref,path}')) where input ? 'payload_ref';
 insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) values ('storage.clean', 'cogo-plan', 5, 600, true) on conflict do nothing;
@@ -2658,7 +2665,104 @@ $$;
 revoke all on function cogo_api.mirror_done(uuid, bigint[]) from public;
 grant execute on function cogo_api.mirror_done(uuid, bigint[]) to anon, authenticated, service_role;
 
--- sql/jobs/010_tables.sql d81c4e8bf60b8f95
+-- sql/chat/210_fn_chat_begin.sql e7513cfd2589f9e0
+-- cogo_api.chat_begin: opens or continues a session and stores what the user said; returns {session_id, message_id, history, found?}.
+-- history: up to 50 messages before this call, [{role, content}], oldest first. message_id: the last message stored.
+-- messages: [{role, content}] as the request had them. A client may send the whole conversation each time: on a session that
+-- has messages, only those after its last assistant message are stored.
+-- query: what to look for, as cogo_api.search takes it: found is what that answers. One call for both, because an embedded database
+-- answers one call at a time. A query that is refused stores nothing.
+-- Needs viewer. Errors: as search; as require_role; CG003 another's session; CG004 no message, or one without role and content.
+create or replace function cogo_api.chat_begin(
+  project_id uuid, session_id uuid, trace_id text, messages jsonb, model text, role_id text default null, query jsonb default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  session cogo.chat_sessions;
+  history jsonb := '[]';
+  first   int := 1;
+  last_id bigint;
+  found   jsonb;
+begin
+  perform cogo.require_role(chat_begin.project_id, 'viewer');
+  if jsonb_typeof(messages) is distinct from 'array' or jsonb_array_length(messages) = 0 then
+    perform cogo.fail('CG004', 'at least one message is needed', jsonb_build_object('field', 'messages'));
+  end if;
+  if chat_begin.query is not null then
+    found := cogo_api.search(chat_begin.project_id, chat_begin.query);
+  end if;
+  if chat_begin.session_id is null then
+    insert into cogo.chat_sessions as s (project_id, owner, title)
+    values (chat_begin.project_id, cogo.principal(), left(messages -> -1 ->> 'content', 120))
+    returning s.* into session;
+  else
+    session := cogo.own_session(chat_begin.session_id);
+    if session.project_id <> chat_begin.project_id then
+      perform cogo.fail('CG003', 'no such chat session', jsonb_build_object('session_id', chat_begin.session_id));
+    end if;
+    history := cogo.messages_json(session.id, 50, false);
+    if jsonb_array_length(history) > 0 then
+      select coalesce(max(m.nth), 0) + 1 into first
+        from jsonb_array_elements(messages) with ordinality as m(body, nth) where m.body ->> 'role' = 'assistant';
+    end if;
+    update cogo.chat_sessions s set updated_at = clock_timestamp() where s.id = session.id;
+  end if;
+
+  begin
+    with said as (
+      insert into cogo.chat_messages as c (session_id, project_id, role, content, trace_id, role_id, model)
+      select session.id, session.project_id, m.body ->> 'role', m.body ->> 'content', chat_begin.trace_id, chat_begin.role_id, chat_begin.model
+        from jsonb_array_elements(messages) with ordinality as m(body, nth)
+       where m.nth >= first
+       order by m.nth
+      returning c.id
+    )
+    select max(said.id) into last_id from said;
+  exception
+    when not_null_violation or check_violation then
+      perform cogo.fail('CG004', 'a message needs role (system, user, assistant or tool) and content',
+        jsonb_build_object('field', 'messages'));
+  end;
+  return jsonb_build_object('session_id', session.id, 'message_id', last_id, 'history', history)
+    || case when found is null then '{}' else jsonb_build_object('found', found) end;
+end
+$$;
+revoke all on function cogo_api.chat_begin(uuid, uuid, text, jsonb, text, text, jsonb) from public;
+grant execute on function cogo_api.chat_begin(uuid, uuid, text, jsonb, text, text, jsonb) to anon, authenticated, service_role;
+
+-- sql/jobs/010_tables.sql 42203e4ea203bbd4
+-- by hand
+
+-- sql/jobs/011_fn_sound_job.sql 6edd0ba27b8a3f20
+-- cogo.sound_job: whether a row of cogo.jobs is one that its state may have: the check of the table. One function of the whole row,
+-- because CHECK constraints are parsed anew by every statement that writes: ten of them were most of the cost of a single update.
+create or replace function cogo.sound_job(job cogo.jobs)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return coalesce(case job.state
+    when 'running' then num_nulls(job.lease_token, job.lease_until, job.executor_id, job.lease_s) = 0
+      and num_nonnulls(job.msg_id, job.blocked_on, job.finished_at) = 0
+    when 'succeeded' then job.finished_at is not null and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on) = 0
+    when 'queued' then (job.pinned_executor_id is null) = (job.msg_id is not null)
+      and num_nonnulls(job.lease_token, job.lease_until, job.blocked_on, job.finished_at) = 0
+    when 'blocked' then (job.blocked_on in ('children', 'turn') or job.blocked_on = 'slot' and job.concurrency_key is not null)
+      and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.finished_at) = 0
+    when 'scheduled' then num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on, job.finished_at) = 0
+    when 'cancelled' then job.finished_at is not null and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on) = 0
+    when 'dead' then job.finished_at is not null and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on) = 0
+    end and least(job.attempt, job.failures, job.lease_losses, job.releases, job.pending_children) >= 0
+      and job.max_attempts between 1 and 50, false);
+end
+$$;
+
+-- sql/jobs/013_checks.sql ed53fe00ec96b413
 -- by hand
 
 -- sql/jobs/015_fn_ensure_queue.sql 5bf1def3839fb7e0
@@ -5562,6 +5666,9 @@ grant execute on function cogo.can_read_topic(text), cogo.can_write_topic(text) 
 -- by hand
 
 -- end of what is built
+
+-- Claims: what needs the function of the check
+alter table cogo.jobs add constraint jobs_sound check (cogo.sound_job(jobs));
 
 -- jobs: the functions of the lanes in their new form
 do $$

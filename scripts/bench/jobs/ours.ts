@@ -236,9 +236,15 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
     ...openHeld(url, calls, goesOn),
     ...openLimits(calls, admin, takeAll, goesOn),
     async emptyClaim(times) {
-      return timesOf(times, async () => {
-        if ((await calls.claim(EXECUTOR, 1)).length > 0) throw new Error('the backlog holds a ready job');
-      });
+      // One session, as a poller has: a pool's sessions each plan anew once the backlog was vacuumed and analyzed.
+      const poller = cogoCalls(url, 1);
+      try {
+        return await timesOf(times, async () => {
+          if ((await poller.claim(EXECUTOR, 1)).length > 0) throw new Error('the backlog holds a ready job');
+        });
+      } finally {
+        await poller.sql.end();
+      }
     },
     async close() {
       clearInterval(sweeper);
