@@ -3703,6 +3703,52 @@ begin
 end
 $$;
 
+-- sql/jobs/225_fn_claim_job_keys.sql 364304aadd30fbaa
+-- cogo.claim_job_keys: the idempotency of enqueue. Claims the key of each planned item; where a key has a job already, the item gets
+-- that job_id and fresh = false. Keys are taken in order, so two calls with the same keys take turns instead of deadlocking.
+-- Error: CG023 the key belongs to another input.
+create or replace function cogo.claim_job_keys(project_id uuid, plan cogo.planned_job[])
+returns cogo.planned_job[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  claimed int;
+  bad     record;
+  answer  cogo.planned_job[];
+begin
+  insert into cogo.job_keys as k (project_id, key, job_id, request_hash, expires_at)
+  select distinct on (p.key) claim_job_keys.project_id, p.key, p.job_id, p.request_hash, clock_timestamp() + interval '7 days'
+    from unnest(plan) p
+   where p.key is not null
+   order by p.key, p.nth
+  on conflict on constraint job_keys_pkey do update
+    set job_id = excluded.job_id, request_hash = excluded.request_hash, expires_at = excluded.expires_at, created_at = clock_timestamp()
+    where k.expires_at < clock_timestamp();
+  get diagnostics claimed = row_count;
+  if claimed = cardinality(plan) or claimed = (select count(*) from unnest(plan) p where p.key is not null) then
+    return plan;
+  end if;
+
+  select p.key, p.nth - 1 as index into bad
+    from unnest(plan) p
+    join cogo.job_keys k on k.project_id = claim_job_keys.project_id and k.key = p.key
+   where k.request_hash <> p.request_hash
+   limit 1;
+  if found then
+    perform cogo.fail('CG023', format('jobs[%s]: the key was used before with another input', bad.index),
+      jsonb_build_object('index', bad.index, 'key', bad.key), 'Use a new key for a new input');
+  end if;
+  select array_agg((p.nth, coalesce(k.job_id, p.job_id), k.key is null or k.job_id = p.job_id, p.type, p.payload, p.lane, p.band,
+           p.run_at, p.wait, p.max_attempts, p.key, p.request_hash, p.pin, p.concurrency_key, p.rate_key, p.parent_id, p.trace_id,
+           p.msg_id, p.problem)::cogo.planned_job order by p.nth)
+    into answer
+    from unnest(plan) p
+    left join cogo.job_keys k on k.project_id = claim_job_keys.project_id and k.key = p.key;
+  return answer;
+end
+$$;
+
 -- sql/jobs/226_fn_count_waiting.sql eeaec3659cfdcc32
 -- cogo.count_waiting: counts what a project has waiting (scheduled, blocked, queued) and keeps the number for check_quota.
 -- Error: CG024 where so many jobs more are over its limit.
@@ -3762,7 +3808,7 @@ begin
 end
 $$;
 
--- sql/jobs/230_fn_plan_jobs.sql 948f9005aff73620
+-- sql/jobs/230_fn_plan_jobs.sql 1e00dfdc0b9c3960
 -- cogo.plan_jobs: checks the items of enqueue and finds their lanes. Returns them in order, each with a new job_id and what it waits
 -- for: null nothing, time, pin, slot. The hash of an item, which makes two enqueues of one key the same input, covers all of it but
 -- its key and trace: jsonb's text form is canonical, with keys sorted and numbers normalised. Errors: those of enqueue.
@@ -3831,19 +3877,18 @@ begin
     return '{}';
   end if;
 
-  select p.problem, p.type, p.nth - 1 as index into bad from unnest(plan) p where p.problem is not null limit 1;
-  if found then
-    if bad.problem = 'the type is not known' then
-      perform cogo.fail('CG004', format('jobs[%s]: the type %s is not known', bad.index, coalesce(bad.type, 'null')),
-        jsonb_build_object('index', bad.index, 'field', 'type', 'known', (select jsonb_agg(t.pattern order by t.pattern) from cogo.job_types t)),
-        'Known types: ' || (select string_agg(t.pattern, ', ' order by t.pattern) from cogo.job_types t));
-    end if;
-    perform cogo.fail('CG004', format('jobs[%s]: %s', bad.index, bad.problem), jsonb_build_object('index', bad.index));
-  end if;
   -- as text a payload has at most six times the bytes it has as jsonb
-  select octet_length(p.payload::text) as bytes, p.nth - 1 as index into bad
-    from unnest(plan) p where pg_column_size(p.payload) > 21845 and octet_length(p.payload::text) > 131072 limit 1;
-  if found then
+  select p.problem, p.type, octet_length(p.payload::text) as bytes, p.nth - 1 as index into bad
+    from unnest(plan) p
+   where p.problem is not null or pg_column_size(p.payload) > 21845 and octet_length(p.payload::text) > 131072
+   order by p.problem is null, p.nth limit 1;
+  if bad.problem = 'the type is not known' then
+    perform cogo.fail('CG004', format('jobs[%s]: the type %s is not known', bad.index, coalesce(bad.type, 'null')),
+      jsonb_build_object('index', bad.index, 'field', 'type', 'known', (select jsonb_agg(t.pattern order by t.pattern) from cogo.job_types t)),
+      'Known types: ' || (select string_agg(t.pattern, ', ' order by t.pattern) from cogo.job_types t));
+  elsif bad.problem is not null then
+    perform cogo.fail('CG004', format('jobs[%s]: %s', bad.index, bad.problem), jsonb_build_object('index', bad.index));
+  elsif bad.index is not null then
     perform cogo.fail('CG005', format('jobs[%s]: the payload has %s bytes, at most 131072 are stored', bad.index, bad.bytes),
       jsonb_build_object('index', bad.index, 'bytes', bad.bytes, 'limit', 131072), 'Upload it to Storage and send its path');
   end if;
@@ -3851,7 +3896,7 @@ begin
 end
 $$;
 
--- sql/jobs/235_fn_make_jobs.sql 538def98b05d7a3c
+-- sql/jobs/235_fn_make_jobs.sql 9e2bd5b670910853
 -- cogo.make_jobs: makes the fresh jobs of a plan, their messages, slots and events; returns the states [{job_id, state}] of all.
 -- The caller has checked who asks, and locked the project against being deleted.
 create or replace function cogo.make_jobs(project_id uuid, plan cogo.planned_job[], made_by text, batch_id uuid)
@@ -3869,6 +3914,8 @@ declare
   quiet   boolean;
   traced  boolean;
   late    text[] := '{}';
+  lanes   text[] := '{}';
+  counts  int[] := '{}';
   -- the message of each item, by its place
   msgs    bigint[] := array_fill(null::bigint, array[cardinality(plan)]);
   sent    bigint[];
@@ -3905,6 +3952,8 @@ begin
     select p.lane, array_agg(p.job_id order by p.nth) as ids, array_agg(p.nth order by p.nth) as places from unnest(plan) p
      where p.fresh and p.wait is null group by p.lane order by p.lane
   loop
+    lanes := lanes || route.lane;
+    counts := counts || cardinality(route.ids);
     room := greatest(cogo.ready_room(make_jobs.project_id, route.lane), 0);
     if room < cardinality(route.ids) then
       late := late || route.lane;
@@ -3949,8 +3998,9 @@ begin
   if other then
     perform cogo.admit_jobs(array(select p.job_id from unnest(plan) p where p.fresh and p.wait in ('slot', 'pin')));
   end if;
-  perform cogo.ring(make_jobs.project_id, w.lane, null, w.n)
-     from (select p.lane, count(*) as n from unnest(plan) p where p.fresh and p.wait is null group by p.lane) w;
+  for i in 1..cardinality(lanes) loop
+    perform cogo.ring(make_jobs.project_id, lanes[i], null, counts[i]);
+  end loop;
   if not other and total = cardinality(plan) then
     return query select p.job_id, p.state from rows from (unnest(plan), unnest(states)) as p(
       nth, job_id, fresh, type, payload, lane, band, run_at, wait, max_attempts, key, request_hash, pin, concurrency_key, rate_key,
