@@ -4,7 +4,7 @@ import type { Sizes } from './sizes.ts';
 import { DRAIN_CONNECTIONS, ENQUEUE_BATCH, ENQUEUERS, type QueueSystem } from './system.ts';
 
 const SINGLE_WORKERS = 16;
-/** Jobs a worker of the held measures takes at most in a turn: its slots. */
+/** Jobs in one enqueue of the held measures, and at most in a turn of a worker: its slots. */
 const HELD_QTY = 10;
 
 interface Surroundings {
@@ -156,25 +156,18 @@ export async function measure(
   if (size.held.rate > 0 && ours?.held) {
     const { rate, seconds } = size.held;
     const took = `${seconds} s at ${rate}/s`;
-    for (const [name, snapshot, qty] of [
-      [`snapshot not held ${took}`, false, HELD_QTY],
-      [`snapshot held ${took}`, true, HELD_QTY],
-      [`snapshot held ${took}, one job a turn`, true, 1],
+    for (const [name, snapshot, atOnce, qty] of [
+      [`snapshot not held ${took}`, false, HELD_QTY, HELD_QTY],
+      [`snapshot held ${took}`, true, HELD_QTY, HELD_QTY],
+      [`snapshot held ${took}, one job a turn`, true, HELD_QTY, 1],
+      [`one a call at ${rate}/s for ${seconds} s`, false, 1, 1],
     ] as const) {
-      await rounds(name, '', (system) => system.held!({ rate, seconds, snapshot, qty }), {
+      await rounds(name, '', (system) => system.held!({ rate, seconds, snapshot, atOnce, qty }), {
         of: [ours],
         runs: 1,
         limitMs: seconds * 1000 + RUN_MS,
       });
     }
-  }
-  if (size.held.rate > 0 && ours?.singles) {
-    await rounds(
-      `one a call at ${size.held.rate}/s for ${size.held.seconds} s`,
-      '',
-      (system) => system.singles!(size.held),
-      { of: [ours], runs: 1, limitMs: size.held.seconds * 1000 + RUN_MS },
-    );
   }
   if (size.backlog > 0) {
     // One run: the claims themselves are many, and the backlog is dear.
