@@ -825,16 +825,17 @@ as $$
    where d.value <> 0
 $$;
 
--- sql/knowledge/164_fn_rank_chunks.sql 43ddb2924e1210b5
+-- sql/knowledge/164_fn_rank_chunks.sql 66e53675d01b933e
 -- cogo.rank_chunks: orders candidates by what a reader means, on top of how well the words fit. Strengths and wishes are query.rank (see search); one
 -- that is not given has no effect.
 --
 -- Added to the base (the fused score over the best one): definition, whoever defines a name that was asked for; symbol, file, folder: share of
 -- the words of the name that the question has; kind, of the chunk or language the question names; document, a section, when someone asks how
 -- to do something; overview, where a README opens, when someone asks what the thing is; coherence, the
--- score of all candidates of the file over that of the best file. Factors: test, migration, data by the file's role, unless asked for; barrel; copy, a
+-- score of all candidates of the file over that of the best file; close, share of the question's worth that the best sentence (close_lines 1)
+-- or three neighbouring ones (3) of the text have together. Factors: test, migration, data by the file's role, unless asked for; barrel; copy, a
 -- text already listed; repeat, each further chunk of a file.
-create or replace function cogo.rank_chunks(fused cogo.fused_chunk[], query jsonb, asked text[])
+create or replace function cogo.rank_chunks(fused cogo.fused_chunk[], query jsonb, asked cogo.asked_term[])
 returns table (chunk_id bigint, score double precision, signals jsonb)
 language plpgsql
 stable
@@ -843,6 +844,7 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   k     jsonb := coalesce(query -> 'rank', '{}');
+  terms text[] := array(select distinct t.term from unnest(asked) t);
   names text[] := array(select jsonb_array_elements_text(coalesce(query -> 'names', '[]')));
   s_definition double precision := coalesce((k ->> 'definition')::double precision, 0);
   s_symbol     double precision := coalesce((k ->> 'symbol')::double precision, 0);
@@ -852,6 +854,8 @@ declare
   s_document   double precision := coalesce((k ->> 'document')::double precision, 0);
   s_overview   double precision := coalesce((k ->> 'overview')::double precision, 0);
   s_coherence  double precision := coalesce((k ->> 'coherence')::double precision, 0);
+  s_close      double precision := coalesce((k ->> 'close')::double precision, 0);
+  close_lines  int := coalesce((k ->> 'close_lines')::int, 1);
   f_test       double precision := coalesce((k ->> 'test')::double precision, 1);
   f_migration  double precision := coalesce((k ->> 'migration')::double precision, 1);
   f_data       double precision := coalesce((k ->> 'data')::double precision, 1);
@@ -886,14 +890,14 @@ begin
            -- a long symbol is split: the part with its signature is the one to open
            * case when l.signature is null or strpos(l.text, split_part(left(l.signature, 24), ' ', 1)) > 0 then 1 else 0.7 end as definition,
            -- && first: most names share no word with the question, and counting costs four times as much
-           case when l.name_terms && asked
-                then (select count(*) from unnest(l.name_terms) t where t = any (asked))::double precision / cardinality(l.name_terms) else 0 end as of_name,
-           case when l.base_terms && asked
-                then (select count(*) from unnest(l.base_terms) t where t = any (asked))::double precision / cardinality(l.base_terms) else 0 end as of_base,
-           case when l.folder_terms && asked
-                then (select count(*) from unnest(l.folder_terms) t where t = any (asked))::double precision / cardinality(l.folder_terms)
+           case when l.name_terms && terms
+                then (select count(*) from unnest(l.name_terms) t where t = any (terms))::double precision / cardinality(l.name_terms) else 0 end as of_name,
+           case when l.base_terms && terms
+                then (select count(*) from unnest(l.base_terms) t where t = any (terms))::double precision / cardinality(l.base_terms) else 0 end as of_base,
+           case when l.folder_terms && terms
+                then (select count(*) from unnest(l.folder_terms) t where t = any (terms))::double precision / cardinality(l.folder_terms)
                 else 0 end as of_folder,
-           (l.kind = any (asked) or l.language = any (asked))::int as of_kind,
+           (l.kind = any (terms) or l.language = any (terms))::int as of_kind,
            l.of_file / nullif(max(l.of_file) over (), 0) as share
       from looked l
   ),
@@ -916,17 +920,38 @@ begin
            * case when s.is_barrel then f_barrel else 1 end as factor
       from signal s
   ),
+  -- Looking for words in texts costs most, so only the words worth most and the chunks that could come first are looked at.
+  word as materialized (
+    select ltrim(t.term, '=') as word, t.worth / sum(t.worth) over () as worth
+      from (select x.term, x.worth from unnest(asked) x where s_close > 0 order by x.worth desc, x.id limit 16) t
+  ),
+  near as materialized (
+    select b.chunk_id, s_close * coalesce((
+             select max(p.worth)
+               from (select sum(w.worth) as worth
+                       from (select x.part || coalesce(' ' || lead(x.part) over w1, '') || coalesce(' ' || lead(x.part, 2) over w1, '') as three,
+                                    x.part, x.nth
+                               from regexp_split_to_table(lower(b.text), '[.?!\n]+\s*') with ordinality as x(part, nth)
+                              where x.part <> '' window w1 as (order by x.nth)) s
+                       join word w on strpos(case when close_lines = 1 then s.part else s.three end, w.word) > 0
+                      group by s.nth) p), 0) as close
+      from (select a.chunk_id, a.text from added a where s_close > 0 order by a.points * a.factor desc, a.chunk_id limit 30) b
+  ),
+  joined as (
+    select a.*, coalesce(n.close, 0) as close, (a.points + coalesce(n.close, 0)) * a.factor as sum
+      from added a left join near n on n.chunk_id = a.chunk_id
+  ),
   placed as (
-    select a.*,
-           row_number() over (partition by a.file_id order by a.points * a.factor desc, a.chunk_id) - 1 as before_in_file,
-           row_number() over (partition by a.text order by a.points * a.factor desc, a.chunk_id) > 1 as is_copy
-      from added a
+    select j.*,
+           row_number() over (partition by j.file_id order by j.sum desc, j.chunk_id) - 1 as before_in_file,
+           row_number() over (partition by j.text order by j.sum desc, j.chunk_id) > 1 as is_copy
+      from joined j
   )
-  select p.chunk_id, p.points * p.factor * power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end,
+  select p.chunk_id, p.sum * power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end,
          case when explain then jsonb_build_object('lexical', p.lexical, 'vector', p.vector, 'base', p.base, 'definition', s_definition * p.definition,
            'symbol', s_symbol * p.named * p.of_name, 'file', s_file * p.named * p.of_base, 'folder', s_folder * p.of_folder,
            'kind', s_kind * p.of_kind, 'document', case when how_to and p.kind = 'section' then s_document else 0 end,
-           'coherence', s_coherence * p.share, 'factor', p.factor,
+           'coherence', s_coherence * p.share, 'close', p.close, 'factor', p.factor,
            'repeat', power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end) end
     from placed p;
 end
@@ -1456,7 +1481,7 @@ $$;
 revoke all on function cogo_api.lexicon(uuid, text[]) from public;
 grant execute on function cogo_api.lexicon(uuid, text[]) to anon, authenticated, service_role;
 
--- sql/knowledge/300_fn_search.sql b0fe151220c12981
+-- sql/knowledge/300_fn_search.sql c32d9b5ce08e1252
 -- cogo_api.search: the chunks that speak of a question, ranked, in one call: BM25F over the inverted index and vector similarity, fused linearly
 -- after division by each one's maximum, then what a reader means (definition, names, file, kind of file).
 --
@@ -1467,7 +1492,7 @@ grant execute on function cogo_api.lexicon(uuid, text[]) to anon, authenticated,
 --   translated?: [{korean:[term], english:[term], sound?}]   Korean words with their English wording and how they sound
 --   words?: [term]        words as the asker wrote them: one nobody uses is looked for by its spelling
 --   names?: [identifier]  lower case: whoever defines it comes first
---   rank?: {definition, symbol, file, folder, kind, document, overview, coherence, test, barrel, migration, data, copy, repeat,
+--   rank?: {definition, symbol, file, folder, kind, document, overview, coherence, close, close_lines, test, barrel, migration, data, copy, repeat,
 --     how_to, overview_of, wants_tests, wants_data}   strengths of the ranking features, factors, and what the question wants
 --   filter?: {path_prefix?, languages?, kinds?, repo?}}
 -- strategy: lexical | vector | hybrid (anything else is hybrid); a part that cannot answer (no terms, no vector) is left out.
@@ -1669,7 +1694,7 @@ begin
   ranked as (
     select * from cogo.rank_chunks(
       (select array_agg(row (f.chunk_id, f.lexical, f.vector, f.fused)::cogo.fused_chunk) from fused f where f.fused > 0),
-      query, array(select distinct t.term from unnest(asked) t)) r
+      query, asked) r
      order by r.score desc, r.chunk_id
      limit lim
   )
@@ -3650,6 +3675,52 @@ begin
 end
 $$;
 
+-- sql/jobs/225_fn_claim_job_keys.sql 364304aadd30fbaa
+-- cogo.claim_job_keys: the idempotency of enqueue. Claims the key of each planned item; where a key has a job already, the item gets
+-- that job_id and fresh = false. Keys are taken in order, so two calls with the same keys take turns instead of deadlocking.
+-- Error: CG023 the key belongs to another input.
+create or replace function cogo.claim_job_keys(project_id uuid, plan cogo.planned_job[])
+returns cogo.planned_job[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  claimed int;
+  bad     record;
+  answer  cogo.planned_job[];
+begin
+  insert into cogo.job_keys as k (project_id, key, job_id, request_hash, expires_at)
+  select distinct on (p.key) claim_job_keys.project_id, p.key, p.job_id, p.request_hash, clock_timestamp() + interval '7 days'
+    from unnest(plan) p
+   where p.key is not null
+   order by p.key, p.nth
+  on conflict on constraint job_keys_pkey do update
+    set job_id = excluded.job_id, request_hash = excluded.request_hash, expires_at = excluded.expires_at, created_at = clock_timestamp()
+    where k.expires_at < clock_timestamp();
+  get diagnostics claimed = row_count;
+  if claimed = cardinality(plan) or claimed = (select count(*) from unnest(plan) p where p.key is not null) then
+    return plan;
+  end if;
+
+  select p.key, p.nth - 1 as index into bad
+    from unnest(plan) p
+    join cogo.job_keys k on k.project_id = claim_job_keys.project_id and k.key = p.key
+   where k.request_hash <> p.request_hash
+   limit 1;
+  if found then
+    perform cogo.fail('CG023', format('jobs[%s]: the key was used before with another input', bad.index),
+      jsonb_build_object('index', bad.index, 'key', bad.key), 'Use a new key for a new input');
+  end if;
+  select array_agg((p.nth, coalesce(k.job_id, p.job_id), k.key is null or k.job_id = p.job_id, p.type, p.payload, p.lane, p.band,
+           p.run_at, p.wait, p.max_attempts, p.key, p.request_hash, p.pin, p.concurrency_key, p.rate_key, p.parent_id, p.trace_id,
+           p.msg_id, p.problem)::cogo.planned_job order by p.nth)
+    into answer
+    from unnest(plan) p
+    left join cogo.job_keys k on k.project_id = claim_job_keys.project_id and k.key = p.key;
+  return answer;
+end
+$$;
+
 -- sql/jobs/226_fn_count_waiting.sql eeaec3659cfdcc32
 -- cogo.count_waiting: counts what a project has waiting (scheduled, blocked, queued) and keeps the number for check_quota.
 -- Error: CG024 where so many jobs more are over its limit.
@@ -3709,7 +3780,7 @@ begin
 end
 $$;
 
--- sql/jobs/230_fn_plan_jobs.sql 948f9005aff73620
+-- sql/jobs/230_fn_plan_jobs.sql 1e00dfdc0b9c3960
 -- cogo.plan_jobs: checks the items of enqueue and finds their lanes. Returns them in order, each with a new job_id and what it waits
 -- for: null nothing, time, pin, slot. The hash of an item, which makes two enqueues of one key the same input, covers all of it but
 -- its key and trace: jsonb's text form is canonical, with keys sorted and numbers normalised. Errors: those of enqueue.
@@ -3778,19 +3849,18 @@ begin
     return '{}';
   end if;
 
-  select p.problem, p.type, p.nth - 1 as index into bad from unnest(plan) p where p.problem is not null limit 1;
-  if found then
-    if bad.problem = 'the type is not known' then
-      perform cogo.fail('CG004', format('jobs[%s]: the type %s is not known', bad.index, coalesce(bad.type, 'null')),
-        jsonb_build_object('index', bad.index, 'field', 'type', 'known', (select jsonb_agg(t.pattern order by t.pattern) from cogo.job_types t)),
-        'Known types: ' || (select string_agg(t.pattern, ', ' order by t.pattern) from cogo.job_types t));
-    end if;
-    perform cogo.fail('CG004', format('jobs[%s]: %s', bad.index, bad.problem), jsonb_build_object('index', bad.index));
-  end if;
   -- as text a payload has at most six times the bytes it has as jsonb
-  select octet_length(p.payload::text) as bytes, p.nth - 1 as index into bad
-    from unnest(plan) p where pg_column_size(p.payload) > 21845 and octet_length(p.payload::text) > 131072 limit 1;
-  if found then
+  select p.problem, p.type, octet_length(p.payload::text) as bytes, p.nth - 1 as index into bad
+    from unnest(plan) p
+   where p.problem is not null or pg_column_size(p.payload) > 21845 and octet_length(p.payload::text) > 131072
+   order by p.problem is null, p.nth limit 1;
+  if bad.problem = 'the type is not known' then
+    perform cogo.fail('CG004', format('jobs[%s]: the type %s is not known', bad.index, coalesce(bad.type, 'null')),
+      jsonb_build_object('index', bad.index, 'field', 'type', 'known', (select jsonb_agg(t.pattern order by t.pattern) from cogo.job_types t)),
+      'Known types: ' || (select string_agg(t.pattern, ', ' order by t.pattern) from cogo.job_types t));
+  elsif bad.problem is not null then
+    perform cogo.fail('CG004', format('jobs[%s]: %s', bad.index, bad.problem), jsonb_build_object('index', bad.index));
+  elsif bad.index is not null then
     perform cogo.fail('CG005', format('jobs[%s]: the payload has %s bytes, at most 131072 are stored', bad.index, bad.bytes),
       jsonb_build_object('index', bad.index, 'bytes', bad.bytes, 'limit', 131072), 'Upload it to Storage and send its path');
   end if;
@@ -3798,7 +3868,7 @@ begin
 end
 $$;
 
--- sql/jobs/235_fn_make_jobs.sql 538def98b05d7a3c
+-- sql/jobs/235_fn_make_jobs.sql 9e2bd5b670910853
 -- cogo.make_jobs: makes the fresh jobs of a plan, their messages, slots and events; returns the states [{job_id, state}] of all.
 -- The caller has checked who asks, and locked the project against being deleted.
 create or replace function cogo.make_jobs(project_id uuid, plan cogo.planned_job[], made_by text, batch_id uuid)
@@ -3816,6 +3886,8 @@ declare
   quiet   boolean;
   traced  boolean;
   late    text[] := '{}';
+  lanes   text[] := '{}';
+  counts  int[] := '{}';
   -- the message of each item, by its place
   msgs    bigint[] := array_fill(null::bigint, array[cardinality(plan)]);
   sent    bigint[];
@@ -3852,6 +3924,8 @@ begin
     select p.lane, array_agg(p.job_id order by p.nth) as ids, array_agg(p.nth order by p.nth) as places from unnest(plan) p
      where p.fresh and p.wait is null group by p.lane order by p.lane
   loop
+    lanes := lanes || route.lane;
+    counts := counts || cardinality(route.ids);
     room := greatest(cogo.ready_room(make_jobs.project_id, route.lane), 0);
     if room < cardinality(route.ids) then
       late := late || route.lane;
@@ -3896,8 +3970,9 @@ begin
   if other then
     perform cogo.admit_jobs(array(select p.job_id from unnest(plan) p where p.fresh and p.wait in ('slot', 'pin')));
   end if;
-  perform cogo.ring(make_jobs.project_id, w.lane, null, w.n)
-     from (select p.lane, count(*) as n from unnest(plan) p where p.fresh and p.wait is null group by p.lane) w;
+  for i in 1..cardinality(lanes) loop
+    perform cogo.ring(make_jobs.project_id, lanes[i], null, counts[i]);
+  end loop;
   if not other and total = cardinality(plan) then
     return query select p.job_id, p.state from rows from (unnest(plan), unnest(states)) as p(
       nth, job_id, fresh, type, payload, lane, band, run_at, wait, max_attempts, key, request_hash, pin, concurrency_key, rate_key,

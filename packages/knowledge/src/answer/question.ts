@@ -72,7 +72,8 @@ export function readQuestion(raw: string): Question {
     const word = /[가-힣]/.test(surface) ? koreanVerbStem(surface) : surface;
     const own = tokenize(surface, { query: true });
     if (own.length === 0) continue;
-    const ownWeight = isLanguageName(surface) ? LANGUAGE_WEIGHT : 1;
+    // In Korean text its name stands out, as in `JavaScript 문법`.
+    const ownWeight = language === 'en' && isLanguageName(surface) ? LANGUAGE_WEIGHT : 1;
     for (const token of own) add(token, ownWeight);
     const other = otherForms(word);
     for (const token of other) if (!own.includes(token)) add(token, TRANSLATION_WEIGHT);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { commentLines, definedNames } from './outline.ts';
+import { commentLines, definedNames, withOutline } from './outline.ts';
 
 const names = (text: string) => definedNames(text.split('\n'));
 const comments = (text: string) => commentLines(text.split('\n'));
@@ -30,4 +30,11 @@ test('comments and docstrings are told from code and from strings', () => {
   );
   assert.deepEqual(comments('sql = """\n# not a comment\n"""\n# one'), [3]);
   assert.deepEqual(comments('#include <x>\n#[derive(Debug)]\n#!/bin/sh\n-- lua'), [3]);
+});
+
+test('a document that quotes code stays a document', () => {
+  const text = 'Write a component:\n\n```js\n// first\nfunction Form() {\n}\n```\n';
+  const chunk = { kind: 'window' as const, startLine: 1, endLine: 7, text, docLines: 0, names: ['Forms'] };
+  assert.deepEqual(withOutline(chunk), chunk);
+  assert.deepEqual(withOutline({ ...chunk, text: 'function Form() {\n}' }).names, ['Form', 'Forms']);
 });

@@ -17,8 +17,12 @@ const STATEMENT =
 const AFTER_NAME =
   /^(?:$|[({[<:=;|,]|extends\b|implements\b|for\s+[A-Z]|where\b|struct\b|interface\b|func\b|\/\/|#)/;
 
+/** A document that quotes code is still a document. */
+const FENCE = /^\s*(?:```|~~~)/m;
+
 /** The chunk with the names its lines define and its comment lines marked. */
 export function withOutline(chunk: RawChunk): RawChunk {
+  if (FENCE.test(chunk.text)) return chunk;
   const lines = chunk.text.split('\n');
   const names = definedNames(lines);
   const comments = commentLines(lines);
