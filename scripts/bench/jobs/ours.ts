@@ -215,6 +215,9 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
       return starts.since(sent);
     },
     async backlog(rows) {
+      // More than a project may have waiting unless it is said.
+      await admin`insert into cogo.job_quotas (project_id, queue_limit) values (${project}, ${3 * rows + 500_000})
+                  on conflict (project_id) do update set queue_limit = excluded.queue_limit`;
       const put = (extra: object) =>
         sideBySide(Math.ceil(rows / ENQUEUE_BATCH), ENQUEUERS, async (n) => {
           const size = Math.min(ENQUEUE_BATCH, rows - n * ENQUEUE_BATCH);
