@@ -16,7 +16,8 @@ export interface MemoryChat {
   usage: Record<string, unknown>[];
 }
 
-export function memoryChat(): MemoryChat {
+/** `search` answers the query of a `chat_begin`. */
+export function memoryChat(search: FakeFunction = () => null): MemoryChat {
   const sessions: MemoryChat['sessions'] = new Map();
   const usage: MemoryChat['usage'] = [];
   let ids = 0;
@@ -30,16 +31,19 @@ export function memoryChat(): MemoryChat {
     sessions,
     usage,
     functions: {
-      chat_begin: (args) => {
+      chat_begin: async (args, caller) => {
         const project_id = String(args['project_id']);
         const given = args['session_id'] as string | null;
         if (given !== null && sessions.get(given)?.project_id !== project_id) return unknown();
+        const { query } = args;
+        const found = query === undefined ? undefined : await search({ project_id, query }, caller);
+        if (found instanceof Object && 'ok' in found && found.ok === false) return found;
         const id = given ?? crypto.randomUUID();
         if (given === null) sessions.set(id, { project_id, messages: [] });
         const history = sessions.get(id)!.messages.map(({ role, content }) => ({ role, content }));
         let message_id = 0;
         for (const { role, content } of args['messages'] as Message[]) message_id = say(id, role, content);
-        return { session_id: id, message_id, history };
+        return { session_id: id, message_id, history, ...(query === undefined ? {} : { found }) };
       },
       chat_end: (args) => {
         const id = String(args['session_id']);

@@ -30,13 +30,12 @@ export function makeApp(deps: GivenDeps = {}): CogoApp {
 
 async function answerAtOnce(ctx: Context<ChatRequest>): Promise<Reply> {
   const turn = new Conversation(ctx);
-  const session = await turn.open();
-  if (!session.ok) return ctx.failWith(session.error);
-  const found = await turn.retrieve();
-  if (!found.ok) return ctx.failWith(found.error);
-  const answered = turn.answer(found.value);
+  const begun = await turn.begin();
+  if (!begun.ok) return ctx.failWith(begun.error);
+  const { session, found } = begun.value;
+  const answered = turn.answer(found);
   if (!answered.ok) return ctx.failWith(answered.error, { via: 'embedded' });
-  const closed = await turn.close(session.value, found.value, answered.value);
+  const closed = await turn.close(session, found, answered.value);
   if (!closed.ok) return ctx.failWith(closed.error);
   return ctx.ok({ ...closed.value, message: { role: 'assistant', content: closed.value.text } });
 }
@@ -44,20 +43,19 @@ async function answerAtOnce(ctx: Context<ChatRequest>): Promise<Reply> {
 async function streamAnswer(ctx: Context<ChatRequest>, stream: FrameStream) {
   const trace_id = ctx.traceId;
   const turn = new Conversation(ctx);
-  const session = await turn.open();
-  if (!session.ok) return ctx.failWith(session.error);
-  const found = await turn.retrieve();
-  if (!found.ok) return ctx.failWith(found.error);
-  for (const [index, span] of found.value.items.entries()) {
+  const begun = await turn.begin();
+  if (!begun.ok) return ctx.failWith(begun.error);
+  const { session, found } = begun.value;
+  for (const [index, span] of found.items.entries()) {
     if (!(await stream.send('rag.item', { trace_id, index, ...publicSpan(span) }))) return;
   }
-  if (!(await stream.send('rag.done', { trace_id, ...ragSummary(found.value) }))) return;
-  const answered = turn.answer(found.value);
+  if (!(await stream.send('rag.done', { trace_id, ...ragSummary(found) }))) return;
+  const answered = turn.answer(found);
   if (!answered.ok) return ctx.failWith(answered.error, { via: 'embedded' });
   for (const [index, token] of pieces(answered.value.answer.text).entries()) {
     if (!(await stream.send('llm.delta', { trace_id, index, token }))) return;
   }
-  const closed = await turn.close(session.value, found.value, answered.value);
+  const closed = await turn.close(session, found, answered.value);
   if (!closed.ok) return ctx.failWith(closed.error);
   await stream.send('llm.done', { trace_id, ...closed.value });
 }

@@ -10,9 +10,10 @@ import { asCaller, fakePlane, post, TEST_PROJECT, type FakeFunction } from '../_
 import { makeApp } from './app.ts';
 
 function stage(functions: Record<string, FakeFunction> = {}, chunks = CHUNKS) {
-  const chats = memoryChat();
+  const index = { ...memoryIndex(chunks), ...functions };
+  const chats = memoryChat(index.search);
   const plane = fakePlane({
-    functions: { ...memoryIndex(chunks), ...chats.functions, ...functions },
+    functions: { ...index, ...chats.functions, ...functions },
     deps: { limits: { lingerMs: 0 } },
   });
   return { plane, chats, app: makeApp(plane.deps) };
@@ -118,7 +119,7 @@ Deno.test('without retrieval there is no evidence and so no answer', async () =>
     await app.request('/chat', post(ask({ retrieval: { k: 0 } }), 'anon')),
   );
   assert.equal(answer.refused, true);
-  assert.ok(!plane.calls.some((call) => call.fn === 'search'));
+  assert.ok(!plane.calls.some((call) => call.fn === 'search' || 'query' in call.args));
   await app.idle();
 });
 
@@ -130,7 +131,10 @@ Deno.test('retrieval takes filter and number of spans', async () => {
     await app.request('/chat', post(ask({ retrieval }), 'anon', SSE)),
   );
   assert.equal(dataOf(frames, 'rag.item').length, 1);
-  const query = plane.calls.find((call) => call.fn === 'search')!.args['query'] as Record<string, unknown>;
+  const query = plane.calls.find((call) => call.fn === 'chat_begin')!.args['query'] as Record<
+    string,
+    unknown
+  >;
   assert.deepEqual(query['filter'], { path_prefix: 'docs/' });
   assert.equal(query['strategy'], 'lexical');
   await app.idle();

@@ -2,6 +2,7 @@
 //   chat.started -> rag.done -> llm.done -> chat.done
 //                \-> chat.failed (any error; the client leaving is one)
 import type { SearchAnswer } from '@cogo/knowledge/answer/search.ts';
+import type { CallRpc } from '@cogo/knowledge/answer/span.ts';
 import type { CogoError } from '@cogo/spec/errors.ts';
 import type { ChatRequest } from '@cogo/spec/schemas/chat.ts';
 import type { Result } from '@cogo/spec/result.ts';
@@ -34,34 +35,29 @@ export class Conversation {
     return text ?? messages?.at(-1)?.content ?? '';
   }
 
-  /** Opens or continues the session and stores what was said. */
-  async open(): Promise<Result<Session>> {
-    const { body, traceId } = this.ctx;
-    const begun = await this.call<Session>('chat_begin', {
-      project_id: body.project_id,
-      session_id: body.session_id ?? null,
-      trace_id: traceId,
-      messages: body.messages ?? [{ role: 'user', content: body.text }],
-      model: EMBEDDED.model,
-      role_id: body.role_id ?? null,
-    });
-    if (!begun.ok) return begun;
-    this.ctx.emit('chat.started', {
-      session_id: begun.value.session_id,
-      ...EMBEDDED,
-      role_id: body.role_id ?? null,
-    });
-    return begun;
-  }
-
-  async retrieve(): Promise<Result<SearchAnswer>> {
+  /** Opens or continues the session, stores what was said, and finds the evidence: one call of the database for all of it. */
+  async begin(): Promise<Result<{ session: Session; found: SearchAnswer }>> {
     const { body, db, signal } = this.ctx;
     const { k = DEFAULT_SPANS, strategy = 'auto', filter } = body.retrieval ?? {};
+    let session: Session | undefined;
+    const open = async (query?: unknown) => {
+      const begun = await db.call<Session & { found?: unknown }>('chat_begin', this.said(query), { signal });
+      if (begun.ok) session = this.started(begun.value);
+      return begun;
+    };
+    // The first search goes with the begin; a second one (with a vector of the project's own model) goes alone.
+    const rpc: CallRpc = {
+      call: async <T>(fn: string, args?: Record<string, unknown>, options?: { signal?: AbortSignal }) => {
+        if (session || fn !== 'search') return await db.call<T>(fn, args, options);
+        const begun = await open(args?.['query']);
+        return begun.ok ? ok(begun.value.found as T) : begun;
+      },
+    };
     const found: Result<SearchAnswer> =
       k === 0
         ? ok({ items: [], route: 'docs', strategy: 'lexical', generation: null, took_ms: 0, terms: {} })
         : await findEvidence({
-            rpc: db,
+            rpc,
             projectId: body.project_id,
             q: this.question,
             limit: k,
@@ -70,11 +66,34 @@ export class Conversation {
             signal,
           });
     if (!found.ok) return this.failing(found);
+    // A question without a searchable word is not searched for.
+    if (!session) {
+      const begun = this.failing(await open());
+      if (!begun.ok) return begun;
+    }
     this.ctx.emit('rag.done', {
       ...ragSummary(found.value),
       chunk_ids: found.value.items.map((item) => item.chunk_id),
     });
-    return found;
+    return ok({ session: session!, found: found.value });
+  }
+
+  private said(query: unknown): Record<string, unknown> {
+    const { body, traceId } = this.ctx;
+    return {
+      project_id: body.project_id,
+      session_id: body.session_id ?? null,
+      trace_id: traceId,
+      messages: body.messages ?? [{ role: 'user', content: body.text }],
+      model: EMBEDDED.model,
+      role_id: body.role_id ?? null,
+      ...(query === undefined ? {} : { query }),
+    };
+  }
+
+  private started({ session_id }: Session): Session {
+    this.ctx.emit('chat.started', { session_id, ...EMBEDDED, role_id: this.ctx.body.role_id ?? null });
+    return { session_id };
   }
 
   answer(found: SearchAnswer): Result<EmbeddedAnswer> {

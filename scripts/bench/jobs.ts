@@ -24,6 +24,20 @@ const load = loadavg()[0]!;
 const server = await openServer();
 const maxConnections = Math.max(16, ...size.workers) + 4;
 const systems: QueueSystem[] = [];
+// Two systems keep a session for each of the most workers, and a third one opens as many for a run; up to 32 a usual server does.
+const most = Math.max(0, ...size.workers);
+const needed = 3 * maxConnections + 30;
+if (
+  most > 32 &&
+  server.connections < needed &&
+  `single claim and finish, ${most} workers`.startsWith(args.only ?? '')
+) {
+  await server.close();
+  console.error(
+    `The server takes ${server.connections} connections and ${needed} are needed: start it with max_connections = ${needed} (scripts/postgres17 stop, then start, sets 300).`,
+  );
+  process.exit(2);
+}
 let met = true;
 try {
   systems.push(await openOurs(await server.database('cogo'), maxConnections));

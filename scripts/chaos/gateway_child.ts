@@ -18,6 +18,7 @@ console.log(
     url: started.value.urls.gateway,
     gateway: started.value.ports.gateway,
     db: started.value.ports.db,
+    sql: started.value.urls.db,
     apikey: started.value.keys.secret_key,
   }),
 );

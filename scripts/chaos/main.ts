@@ -8,6 +8,8 @@ import { loadavg } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import postgres from 'postgres';
+import { KEEP_OUTCOMES } from '../../sql/tests/outcomes.ts';
 import { prepareCogo } from '../bench/jobs/ours.ts';
 import { openServer } from '../bench/jobs/server.ts';
 import { SWEEP_MS } from './field.ts';
@@ -113,6 +115,8 @@ async function run(phase: string): Promise<Pick<Line, 'phase' | 'ok'> & Partial<
       database: async () => {
         const url = await server.database('chaos');
         await prepareCogo(url);
+        const db = postgres(url, { max: 1, onnotice: () => {} });
+        await db.unsafe(KEEP_OUTCOMES).finally(() => db.end());
         return url;
       },
       restartServer: process.env['COGO_TEST_DB'] ? null : restart,

@@ -180,7 +180,7 @@ export const heldSnapshot: Phase = async ({ quick, database }) => {
     await session`rollback`;
     session.release();
     const [twice] = await holder.unsafe(
-      `select count(*)::int as n from (select job_id from cogo.job_events where kind = 'job.done' group by job_id having count(*) > 1) x`,
+      `select count(*)::int as n from (select job_id from cogo.job_outcomes group by job_id having count(*) > 1) x`,
     );
     const late = claims.slice(-200).sort((a, b) => a - b);
     const share95 = share >= 0.95 && backlog <= rate;

@@ -89,18 +89,8 @@ create table cogo.jobs (
   queued_at            timestamptz,
   started_at           timestamptz,
   finished_at          timestamptz,
-  -- written with the last change of the row, so it costs no write of its own
-  result               jsonb,
-  constraint jobs_state_known check (state in ('scheduled', 'blocked', 'queued', 'running', 'succeeded', 'cancelled', 'dead')),
-  constraint jobs_running check ((state = 'running') = (lease_token is not null)),
-  constraint jobs_lease check ((lease_token is null) = (lease_until is null)),
-  constraint jobs_running_has_executor check (state <> 'running' or (executor_id is not null and lease_s is not null)),
-  constraint jobs_queued_has_message check ((state = 'queued' and pinned_executor_id is null) = (msg_id is not null)),
-  constraint jobs_blocked_has_cause check ((state = 'blocked') = (blocked_on is not null)),
-  constraint jobs_blocked_on_known check (blocked_on in ('slot', 'children', 'turn')),
-  constraint jobs_slot_has_key check (blocked_on <> 'slot' or concurrency_key is not null),
-  constraint jobs_finished check ((state in ('succeeded', 'cancelled', 'dead')) = (finished_at is not null)),
-  constraint jobs_counts check (least(attempt, failures, lease_losses, releases, pending_children) >= 0 and max_attempts between 1 and 50)
+  -- written with the last change of the row, so it costs no write of its own; what a row must hold in each state: cogo.sound_job
+  result               jsonb
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 -- Partial indexes in the order each reader walks them. None holds a lease column, so that a beat is a HOT update; whole ones but the
 -- key are kept off this table, where every change of state would write them.

@@ -20,7 +20,8 @@ end
 $$;
 
 -- cogo.create_dispatch: makes cogo.push, pop, drop_messages, low and turn, which call the functions of a lane by its name without
--- building SQL, and open_lanes: the lanes of an executor kind (null: all) by band that have a message or a backlog. To be called after
+-- building SQL; offer, which adds the message of a job that is about to be made, unless its project has its share of the lane's ready
+-- list (then null; as ready_room, but for the backlog); and open_lanes: the lanes of an executor kind (null: all) by band that have a message or a backlog. To be called after
 -- lanes are made.
 create function cogo.create_dispatch()
 returns void
@@ -34,6 +35,7 @@ declare
   low   text;
   open  text;
   turn  text;
+  offer text;
 begin
   select string_agg(format('when %L then return query select * from cogo.push_%s(ids);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then return cogo.pop_%s(qty);', l.name, l.queue_name), e'\n    ' order by l.name),
@@ -41,8 +43,17 @@ begin
          string_agg(format('when %L then return (select s.last_value from cogo.low_%s s);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then exists (select from pgmq.q_%s q where q.msg_id >= (select s.last_value from cogo.low_%s s))',
            l.name, l.queue_name, l.queue_name), e'\n    ' order by l.name),
-         string_agg(format('when %L then return (select s.last_value from cogo.turn_%s s);', l.name, l.queue_name), e'\n    ' order by l.name)
-    into push, pop, gone, low, open, turn
+         string_agg(format('when %L then return (select s.last_value from cogo.turn_%s s);', l.name, l.queue_name), e'\n    ' order by l.name),
+         string_agg(format($sql$when %1$L then
+      insert into pgmq.q_%2$s as q (vt, message)
+      select clock_timestamp(), jsonb_build_object('j', offer.id)
+       where (select count(*) from (
+                select from cogo.jobs j
+                 where j.lane = %1$L and j.project_id = offer.project_id and j.state = 'queued' and j.pinned_executor_id is null
+                   and j.msg_id >= (select s.last_value from cogo.low_%2$s s)
+                 limit offer.share) r) < offer.share
+      returning q.msg_id into made;$sql$, l.name, l.queue_name), e'\n    ' order by l.name)
+    into push, pop, gone, low, open, turn, offer
     from cogo.lanes l;
   execute format($sql$
     create or replace function cogo.push(lane text, ids uuid[]) returns table (job_id uuid, msg_id bigint)
@@ -50,6 +61,14 @@ begin
     begin case lane
     %s
     end case; end $fn$ $sql$, push);
+  execute format($sql$
+    create or replace function cogo.offer(lane text, project_id uuid, id uuid, share int) returns bigint
+    language plpgsql set search_path = '' as $fn$
+    declare made bigint;
+    begin case lane
+    %s
+    end case; return made; end $fn$ $sql$, offer);
+  revoke all on function cogo.offer(text, uuid, uuid, int) from public, anon, authenticated, service_role;
   execute format($sql$
     create or replace function cogo.pop(lane text, qty int) returns uuid[]
     language plpgsql set search_path = '' as $fn$ begin case lane

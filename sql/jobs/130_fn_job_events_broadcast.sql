@@ -1,5 +1,5 @@
 -- Trigger: new rows of job_events go out on jobs:{job_id}; the turns of a job's life (not its progress and logs) also become bus
--- events of its trace. job.enqueued is not broadcast: nobody can listen on a topic before the id of the job is known.
+-- events of its trace. The plain turns are no rows: cogo.tell says them.
 -- Bounded: at most 100 broadcasts a statement. Quiet jobs (made by the dozen in one call) are not broadcast at all, and give their
 -- trace one event a statement and kind, with their number. The rows are there all the same for who reads on from the last id.
 create function cogo.job_events_broadcast()
@@ -12,7 +12,7 @@ declare
   event record;
 begin
   if exists (select from inserted i where not i.quiet) then
-    for event in select * from inserted i where i.kind <> 'job.enqueued' and not i.quiet order by i.id limit 100 loop
+    for event in select * from inserted i where not i.quiet order by i.id limit 100 loop
       perform cogo.hint('jobs:' || event.job_id, event.kind,
         jsonb_build_object('id', event.id, 'job_id', event.job_id, 'kind', event.kind, 'data', event.data, 'ts', event.at));
     end loop;

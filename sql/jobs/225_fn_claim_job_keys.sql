@@ -7,7 +7,6 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  wanted  int := (select count(*) from unnest(plan) p where p.key is not null);
   claimed int;
   bad     record;
   answer  cogo.planned_job[];
@@ -21,7 +20,7 @@ begin
     set job_id = excluded.job_id, request_hash = excluded.request_hash, expires_at = excluded.expires_at, created_at = clock_timestamp()
     where k.expires_at < clock_timestamp();
   get diagnostics claimed = row_count;
-  if claimed = wanted then
+  if claimed = cardinality(plan) or claimed = (select count(*) from unnest(plan) p where p.key is not null) then
     return plan;
   end if;
 

@@ -41,7 +41,7 @@ begin
                '{"payload": {}, "priority": 1}' || a.item - array['key', 'trace_id'])::text, 'UTF8')) end,
              a.pin, a.concurrency_key, coalesce(a.rate_key, a.type), a.parent_id, a.trace_id, null,
              case
-               when r.type is null then 'type is not known'
+               when r.type is null then 'the type is not known'
                when a.payload is not null and jsonb_typeof(a.payload) not in ('object', 'null') then 'payload must be an object'
                when a.band not between 0 and 2 then 'priority must be 0, 1 or 2'
                when a.delay_s not between 0 and 2592000 then 'delay_s must be 0 to 2592000'
@@ -66,14 +66,18 @@ begin
     return '{}';
   end if;
 
-  select p.problem, p.nth - 1 as index into bad from unnest(plan) p where p.problem is not null limit 1;
-  if found then
-    perform cogo.fail('CG004', format('jobs[%s]: %s', bad.index, bad.problem), jsonb_build_object('index', bad.index));
-  end if;
   -- as text a payload has at most six times the bytes it has as jsonb
-  select octet_length(p.payload::text) as bytes, p.nth - 1 as index into bad
-    from unnest(plan) p where pg_column_size(p.payload) > 21845 and octet_length(p.payload::text) > 131072 limit 1;
-  if found then
+  select p.problem, p.type, octet_length(p.payload::text) as bytes, p.nth - 1 as index into bad
+    from unnest(plan) p
+   where p.problem is not null or pg_column_size(p.payload) > 21845 and octet_length(p.payload::text) > 131072
+   order by p.problem is null, p.nth limit 1;
+  if bad.problem = 'the type is not known' then
+    perform cogo.fail('CG004', format('jobs[%s]: the type %s is not known', bad.index, coalesce(bad.type, 'null')),
+      jsonb_build_object('index', bad.index, 'field', 'type', 'known', (select jsonb_agg(t.pattern order by t.pattern) from cogo.job_types t)),
+      'Known types: ' || (select string_agg(t.pattern, ', ' order by t.pattern) from cogo.job_types t));
+  elsif bad.problem is not null then
+    perform cogo.fail('CG004', format('jobs[%s]: %s', bad.index, bad.problem), jsonb_build_object('index', bad.index));
+  elsif bad.index is not null then
     perform cogo.fail('CG005', format('jobs[%s]: the payload has %s bytes, at most 131072 are stored', bad.index, bad.bytes),
       jsonb_build_object('index', bad.index, 'bytes', bad.bytes, 'limit', 131072), 'Upload it to Storage and send its path');
   end if;

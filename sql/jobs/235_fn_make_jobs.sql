@@ -15,6 +15,8 @@ declare
   quiet   boolean;
   traced  boolean;
   late    text[] := '{}';
+  lanes   text[] := '{}';
+  counts  int[] := '{}';
   -- the message of each item, by its place
   msgs    bigint[] := array_fill(null::bigint, array[cardinality(plan)]);
   sent    bigint[];
@@ -51,6 +53,8 @@ begin
     select p.lane, array_agg(p.job_id order by p.nth) as ids, array_agg(p.nth order by p.nth) as places from unnest(plan) p
      where p.fresh and p.wait is null group by p.lane order by p.lane
   loop
+    lanes := lanes || route.lane;
+    counts := counts || cardinality(route.ids);
     room := greatest(cogo.ready_room(make_jobs.project_id, route.lane), 0);
     if room < cardinality(route.ids) then
       late := late || route.lane;
@@ -89,20 +93,15 @@ begin
   )
   select array_agg(i.begins order by i.nth), coalesce(bool_or(i.trace_id is not null), false) into states, traced from item i;
 
-  if not quiet then
-    insert into cogo.job_events (job_id, project_id, kind, data, trace_id)
-    select p.job_id, make_jobs.project_id, 'job.enqueued', jsonb_build_object('type', p.type), p.trace_id
-      from unnest(plan) p where p.fresh;
-  elsif traced then
-    insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
-    select p.trace_id, 'job.enqueued', 'jobs', make_jobs.project_id, jsonb_build_object('jobs', count(*))
-      from unnest(plan) p where p.fresh and p.trace_id is not null group by p.trace_id;
+  if traced then
+    perform cogo.tell(array(select p.job_id from unnest(plan) p where p.fresh), 'job.enqueued', '{}');
   end if;
   if other then
     perform cogo.admit_jobs(array(select p.job_id from unnest(plan) p where p.fresh and p.wait in ('slot', 'pin')));
   end if;
-  perform cogo.ring(make_jobs.project_id, w.lane, null, w.n)
-     from (select p.lane, count(*) as n from unnest(plan) p where p.fresh and p.wait is null group by p.lane) w;
+  for i in 1..cardinality(lanes) loop
+    perform cogo.ring(make_jobs.project_id, lanes[i], null, counts[i]);
+  end loop;
   if not other and total = cardinality(plan) then
     return query select p.job_id, p.state from rows from (unnest(plan), unnest(states)) as p(
       nth, job_id, fresh, type, payload, lane, band, run_at, wait, max_attempts, key, request_hash, pin, concurrency_key, rate_key,

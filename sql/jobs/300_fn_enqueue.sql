@@ -24,6 +24,12 @@ declare
   group_id uuid;
   answer jsonb;
 begin
+  if batch is null and jsonb_typeof(jobs) = 'array' and jsonb_array_length(jobs) = 1 then
+    answer := cogo.enqueue_one(enqueue.project_id, jobs -> 0);
+    if answer is not null then
+      return answer;
+    end if;
+  end if;
   perform cogo.require_role(enqueue.project_id, 'editor');
   perform from cogo.projects p where p.id = enqueue.project_id for key share;
   plan := cogo.plan_jobs(enqueue.project_id, enqueue.jobs);

@@ -4,9 +4,10 @@
 -- Added to the base (the fused score over the best one): definition, whoever defines a name that was asked for; symbol, file, folder: share of
 -- the words of the name that the question has; kind, of the chunk or language the question names; document, a section, when someone asks how
 -- to do something; overview, where a README opens, when someone asks what the thing is; coherence, the
--- score of all candidates of the file over that of the best file. Factors: test, migration, data by the file's role, unless asked for; barrel; copy, a
+-- score of all candidates of the file over that of the best file; close, share of the question's worth that the best sentence (close_lines 1)
+-- or three neighbouring ones (3) of the text have together. Factors: test, migration, data by the file's role, unless asked for; barrel; copy, a
 -- text already listed; repeat, each further chunk of a file.
-create function cogo.rank_chunks(fused cogo.fused_chunk[], query jsonb, asked text[])
+create function cogo.rank_chunks(fused cogo.fused_chunk[], query jsonb, asked cogo.asked_term[])
 returns table (chunk_id bigint, score double precision, signals jsonb)
 language plpgsql
 stable
@@ -15,6 +16,7 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   k     jsonb := coalesce(query -> 'rank', '{}');
+  terms text[] := array(select distinct t.term from unnest(asked) t);
   names text[] := array(select jsonb_array_elements_text(coalesce(query -> 'names', '[]')));
   s_definition double precision := coalesce((k ->> 'definition')::double precision, 0);
   s_symbol     double precision := coalesce((k ->> 'symbol')::double precision, 0);
@@ -24,6 +26,8 @@ declare
   s_document   double precision := coalesce((k ->> 'document')::double precision, 0);
   s_overview   double precision := coalesce((k ->> 'overview')::double precision, 0);
   s_coherence  double precision := coalesce((k ->> 'coherence')::double precision, 0);
+  s_close      double precision := coalesce((k ->> 'close')::double precision, 0);
+  close_lines  int := coalesce((k ->> 'close_lines')::int, 1);
   f_test       double precision := coalesce((k ->> 'test')::double precision, 1);
   f_migration  double precision := coalesce((k ->> 'migration')::double precision, 1);
   f_data       double precision := coalesce((k ->> 'data')::double precision, 1);
@@ -58,14 +62,14 @@ begin
            -- a long symbol is split: the part with its signature is the one to open
            * case when l.signature is null or strpos(l.text, split_part(left(l.signature, 24), ' ', 1)) > 0 then 1 else 0.7 end as definition,
            -- && first: most names share no word with the question, and counting costs four times as much
-           case when l.name_terms && asked
-                then (select count(*) from unnest(l.name_terms) t where t = any (asked))::double precision / cardinality(l.name_terms) else 0 end as of_name,
-           case when l.base_terms && asked
-                then (select count(*) from unnest(l.base_terms) t where t = any (asked))::double precision / cardinality(l.base_terms) else 0 end as of_base,
-           case when l.folder_terms && asked
-                then (select count(*) from unnest(l.folder_terms) t where t = any (asked))::double precision / cardinality(l.folder_terms)
+           case when l.name_terms && terms
+                then (select count(*) from unnest(l.name_terms) t where t = any (terms))::double precision / cardinality(l.name_terms) else 0 end as of_name,
+           case when l.base_terms && terms
+                then (select count(*) from unnest(l.base_terms) t where t = any (terms))::double precision / cardinality(l.base_terms) else 0 end as of_base,
+           case when l.folder_terms && terms
+                then (select count(*) from unnest(l.folder_terms) t where t = any (terms))::double precision / cardinality(l.folder_terms)
                 else 0 end as of_folder,
-           (l.kind = any (asked) or l.language = any (asked))::int as of_kind,
+           (l.kind = any (terms) or l.language = any (terms))::int as of_kind,
            l.of_file / nullif(max(l.of_file) over (), 0) as share
       from looked l
   ),
@@ -88,17 +92,38 @@ begin
            * case when s.is_barrel then f_barrel else 1 end as factor
       from signal s
   ),
+  -- Looking for words in texts costs most, so only the words worth most and the chunks that could come first are looked at.
+  word as materialized (
+    select ltrim(t.term, '=') as word, t.worth / sum(t.worth) over () as worth
+      from (select x.term, x.worth from unnest(asked) x where s_close > 0 order by x.worth desc, x.id limit 16) t
+  ),
+  near as materialized (
+    select b.chunk_id, s_close * coalesce((
+             select max(p.worth)
+               from (select sum(w.worth) as worth
+                       from (select x.part || coalesce(' ' || lead(x.part) over w1, '') || coalesce(' ' || lead(x.part, 2) over w1, '') as three,
+                                    x.part, x.nth
+                               from regexp_split_to_table(lower(b.text), '[.?!\n]+\s*') with ordinality as x(part, nth)
+                              where x.part <> '' window w1 as (order by x.nth)) s
+                       join word w on strpos(case when close_lines = 1 then s.part else s.three end, w.word) > 0
+                      group by s.nth) p), 0) as close
+      from (select a.chunk_id, a.text from added a where s_close > 0 order by a.points * a.factor desc, a.chunk_id limit 30) b
+  ),
+  joined as (
+    select a.*, coalesce(n.close, 0) as close, (a.points + coalesce(n.close, 0)) * a.factor as sum
+      from added a left join near n on n.chunk_id = a.chunk_id
+  ),
   placed as (
-    select a.*,
-           row_number() over (partition by a.file_id order by a.points * a.factor desc, a.chunk_id) - 1 as before_in_file,
-           row_number() over (partition by a.text order by a.points * a.factor desc, a.chunk_id) > 1 as is_copy
-      from added a
+    select j.*,
+           row_number() over (partition by j.file_id order by j.sum desc, j.chunk_id) - 1 as before_in_file,
+           row_number() over (partition by j.text order by j.sum desc, j.chunk_id) > 1 as is_copy
+      from joined j
   )
-  select p.chunk_id, p.points * p.factor * power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end,
+  select p.chunk_id, p.sum * power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end,
          case when explain then jsonb_build_object('lexical', p.lexical, 'vector', p.vector, 'base', p.base, 'definition', s_definition * p.definition,
            'symbol', s_symbol * p.named * p.of_name, 'file', s_file * p.named * p.of_base, 'folder', s_folder * p.of_folder,
            'kind', s_kind * p.of_kind, 'document', case when how_to and p.kind = 'section' then s_document else 0 end,
-           'coherence', s_coherence * p.share, 'factor', p.factor,
+           'coherence', s_coherence * p.share, 'close', p.close, 'factor', p.factor,
            'repeat', power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end) end
     from placed p;
 end

@@ -8,7 +8,7 @@
 --   translated?: [{korean:[term], english:[term], sound?}]   Korean words with their English wording and how they sound
 --   words?: [term]        words as the asker wrote them: one nobody uses is looked for by its spelling
 --   names?: [identifier]  lower case: whoever defines it comes first
---   rank?: {definition, symbol, file, folder, kind, document, overview, coherence, test, barrel, migration, data, copy, repeat,
+--   rank?: {definition, symbol, file, folder, kind, document, overview, coherence, close, close_lines, test, barrel, migration, data, copy, repeat,
 --     how_to, overview_of, wants_tests, wants_data}   strengths of the ranking features, factors, and what the question wants
 --   filter?: {path_prefix?, languages?, kinds?, repo?}}
 -- strategy: lexical | vector | hybrid (anything else is hybrid); a part that cannot answer (no terms, no vector) is left out.
@@ -210,7 +210,7 @@ begin
   ranked as (
     select * from cogo.rank_chunks(
       (select array_agg(row (f.chunk_id, f.lexical, f.vector, f.fused)::cogo.fused_chunk) from fused f where f.fused > 0),
-      query, array(select distinct t.term from unnest(asked) t)) r
+      query, asked) r
      order by r.score desc, r.chunk_id
      limit lim
   )

@@ -237,9 +237,16 @@ create type cogo.asked_term as (id int, term text, df int, worth double precisio
 -- A candidate of a search with its scores: BM25F, cosine, and both fused.
 create type cogo.fused_chunk as (chunk_id bigint, lexical double precision, vector double precision, fused double precision);
 
+-- Claims: one check of a job's row instead of ten: see sql/jobs/011_fn_sound_job.sql
+alter table cogo.jobs
+  drop constraint jobs_state_known, drop constraint jobs_running, drop constraint jobs_lease, drop constraint jobs_running_has_executor,
+  drop constraint jobs_queued_has_message, drop constraint jobs_blocked_has_cause, drop constraint jobs_blocked_on_known,
+  drop constraint jobs_slot_has_key, drop constraint jobs_finished, drop constraint jobs_counts;
 -- Workers: presence says what an executor is at work on and that it left.
 alter table cogo.executors add column running int not null default 0, add column stopped_at timestamptz;
 drop function cogo_api.beat(text, jsonb, int);
+-- Chat: begins and searches in one call.
+drop function cogo_api.chat_begin(uuid, uuid, text, jsonb, text, text);
 -- Storage: what nobody needs is deleted by jobs.
 create index job_payloads_stored on cogo.job_payloads ((input #>> '{payload_ref,path}')) where input ? 'payload_ref';
 insert into cogo.job_types (pattern, executor, max_attempts, run_s, steps) values ('storage.clean', 'cogo-plan', 5, 600, true) on conflict do nothing;
@@ -395,6 +402,28 @@ as $$
 $$;
 revoke all on function cogo_api.version() from public;
 grant execute on function cogo_api.version() to anon, authenticated, service_role;
+
+-- sql/bus/103_fn_heard.sql d8e367a03fafdcca
+-- cogo.heard: those of the private Realtime topics on which somebody may be listening right now, in the same order. All of them where that is not known,
+-- as on Supabase; none where there is no Realtime.
+create or replace function cogo.heard(topics text[])
+returns text[]
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  if to_regclass('realtime.cogo_ears') is not null then
+    return array(
+      select t.topic from unnest(topics) with ordinality t(topic, nth)
+       where exists (select from realtime.cogo_ears e where e.topic = t.topic and e.heard_at > clock_timestamp() - interval '2 minutes')
+       order by t.nth);
+  elsif to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null then
+    return topics;
+  end if;
+  return '{}';
+end
+$$;
 
 -- sql/bus/105_fn_hint.sql 92b410eece8a5415
 -- cogo.hint: tells who listens on a private Realtime topic right now; nothing is kept. For topics whose truth is in tables of their
@@ -796,16 +825,17 @@ as $$
    where d.value <> 0
 $$;
 
--- sql/knowledge/164_fn_rank_chunks.sql 43ddb2924e1210b5
+-- sql/knowledge/164_fn_rank_chunks.sql 66e53675d01b933e
 -- cogo.rank_chunks: orders candidates by what a reader means, on top of how well the words fit. Strengths and wishes are query.rank (see search); one
 -- that is not given has no effect.
 --
 -- Added to the base (the fused score over the best one): definition, whoever defines a name that was asked for; symbol, file, folder: share of
 -- the words of the name that the question has; kind, of the chunk or language the question names; document, a section, when someone asks how
 -- to do something; overview, where a README opens, when someone asks what the thing is; coherence, the
--- score of all candidates of the file over that of the best file. Factors: test, migration, data by the file's role, unless asked for; barrel; copy, a
+-- score of all candidates of the file over that of the best file; close, share of the question's worth that the best sentence (close_lines 1)
+-- or three neighbouring ones (3) of the text have together. Factors: test, migration, data by the file's role, unless asked for; barrel; copy, a
 -- text already listed; repeat, each further chunk of a file.
-create or replace function cogo.rank_chunks(fused cogo.fused_chunk[], query jsonb, asked text[])
+create or replace function cogo.rank_chunks(fused cogo.fused_chunk[], query jsonb, asked cogo.asked_term[])
 returns table (chunk_id bigint, score double precision, signals jsonb)
 language plpgsql
 stable
@@ -814,6 +844,7 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   k     jsonb := coalesce(query -> 'rank', '{}');
+  terms text[] := array(select distinct t.term from unnest(asked) t);
   names text[] := array(select jsonb_array_elements_text(coalesce(query -> 'names', '[]')));
   s_definition double precision := coalesce((k ->> 'definition')::double precision, 0);
   s_symbol     double precision := coalesce((k ->> 'symbol')::double precision, 0);
@@ -823,6 +854,8 @@ declare
   s_document   double precision := coalesce((k ->> 'document')::double precision, 0);
   s_overview   double precision := coalesce((k ->> 'overview')::double precision, 0);
   s_coherence  double precision := coalesce((k ->> 'coherence')::double precision, 0);
+  s_close      double precision := coalesce((k ->> 'close')::double precision, 0);
+  close_lines  int := coalesce((k ->> 'close_lines')::int, 1);
   f_test       double precision := coalesce((k ->> 'test')::double precision, 1);
   f_migration  double precision := coalesce((k ->> 'migration')::double precision, 1);
   f_data       double precision := coalesce((k ->> 'data')::double precision, 1);
@@ -857,14 +890,14 @@ begin
            -- a long symbol is split: the part with its signature is the one to open
            * case when l.signature is null or strpos(l.text, split_part(left(l.signature, 24), ' ', 1)) > 0 then 1 else 0.7 end as definition,
            -- && first: most names share no word with the question, and counting costs four times as much
-           case when l.name_terms && asked
-                then (select count(*) from unnest(l.name_terms) t where t = any (asked))::double precision / cardinality(l.name_terms) else 0 end as of_name,
-           case when l.base_terms && asked
-                then (select count(*) from unnest(l.base_terms) t where t = any (asked))::double precision / cardinality(l.base_terms) else 0 end as of_base,
-           case when l.folder_terms && asked
-                then (select count(*) from unnest(l.folder_terms) t where t = any (asked))::double precision / cardinality(l.folder_terms)
+           case when l.name_terms && terms
+                then (select count(*) from unnest(l.name_terms) t where t = any (terms))::double precision / cardinality(l.name_terms) else 0 end as of_name,
+           case when l.base_terms && terms
+                then (select count(*) from unnest(l.base_terms) t where t = any (terms))::double precision / cardinality(l.base_terms) else 0 end as of_base,
+           case when l.folder_terms && terms
+                then (select count(*) from unnest(l.folder_terms) t where t = any (terms))::double precision / cardinality(l.folder_terms)
                 else 0 end as of_folder,
-           (l.kind = any (asked) or l.language = any (asked))::int as of_kind,
+           (l.kind = any (terms) or l.language = any (terms))::int as of_kind,
            l.of_file / nullif(max(l.of_file) over (), 0) as share
       from looked l
   ),
@@ -887,17 +920,38 @@ begin
            * case when s.is_barrel then f_barrel else 1 end as factor
       from signal s
   ),
+  -- Looking for words in texts costs most, so only the words worth most and the chunks that could come first are looked at.
+  word as materialized (
+    select ltrim(t.term, '=') as word, t.worth / sum(t.worth) over () as worth
+      from (select x.term, x.worth from unnest(asked) x where s_close > 0 order by x.worth desc, x.id limit 16) t
+  ),
+  near as materialized (
+    select b.chunk_id, s_close * coalesce((
+             select max(p.worth)
+               from (select sum(w.worth) as worth
+                       from (select x.part || coalesce(' ' || lead(x.part) over w1, '') || coalesce(' ' || lead(x.part, 2) over w1, '') as three,
+                                    x.part, x.nth
+                               from regexp_split_to_table(lower(b.text), '[.?!\n]+\s*') with ordinality as x(part, nth)
+                              where x.part <> '' window w1 as (order by x.nth)) s
+                       join word w on strpos(case when close_lines = 1 then s.part else s.three end, w.word) > 0
+                      group by s.nth) p), 0) as close
+      from (select a.chunk_id, a.text from added a where s_close > 0 order by a.points * a.factor desc, a.chunk_id limit 30) b
+  ),
+  joined as (
+    select a.*, coalesce(n.close, 0) as close, (a.points + coalesce(n.close, 0)) * a.factor as sum
+      from added a left join near n on n.chunk_id = a.chunk_id
+  ),
   placed as (
-    select a.*,
-           row_number() over (partition by a.file_id order by a.points * a.factor desc, a.chunk_id) - 1 as before_in_file,
-           row_number() over (partition by a.text order by a.points * a.factor desc, a.chunk_id) > 1 as is_copy
-      from added a
+    select j.*,
+           row_number() over (partition by j.file_id order by j.sum desc, j.chunk_id) - 1 as before_in_file,
+           row_number() over (partition by j.text order by j.sum desc, j.chunk_id) > 1 as is_copy
+      from joined j
   )
-  select p.chunk_id, p.points * p.factor * power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end,
+  select p.chunk_id, p.sum * power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end,
          case when explain then jsonb_build_object('lexical', p.lexical, 'vector', p.vector, 'base', p.base, 'definition', s_definition * p.definition,
            'symbol', s_symbol * p.named * p.of_name, 'file', s_file * p.named * p.of_base, 'folder', s_folder * p.of_folder,
            'kind', s_kind * p.of_kind, 'document', case when how_to and p.kind = 'section' then s_document else 0 end,
-           'coherence', s_coherence * p.share, 'factor', p.factor,
+           'coherence', s_coherence * p.share, 'close', p.close, 'factor', p.factor,
            'repeat', power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end) end
     from placed p;
 end
@@ -1466,7 +1520,7 @@ $$;
 revoke all on function cogo_api.lexicon(uuid, text[]) from public;
 grant execute on function cogo_api.lexicon(uuid, text[]) to anon, authenticated, service_role;
 
--- sql/knowledge/300_fn_search.sql b0fe151220c12981
+-- sql/knowledge/300_fn_search.sql c32d9b5ce08e1252
 -- cogo_api.search: the chunks that speak of a question, ranked, in one call: BM25F over the inverted index and vector similarity, fused linearly
 -- after division by each one's maximum, then what a reader means (definition, names, file, kind of file).
 --
@@ -1477,7 +1531,7 @@ grant execute on function cogo_api.lexicon(uuid, text[]) to anon, authenticated,
 --   translated?: [{korean:[term], english:[term], sound?}]   Korean words with their English wording and how they sound
 --   words?: [term]        words as the asker wrote them: one nobody uses is looked for by its spelling
 --   names?: [identifier]  lower case: whoever defines it comes first
---   rank?: {definition, symbol, file, folder, kind, document, overview, coherence, test, barrel, migration, data, copy, repeat,
+--   rank?: {definition, symbol, file, folder, kind, document, overview, coherence, close, close_lines, test, barrel, migration, data, copy, repeat,
 --     how_to, overview_of, wants_tests, wants_data}   strengths of the ranking features, factors, and what the question wants
 --   filter?: {path_prefix?, languages?, kinds?, repo?}}
 -- strategy: lexical | vector | hybrid (anything else is hybrid); a part that cannot answer (no terms, no vector) is left out.
@@ -1679,7 +1733,7 @@ begin
   ranked as (
     select * from cogo.rank_chunks(
       (select array_agg(row (f.chunk_id, f.lexical, f.vector, f.fused)::cogo.fused_chunk) from fused f where f.fused > 0),
-      query, array(select distinct t.term from unnest(asked) t)) r
+      query, asked) r
      order by r.score desc, r.chunk_id
      limit lim
   )
@@ -2675,7 +2729,104 @@ $$;
 revoke all on function cogo_api.mirror_done(uuid, bigint[]) from public;
 grant execute on function cogo_api.mirror_done(uuid, bigint[]) to anon, authenticated, service_role;
 
--- sql/jobs/010_tables.sql d81c4e8bf60b8f95
+-- sql/chat/210_fn_chat_begin.sql e7513cfd2589f9e0
+-- cogo_api.chat_begin: opens or continues a session and stores what the user said; returns {session_id, message_id, history, found?}.
+-- history: up to 50 messages before this call, [{role, content}], oldest first. message_id: the last message stored.
+-- messages: [{role, content}] as the request had them. A client may send the whole conversation each time: on a session that
+-- has messages, only those after its last assistant message are stored.
+-- query: what to look for, as cogo_api.search takes it: found is what that answers. One call for both, because an embedded database
+-- answers one call at a time. A query that is refused stores nothing.
+-- Needs viewer. Errors: as search; as require_role; CG003 another's session; CG004 no message, or one without role and content.
+create or replace function cogo_api.chat_begin(
+  project_id uuid, session_id uuid, trace_id text, messages jsonb, model text, role_id text default null, query jsonb default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  session cogo.chat_sessions;
+  history jsonb := '[]';
+  first   int := 1;
+  last_id bigint;
+  found   jsonb;
+begin
+  perform cogo.require_role(chat_begin.project_id, 'viewer');
+  if jsonb_typeof(messages) is distinct from 'array' or jsonb_array_length(messages) = 0 then
+    perform cogo.fail('CG004', 'at least one message is needed', jsonb_build_object('field', 'messages'));
+  end if;
+  if chat_begin.query is not null then
+    found := cogo_api.search(chat_begin.project_id, chat_begin.query);
+  end if;
+  if chat_begin.session_id is null then
+    insert into cogo.chat_sessions as s (project_id, owner, title)
+    values (chat_begin.project_id, cogo.principal(), left(messages -> -1 ->> 'content', 120))
+    returning s.* into session;
+  else
+    session := cogo.own_session(chat_begin.session_id);
+    if session.project_id <> chat_begin.project_id then
+      perform cogo.fail('CG003', 'no such chat session', jsonb_build_object('session_id', chat_begin.session_id));
+    end if;
+    history := cogo.messages_json(session.id, 50, false);
+    if jsonb_array_length(history) > 0 then
+      select coalesce(max(m.nth), 0) + 1 into first
+        from jsonb_array_elements(messages) with ordinality as m(body, nth) where m.body ->> 'role' = 'assistant';
+    end if;
+    update cogo.chat_sessions s set updated_at = clock_timestamp() where s.id = session.id;
+  end if;
+
+  begin
+    with said as (
+      insert into cogo.chat_messages as c (session_id, project_id, role, content, trace_id, role_id, model)
+      select session.id, session.project_id, m.body ->> 'role', m.body ->> 'content', chat_begin.trace_id, chat_begin.role_id, chat_begin.model
+        from jsonb_array_elements(messages) with ordinality as m(body, nth)
+       where m.nth >= first
+       order by m.nth
+      returning c.id
+    )
+    select max(said.id) into last_id from said;
+  exception
+    when not_null_violation or check_violation then
+      perform cogo.fail('CG004', 'a message needs role (system, user, assistant or tool) and content',
+        jsonb_build_object('field', 'messages'));
+  end;
+  return jsonb_build_object('session_id', session.id, 'message_id', last_id, 'history', history)
+    || case when found is null then '{}' else jsonb_build_object('found', found) end;
+end
+$$;
+revoke all on function cogo_api.chat_begin(uuid, uuid, text, jsonb, text, text, jsonb) from public;
+grant execute on function cogo_api.chat_begin(uuid, uuid, text, jsonb, text, text, jsonb) to anon, authenticated, service_role;
+
+-- sql/jobs/010_tables.sql 42203e4ea203bbd4
+-- by hand
+
+-- sql/jobs/011_fn_sound_job.sql 6edd0ba27b8a3f20
+-- cogo.sound_job: whether a row of cogo.jobs is one that its state may have: the check of the table. One function of the whole row,
+-- because CHECK constraints are parsed anew by every statement that writes: ten of them were most of the cost of a single update.
+create or replace function cogo.sound_job(job cogo.jobs)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return coalesce(case job.state
+    when 'running' then num_nulls(job.lease_token, job.lease_until, job.executor_id, job.lease_s) = 0
+      and num_nonnulls(job.msg_id, job.blocked_on, job.finished_at) = 0
+    when 'succeeded' then job.finished_at is not null and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on) = 0
+    when 'queued' then (job.pinned_executor_id is null) = (job.msg_id is not null)
+      and num_nonnulls(job.lease_token, job.lease_until, job.blocked_on, job.finished_at) = 0
+    when 'blocked' then (job.blocked_on in ('children', 'turn') or job.blocked_on = 'slot' and job.concurrency_key is not null)
+      and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.finished_at) = 0
+    when 'scheduled' then num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on, job.finished_at) = 0
+    when 'cancelled' then job.finished_at is not null and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on) = 0
+    when 'dead' then job.finished_at is not null and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on) = 0
+    end and least(job.attempt, job.failures, job.lease_losses, job.releases, job.pending_children) >= 0
+      and job.max_attempts between 1 and 50, false);
+end
+$$;
+
+-- sql/jobs/013_checks.sql ed53fe00ec96b413
 -- by hand
 
 -- sql/jobs/015_fn_ensure_queue.sql 5bf1def3839fb7e0
@@ -2828,7 +2979,7 @@ begin
 end
 $$;
 
--- sql/jobs/020_fn_create_lane.sql a66be6908613b6ca
+-- sql/jobs/020_fn_create_lane.sql cf0d9b6edaca17da
 -- cogo.create_lane: makes a lane, its pgmq queue, its watermarks, and the functions that touch the queue's table.
 create or replace function cogo.create_lane(executor text, capability text, band smallint)
 returns text
@@ -2851,7 +3002,8 @@ end
 $$;
 
 -- cogo.create_dispatch: makes cogo.push, pop, drop_messages, low and turn, which call the functions of a lane by its name without
--- building SQL, and open_lanes: the lanes of an executor kind (null: all) by band that have a message or a backlog. To be called after
+-- building SQL; offer, which adds the message of a job that is about to be made, unless its project has its share of the lane's ready
+-- list (then null; as ready_room, but for the backlog); and open_lanes: the lanes of an executor kind (null: all) by band that have a message or a backlog. To be called after
 -- lanes are made.
 create or replace function cogo.create_dispatch()
 returns void
@@ -2865,6 +3017,7 @@ declare
   low   text;
   open  text;
   turn  text;
+  offer text;
 begin
   select string_agg(format('when %L then return query select * from cogo.push_%s(ids);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then return cogo.pop_%s(qty);', l.name, l.queue_name), e'\n    ' order by l.name),
@@ -2872,8 +3025,17 @@ begin
          string_agg(format('when %L then return (select s.last_value from cogo.low_%s s);', l.name, l.queue_name), e'\n    ' order by l.name),
          string_agg(format('when %L then exists (select from pgmq.q_%s q where q.msg_id >= (select s.last_value from cogo.low_%s s))',
            l.name, l.queue_name, l.queue_name), e'\n    ' order by l.name),
-         string_agg(format('when %L then return (select s.last_value from cogo.turn_%s s);', l.name, l.queue_name), e'\n    ' order by l.name)
-    into push, pop, gone, low, open, turn
+         string_agg(format('when %L then return (select s.last_value from cogo.turn_%s s);', l.name, l.queue_name), e'\n    ' order by l.name),
+         string_agg(format($sql$when %1$L then
+      insert into pgmq.q_%2$s as q (vt, message)
+      select clock_timestamp(), jsonb_build_object('j', offer.id)
+       where (select count(*) from (
+                select from cogo.jobs j
+                 where j.lane = %1$L and j.project_id = offer.project_id and j.state = 'queued' and j.pinned_executor_id is null
+                   and j.msg_id >= (select s.last_value from cogo.low_%2$s s)
+                 limit offer.share) r) < offer.share
+      returning q.msg_id into made;$sql$, l.name, l.queue_name), e'\n    ' order by l.name)
+    into push, pop, gone, low, open, turn, offer
     from cogo.lanes l;
   execute format($sql$
     create or replace function cogo.push(lane text, ids uuid[]) returns table (job_id uuid, msg_id bigint)
@@ -2881,6 +3043,14 @@ begin
     begin case lane
     %s
     end case; end $fn$ $sql$, push);
+  execute format($sql$
+    create or replace function cogo.offer(lane text, project_id uuid, id uuid, share int) returns bigint
+    language plpgsql set search_path = '' as $fn$
+    declare made bigint;
+    begin case lane
+    %s
+    end case; return made; end $fn$ $sql$, offer);
+  revoke all on function cogo.offer(text, uuid, uuid, int) from public, anon, authenticated, service_role;
   execute format($sql$
     create or replace function cogo.pop(lane text, qty int) returns uuid[]
     language plpgsql set search_path = '' as $fn$ begin case lane
@@ -2960,9 +3130,9 @@ create or replace trigger executor_changed
     (new.kind, new.epoch, new.instance, new.draining, new.running, new.info, new.dead_at is null, new.stopped_at is null))
   execute function cogo.executor_presence();
 
--- sql/jobs/130_fn_job_events_broadcast.sql 31ba55883bd9fef6
+-- sql/jobs/130_fn_job_events_broadcast.sql d244fdb8ae7979d1
 -- Trigger: new rows of job_events go out on jobs:{job_id}; the turns of a job's life (not its progress and logs) also become bus
--- events of its trace. job.enqueued is not broadcast: nobody can listen on a topic before the id of the job is known.
+-- events of its trace. The plain turns are no rows: cogo.tell says them.
 -- Bounded: at most 100 broadcasts a statement. Quiet jobs (made by the dozen in one call) are not broadcast at all, and give their
 -- trace one event a statement and kind, with their number. The rows are there all the same for who reads on from the last id.
 create or replace function cogo.job_events_broadcast()
@@ -2975,7 +3145,7 @@ declare
   event record;
 begin
   if exists (select from inserted i where not i.quiet) then
-    for event in select * from inserted i where i.kind <> 'job.enqueued' and not i.quiet order by i.id limit 100 loop
+    for event in select * from inserted i where not i.quiet order by i.id limit 100 loop
       perform cogo.hint('jobs:' || event.job_id, event.kind,
         jsonb_build_object('id', event.id, 'job_id', event.job_id, 'kind', event.kind, 'data', event.data, 'ts', event.at));
     end loop;
@@ -3002,29 +3172,44 @@ create or replace trigger job_events_broadcast
   referencing new table as inserted
   for each statement execute function cogo.job_events_broadcast();
 
--- sql/jobs/135_fn_tell.sql be2f0bb0561830e0
+-- sql/jobs/135_fn_tell.sql 2140f393fa91d5f1
 -- cogo.tell: records one event of each of the jobs, with the same data and the attempt.
 --
--- Of quiet jobs the plain turns of a life (enqueued, started, done) are not rows: cogo.job_turns reads them off the job itself, which
--- says all of it. Their trace gets one event a call, with their number. What else happens to a quiet job is a row as with any.
+-- The plain turns of a life (enqueued, started, done) are no rows: cogo.job_turns reads them off the job itself, which says all of it.
+-- They are told to who listens on jobs:{id} right now, and to the job's trace. Of quiet jobs (made by the dozen in one call) nobody is
+-- told one by one: their trace gets one event a call, with their number. What else happens to a job is a row, and its trigger tells.
 create or replace function cogo.tell(ids uuid[], kind text, data jsonb)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-  plain  constant boolean := kind in ('job.enqueued', 'job.started', 'job.done');
-  loud   boolean;
+  topics text[];
   traced boolean;
 begin
-  select coalesce(bool_or(not j.quiet), false), coalesce(bool_or(j.quiet and j.trace_id is not null), false) into loud, traced
-    from cogo.jobs j where j.id = any (ids);
-  if loud or not plain then
+  if kind not in ('job.enqueued', 'job.started', 'job.done') then
     insert into cogo.job_events (job_id, project_id, kind, data, trace_id, quiet)
     select j.id, j.project_id, tell.kind, tell.data || jsonb_build_object('attempt', j.attempt), j.trace_id, j.quiet
-      from cogo.jobs j where j.id = any (ids) and not (plain and j.quiet) order by j.id;
+      from cogo.jobs j where j.id = any (ids) order by j.id;
+    return;
   end if;
-  if traced and plain then
+  select array_agg('jobs:' || j.id) filter (where not j.quiet), bool_or(j.trace_id is not null) into topics, traced
+    from cogo.jobs j where j.id = any (ids);
+  -- nobody can listen on a topic before the id of the job is known
+  if topics is not null and kind <> 'job.enqueued' then
+    topics := cogo.heard(topics);
+    if cardinality(topics) > 0 then
+      perform cogo.hint('jobs:' || t.id, tell.kind,
+                jsonb_build_object('id', (extract(epoch from t.at) * 1000000)::bigint, 'job_id', t.id, 'kind', tell.kind,
+                  'data', tell.data || jsonb_build_object('attempt', t.attempt), 'ts', t.at))
+         from (select j.id, j.attempt, case tell.kind when 'job.done' then j.finished_at else j.leased_at end as at
+                 from cogo.jobs j where j.id = any (ids) and not j.quiet and 'jobs:' || j.id = any (topics) order by j.id limit 100) t;
+    end if;
+  end if;
+  if traced then
+    insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
+    select j.trace_id, tell.kind, 'jobs', j.project_id, tell.data || jsonb_build_object('attempt', j.attempt, 'job_id', j.id, 'type', j.type)
+      from cogo.jobs j where j.id = any (ids) and not j.quiet and j.trace_id is not null order by j.id;
     insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
     select j.trace_id, tell.kind, 'jobs', j.project_id, jsonb_build_object('jobs', count(*))
       from cogo.jobs j where j.id = any (ids) and j.quiet and j.trace_id is not null
@@ -3033,33 +3218,34 @@ begin
 end
 $$;
 
--- sql/jobs/140_fn_ring.sql a329832932b66bde
+-- sql/jobs/140_fn_ring.sql a96e90f21b105540
 -- cogo.ring: wakes executors that could take jobs just made ready: the pinned one, or a few more live ones of the lane than there are
--- jobs, at most 20; one where jobs is 0. One message each on agents:{executor_id}; a hint, everyone polls as well. Edge consumers have no ear on Realtime:
--- where the lane's kind has a doorbell, it is rung.
+-- jobs, at most 20; one where jobs is 0. One message each on agents:{executor_id}, to those that listen; a hint, everyone polls as well.
+-- Edge consumers have no ear on Realtime: where the lane's kind has a doorbell, it is rung.
 create or replace function cogo.ring(project_id uuid, lane text, pinned_executor_id text default null, jobs bigint default 1)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-  bell text;
+  worker text := split_part(lane, '/', 1);
+  bells  text[];
 begin
-  for bell in
-    select e.id
-      from cogo.executors e
-     where (ring.pinned_executor_id is null or e.id = ring.pinned_executor_id)
-       and e.kind = split_part(ring.lane, '/', 1)
-       and (e.project_id is null or e.project_id = ring.project_id)
-       and not e.draining and e.dead_at is null
-       and e.last_seen > clock_timestamp() - interval '60 seconds'
-     order by e.last_seen desc
-     limit case when ring.jobs = 0 then 1 else least(20, ring.jobs + 4) end
-  loop
-    perform cogo.hint('agents:' || bell, 'wake', jsonb_build_object('lane', ring.lane));
-  end loop;
-  if ring.pinned_executor_id is null then
-    perform cogo.ring_doorbell(split_part(ring.lane, '/', 1));
+  select array_agg('agents:' || e.id order by e.last_seen desc) into bells
+    from cogo.executors e
+   where (ring.pinned_executor_id is null or e.id = ring.pinned_executor_id)
+     and e.kind = worker
+     and (e.project_id is null or e.project_id = ring.project_id)
+     and not e.draining and e.dead_at is null
+     and e.last_seen > clock_timestamp() - interval '60 seconds';
+  if bells is not null then
+    bells := cogo.heard(bells);
+    for i in 1..least(cardinality(bells), case when jobs = 0 then 1 else least(20, jobs + 4) end) loop
+      perform cogo.hint(bells[i], 'wake', jsonb_build_object('lane', ring.lane));
+    end loop;
+  end if;
+  if pinned_executor_id is null and exists (select from cogo.doorbells d where d.executor = worker and d.url is not null) then
+    perform cogo.ring_doorbell(worker);
   end if;
 end
 $$;
@@ -3528,7 +3714,112 @@ begin
 end
 $$;
 
--- sql/jobs/230_fn_plan_jobs.sql 726aed0c7c165c92
+-- sql/jobs/225_fn_claim_job_keys.sql 364304aadd30fbaa
+-- cogo.claim_job_keys: the idempotency of enqueue. Claims the key of each planned item; where a key has a job already, the item gets
+-- that job_id and fresh = false. Keys are taken in order, so two calls with the same keys take turns instead of deadlocking.
+-- Error: CG023 the key belongs to another input.
+create or replace function cogo.claim_job_keys(project_id uuid, plan cogo.planned_job[])
+returns cogo.planned_job[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  claimed int;
+  bad     record;
+  answer  cogo.planned_job[];
+begin
+  insert into cogo.job_keys as k (project_id, key, job_id, request_hash, expires_at)
+  select distinct on (p.key) claim_job_keys.project_id, p.key, p.job_id, p.request_hash, clock_timestamp() + interval '7 days'
+    from unnest(plan) p
+   where p.key is not null
+   order by p.key, p.nth
+  on conflict on constraint job_keys_pkey do update
+    set job_id = excluded.job_id, request_hash = excluded.request_hash, expires_at = excluded.expires_at, created_at = clock_timestamp()
+    where k.expires_at < clock_timestamp();
+  get diagnostics claimed = row_count;
+  if claimed = cardinality(plan) or claimed = (select count(*) from unnest(plan) p where p.key is not null) then
+    return plan;
+  end if;
+
+  select p.key, p.nth - 1 as index into bad
+    from unnest(plan) p
+    join cogo.job_keys k on k.project_id = claim_job_keys.project_id and k.key = p.key
+   where k.request_hash <> p.request_hash
+   limit 1;
+  if found then
+    perform cogo.fail('CG023', format('jobs[%s]: the key was used before with another input', bad.index),
+      jsonb_build_object('index', bad.index, 'key', bad.key), 'Use a new key for a new input');
+  end if;
+  select array_agg((p.nth, coalesce(k.job_id, p.job_id), k.key is null or k.job_id = p.job_id, p.type, p.payload, p.lane, p.band,
+           p.run_at, p.wait, p.max_attempts, p.key, p.request_hash, p.pin, p.concurrency_key, p.rate_key, p.parent_id, p.trace_id,
+           p.msg_id, p.problem)::cogo.planned_job order by p.nth)
+    into answer
+    from unnest(plan) p
+    left join cogo.job_keys k on k.project_id = claim_job_keys.project_id and k.key = p.key;
+  return answer;
+end
+$$;
+
+-- sql/jobs/226_fn_count_waiting.sql eeaec3659cfdcc32
+-- cogo.count_waiting: counts what a project has waiting (scheduled, blocked, queued) and keeps the number for check_quota.
+-- Error: CG024 where so many jobs more are over its limit.
+create or replace function cogo.count_waiting(project_id uuid, jobs int)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  quota   cogo.job_quotas;
+  waiting int;
+begin
+  select q.* into quota from cogo.job_quotas q where q.project_id = count_waiting.project_id;
+  select count(*) into waiting from (
+    (select from cogo.jobs j join cogo.lanes l on l.name = j.lane
+      where j.project_id = count_waiting.project_id and j.state = 'queued' and j.pinned_executor_id is null limit quota.queue_limit + 1)
+    union all
+    (select from cogo.lanes l join cogo.jobs j on j.lane = l.name
+      where j.project_id = count_waiting.project_id and j.state = 'blocked' and j.blocked_on = 'turn' limit quota.queue_limit + 1)
+    union all
+    (select from cogo.jobs j
+      where j.project_id = count_waiting.project_id and j.state = 'blocked' and j.blocked_on = 'slot' limit quota.queue_limit + 1)
+    union all
+    (select from cogo.jobs j where j.project_id = count_waiting.project_id and j.state = 'scheduled' limit quota.queue_limit + 1)) w;
+  if waiting + jobs > quota.queue_limit then
+    perform cogo.fail('CG024', format('the project has %s jobs waiting, of at most %s', waiting, quota.queue_limit),
+      jsonb_build_object('waiting', waiting, 'limit', quota.queue_limit, 'asked', jobs),
+      'Wait until some are done, or have an admin raise the limit');
+  end if;
+  update cogo.job_quotas q set counted = waiting + jobs, counted_at = clock_timestamp()
+   where q.project_id in (select x.project_id from cogo.job_quotas x where x.project_id = count_waiting.project_id for update skip locked);
+end
+$$;
+
+-- sql/jobs/228_fn_check_quota.sql 4fce7530a9735c37
+-- cogo.check_quota: refuses jobs over what a project may have waiting (scheduled, blocked, queued). Waiting jobs are counted, not
+-- kept in a counter, which every claim would have to write; the count is taken the more likely the more of the room left since the
+-- last one this call would fill, so the limit is kept within a few percent at no cost far from it, and exactly near it.
+-- Error: CG024.
+create or replace function cogo.check_quota(project_id uuid, jobs int)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  quota cogo.job_quotas;
+begin
+  select q.* into quota from cogo.job_quotas q where q.project_id = check_quota.project_id;
+  if not found then
+    insert into cogo.job_quotas (project_id) values (check_quota.project_id)
+    on conflict do nothing;
+    select q.* into quota from cogo.job_quotas q where q.project_id = check_quota.project_id;
+  end if;
+  if random() * (quota.queue_limit - quota.counted) < jobs * 10 then
+    perform cogo.count_waiting(check_quota.project_id, jobs);
+  end if;
+end
+$$;
+
+-- sql/jobs/230_fn_plan_jobs.sql 1e00dfdc0b9c3960
 -- cogo.plan_jobs: checks the items of enqueue and finds their lanes. Returns them in order, each with a new job_id and what it waits
 -- for: null nothing, time, pin, slot. The hash of an item, which makes two enqueues of one key the same input, covers all of it but
 -- its key and trace: jsonb's text form is canonical, with keys sorted and numbers normalised. Errors: those of enqueue.
@@ -3572,7 +3863,7 @@ begin
                '{"payload": {}, "priority": 1}' || a.item - array['key', 'trace_id'])::text, 'UTF8')) end,
              a.pin, a.concurrency_key, coalesce(a.rate_key, a.type), a.parent_id, a.trace_id, null,
              case
-               when r.type is null then 'type is not known'
+               when r.type is null then 'the type is not known'
                when a.payload is not null and jsonb_typeof(a.payload) not in ('object', 'null') then 'payload must be an object'
                when a.band not between 0 and 2 then 'priority must be 0, 1 or 2'
                when a.delay_s not between 0 and 2592000 then 'delay_s must be 0 to 2592000'
@@ -3597,14 +3888,18 @@ begin
     return '{}';
   end if;
 
-  select p.problem, p.nth - 1 as index into bad from unnest(plan) p where p.problem is not null limit 1;
-  if found then
-    perform cogo.fail('CG004', format('jobs[%s]: %s', bad.index, bad.problem), jsonb_build_object('index', bad.index));
-  end if;
   -- as text a payload has at most six times the bytes it has as jsonb
-  select octet_length(p.payload::text) as bytes, p.nth - 1 as index into bad
-    from unnest(plan) p where pg_column_size(p.payload) > 21845 and octet_length(p.payload::text) > 131072 limit 1;
-  if found then
+  select p.problem, p.type, octet_length(p.payload::text) as bytes, p.nth - 1 as index into bad
+    from unnest(plan) p
+   where p.problem is not null or pg_column_size(p.payload) > 21845 and octet_length(p.payload::text) > 131072
+   order by p.problem is null, p.nth limit 1;
+  if bad.problem = 'the type is not known' then
+    perform cogo.fail('CG004', format('jobs[%s]: the type %s is not known', bad.index, coalesce(bad.type, 'null')),
+      jsonb_build_object('index', bad.index, 'field', 'type', 'known', (select jsonb_agg(t.pattern order by t.pattern) from cogo.job_types t)),
+      'Known types: ' || (select string_agg(t.pattern, ', ' order by t.pattern) from cogo.job_types t));
+  elsif bad.problem is not null then
+    perform cogo.fail('CG004', format('jobs[%s]: %s', bad.index, bad.problem), jsonb_build_object('index', bad.index));
+  elsif bad.index is not null then
     perform cogo.fail('CG005', format('jobs[%s]: the payload has %s bytes, at most 131072 are stored', bad.index, bad.bytes),
       jsonb_build_object('index', bad.index, 'bytes', bad.bytes, 'limit', 131072), 'Upload it to Storage and send its path');
   end if;
@@ -3612,7 +3907,7 @@ begin
 end
 $$;
 
--- sql/jobs/235_fn_make_jobs.sql 0f6b1150600420e5
+-- sql/jobs/235_fn_make_jobs.sql 9e2bd5b670910853
 -- cogo.make_jobs: makes the fresh jobs of a plan, their messages, slots and events; returns the states [{job_id, state}] of all.
 -- The caller has checked who asks, and locked the project against being deleted.
 create or replace function cogo.make_jobs(project_id uuid, plan cogo.planned_job[], made_by text, batch_id uuid)
@@ -3630,6 +3925,8 @@ declare
   quiet   boolean;
   traced  boolean;
   late    text[] := '{}';
+  lanes   text[] := '{}';
+  counts  int[] := '{}';
   -- the message of each item, by its place
   msgs    bigint[] := array_fill(null::bigint, array[cardinality(plan)]);
   sent    bigint[];
@@ -3666,6 +3963,8 @@ begin
     select p.lane, array_agg(p.job_id order by p.nth) as ids, array_agg(p.nth order by p.nth) as places from unnest(plan) p
      where p.fresh and p.wait is null group by p.lane order by p.lane
   loop
+    lanes := lanes || route.lane;
+    counts := counts || cardinality(route.ids);
     room := greatest(cogo.ready_room(make_jobs.project_id, route.lane), 0);
     if room < cardinality(route.ids) then
       late := late || route.lane;
@@ -3704,20 +4003,15 @@ begin
   )
   select array_agg(i.begins order by i.nth), coalesce(bool_or(i.trace_id is not null), false) into states, traced from item i;
 
-  if not quiet then
-    insert into cogo.job_events (job_id, project_id, kind, data, trace_id)
-    select p.job_id, make_jobs.project_id, 'job.enqueued', jsonb_build_object('type', p.type), p.trace_id
-      from unnest(plan) p where p.fresh;
-  elsif traced then
-    insert into cogo.bus_events (trace_id, event_type, source, project_id, payload)
-    select p.trace_id, 'job.enqueued', 'jobs', make_jobs.project_id, jsonb_build_object('jobs', count(*))
-      from unnest(plan) p where p.fresh and p.trace_id is not null group by p.trace_id;
+  if traced then
+    perform cogo.tell(array(select p.job_id from unnest(plan) p where p.fresh), 'job.enqueued', '{}');
   end if;
   if other then
     perform cogo.admit_jobs(array(select p.job_id from unnest(plan) p where p.fresh and p.wait in ('slot', 'pin')));
   end if;
-  perform cogo.ring(make_jobs.project_id, w.lane, null, w.n)
-     from (select p.lane, count(*) as n from unnest(plan) p where p.fresh and p.wait is null group by p.lane) w;
+  for i in 1..cardinality(lanes) loop
+    perform cogo.ring(make_jobs.project_id, lanes[i], null, counts[i]);
+  end loop;
   if not other and total = cardinality(plan) then
     return query select p.job_id, p.state from rows from (unnest(plan), unnest(states)) as p(
       nth, job_id, fresh, type, payload, lane, band, run_at, wait, max_attempts, key, request_hash, pin, concurrency_key, rate_key,
@@ -3960,7 +4254,108 @@ begin
 end
 $$;
 
--- sql/jobs/300_fn_enqueue.sql 2022485b65e29525
+-- sql/jobs/295_fn_enqueue_one.sql 3764cd56bdde7417
+-- cogo.enqueue_one: enqueue for a single plain job: of any type, with payload, priority, max_attempts, executor, key and trace_id, and
+-- nothing that makes it wait. Returns enqueue's answer, or null where there is more to it (a rate, a key that is taken, anything that
+-- may be wrong): then nothing was changed, and the long way does it or says why it can't be. Both ways make the same rows.
+create or replace function cogo.enqueue_one(project_id uuid, item jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  who     record := cogo.identity();
+  kind    text := item ->> 'type';
+  payload jsonb := coalesce(nullif(item -> 'payload', 'null'), '{}');
+  name    text := item ->> 'key';
+  trace   text := item ->> 'trace_id';
+  band    int := 1;
+  rule    record;
+  home    record;
+  route   text;
+  made_by text;
+  message bigint;
+  moment  timestamptz := clock_timestamp();
+  made    uuid := encode(int8send(((extract(epoch from moment) * 1000)::bigint << 16) | 28673)
+                    || substring(uuid_send(gen_random_uuid()) from 9), 'hex')::uuid;
+begin
+  if jsonb_typeof(item) <> 'object' or item - array['type', 'payload', 'priority', 'max_attempts', 'executor', 'key', 'trace_id'] <> '{}'
+     or jsonb_typeof(payload) <> 'object' or pg_column_size(payload) > 21845 or length(name) not between 1 and 255 then
+    return null;
+  end if;
+  if item ? 'priority' or item ? 'max_attempts' then
+    if coalesce(item ->> 'priority', '1') !~ '^[012]$' or coalesce(item ->> 'max_attempts', '1') !~ '^([1-9]|[1-4][0-9]|50)$' then
+      return null;
+    end if;
+    band := coalesce(item ->> 'priority', '1');
+  end if;
+  case who.kind
+    when 'service' then made_by := 'service';
+    when 'token' then made_by := case who.project_id when enqueue_one.project_id then 'token:' || who.token_id end;
+    when 'user' then
+      select 'user:' || m.user_id into made_by from cogo.project_members m
+       where m.project_id = enqueue_one.project_id and m.user_id = who.user_id and m.role in ('editor', 'admin', 'owner');
+    else null;
+  end case;
+  if made_by is null then
+    return null;
+  end if;
+
+  select x.executor, x.max_attempts, x.run_s, x.steps into rule
+    from cogo.job_types x
+   where x.pattern = kind or (x.pattern like '%.*' and starts_with(kind, left(x.pattern, -1)))
+   order by length(x.pattern) desc limit 1;
+  route := coalesce(item ->> 'executor', rule.executor) || '/default/' || band;
+  if not found or route like 'cogo-plan/%' and rule.run_s > 90 and not rule.steps then
+    return null;
+  end if;
+  -- the project is locked against being deleted; a lane that is not known finds nothing
+  select q.queue_limit - q.counted as room, q.ready_share, l.backlog into home
+    from cogo.projects p
+    join cogo.job_quotas q on q.project_id = p.id
+    join cogo.lanes l on l.name = route
+   where p.id = enqueue_one.project_id
+     and not exists (select from cogo.job_rates r where r.project_id = p.id)
+     for key share of p;
+  if not found then
+    return null;
+  end if;
+  if name is not null then
+    insert into cogo.job_keys (project_id, key, job_id, request_hash, expires_at)
+    -- the hash is that of plan_jobs
+    values (enqueue_one.project_id, name, made,
+      sha256(convert_to(('{"payload": {}, "priority": 1}' || item - array['key', 'trace_id'])::text, 'UTF8')), moment + interval '7 days')
+    on conflict do nothing;
+    if not found then
+      return null;
+    end if;
+  end if;
+  -- as cogo.check_quota
+  if random() * home.room < 10 then
+    perform cogo.count_waiting(enqueue_one.project_id, 1);
+  end if;
+
+  if not (home.backlog and cogo.has_backlog(route, enqueue_one.project_id)) then
+    message := cogo.offer(route, enqueue_one.project_id, made, home.ready_share);
+  end if;
+  insert into cogo.jobs (id, project_id, type, lane, band, state, blocked_on, run_at, msg_id, queued_at, max_attempts, trace_id, created_by)
+  values (made, enqueue_one.project_id, kind, route, band, case when message is null then 'blocked' else 'queued' end,
+    case when message is null then 'turn' end, moment, message, case when message is not null then moment end,
+    coalesce((item ->> 'max_attempts')::int, rule.max_attempts), trace, made_by);
+  insert into cogo.job_payloads (job_id, project_id, input) values (made, enqueue_one.project_id, payload);
+  if message is null and not home.backlog then
+    perform cogo.mark_backlog(array[route]);
+  end if;
+  if trace is not null then
+    perform cogo.tell(array[made], 'job.enqueued', '{}');
+  end if;
+  perform cogo.ring(enqueue_one.project_id, route, null, 1);
+  return jsonb_build_array(jsonb_build_object('job_id', made, 'state', case when message is null then 'blocked' else 'queued' end,
+    'duplicate', false));
+end
+$$;
+
+-- sql/jobs/300_fn_enqueue.sql b5c47c3e16488b2b
 -- cogo_api.enqueue: makes jobs in one transaction with whatever else the caller does; returns [{job_id, state, duplicate, batch_id?}]
 -- in order.
 --
@@ -3987,6 +4382,12 @@ declare
   group_id uuid;
   answer jsonb;
 begin
+  if batch is null and jsonb_typeof(jobs) = 'array' and jsonb_array_length(jobs) = 1 then
+    answer := cogo.enqueue_one(enqueue.project_id, jobs -> 0);
+    if answer is not null then
+      return answer;
+    end if;
+  end if;
   perform cogo.require_role(enqueue.project_id, 'editor');
   perform from cogo.projects p where p.id = enqueue.project_id for key share;
   plan := cogo.plan_jobs(enqueue.project_id, enqueue.jobs);
@@ -4688,9 +5089,9 @@ $$;
 revoke all on function cogo_api.job_detail(uuid) from public;
 grant execute on function cogo_api.job_detail(uuid) to anon, authenticated, service_role;
 
--- sql/jobs/398_fn_job_turns.sql ba4d3a817da8a670
--- cogo.job_turns: the turns of a job's life that no event was stored for, as events: enqueued, each start, done. The id of such an
--- event is its time in microseconds, as that of a stored one is about, so they are in one order.
+-- sql/jobs/398_fn_job_turns.sql 176c8bc4985700c7
+-- cogo.job_turns: the plain turns of a job's life as events: enqueued, each start, done; but those an event was stored for, as it was
+-- done in earlier versions, and is for starts of failed attempts when the job moves to the history. The id of such an event is its time in microseconds, as that of a stored one is about, so they are in one order.
 create or replace function cogo.job_turns(job_id uuid)
 returns table (id bigint, kind text, data jsonb, at timestamptz)
 language plpgsql
@@ -4701,17 +5102,17 @@ as $$
 declare
   job record;
 begin
-  select j.quiet, j.type, j.state, j.attempt, j.created_at, j.finished_at into job from cogo.jobs j where j.id = job_turns.job_id;
+  select j.type, j.state, j.attempt, j.redriven_from, j.created_at, j.finished_at into job from cogo.jobs j where j.id = job_turns.job_id;
   if not found then
-    select h.quiet, h.type, h.state, h.attempt, h.created_at, h.finished_at into job
+    select h.type, h.state, h.attempt, h.redriven_from, h.created_at, h.finished_at into job
       from cogo.jobs_history h where h.id = job_turns.job_id limit 1;
-  end if;
-  if not coalesce(job.quiet, false) then
-    return;
+    if not found then
+      return;
+    end if;
   end if;
   return query
     select (extract(epoch from t.at) * 1000000)::bigint, t.kind, t.data, t.at
-      from (select 'job.enqueued' as kind, jsonb_build_object('type', job.type) as data, 0 as attempt, job.created_at as at
+      from (select 'job.enqueued' as kind, jsonb_strip_nulls(jsonb_build_object('type', job.type, 'redriven_from', job.redriven_from)) as data, 0 as attempt, job.created_at as at
             union all
             select 'job.started', jsonb_build_object('attempt', a.attempt, 'executor_id', a.executor_id), a.attempt, a.started_at
               from cogo.attempts a where a.job_id = job_turns.job_id
@@ -4977,6 +5378,48 @@ end
 $$;
 revoke all on function cogo_api.sweep() from public;
 grant execute on function cogo_api.sweep() to service_role;
+
+-- sql/jobs/465_fn_move_to_history.sql 94eb510845094e26
+-- cogo.move_to_history: moves up to lim jobs that succeeded or were cancelled over an hour ago, and whose parent is over, to
+-- jobs_history, with their payloads; their steps and closed attempts go. Returns how many.
+create or replace function cogo.move_to_history(lim int, older_than interval default '1 hour')
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  ids uuid[];
+begin
+  ids := array(
+    select j.id from cogo.jobs j
+     where j.id < cogo.new_job_id(clock_timestamp() - older_than)
+       and j.state in ('succeeded', 'cancelled') and j.finished_at < clock_timestamp() - older_than
+       and (j.parent_id is null or not exists (select from cogo.jobs p where p.id = j.parent_id and p.finished_at is null))
+     order by j.id
+     limit lim
+       for update skip locked);
+  if cardinality(ids) = 0 then
+    return 0;
+  end if;
+  insert into cogo.jobs_history
+  select j.*, p.input, p.error, p.progress
+    from cogo.jobs j left join cogo.job_payloads p on p.job_id = j.id where j.id = any (ids);
+  -- the history has no attempts: starts that can't be read off any more are stored, and nobody is told of them again
+  insert into cogo.job_events (id, job_id, project_id, kind, data, quiet, at)
+  select (extract(epoch from a.started_at) * 1000000)::bigint, a.job_id, a.project_id, 'job.started',
+         jsonb_build_object('attempt', a.attempt, 'executor_id', a.executor_id), true, a.started_at
+    from cogo.job_attempts a
+   where a.job_id = any (ids)
+     and not exists (
+       select from cogo.job_events e
+        where e.job_id = a.job_id and e.kind = 'job.started' and (e.data ->> 'attempt')::int = a.attempt);
+  delete from cogo.job_steps s where s.job_id = any (ids);
+  delete from cogo.job_attempts a where a.job_id = any (ids);
+  delete from cogo.job_payloads p where p.job_id = any (ids);
+  delete from cogo.jobs j where j.id = any (ids);
+  return cardinality(ids);
+end
+$$;
 
 -- sql/jobs/466_fn_due_objects.sql 4e49b8d3a2e5c452
 -- cogo.due_objects: objects of the bucket cogo-artifacts that nobody needs any more, the oldest first: {path, home, reason}. home: the
@@ -5282,6 +5725,9 @@ grant execute on function cogo.can_read_topic(text), cogo.can_write_topic(text) 
 -- by hand
 
 -- end of what is built
+
+-- Claims: what needs the function of the check
+alter table cogo.jobs add constraint jobs_sound check (cogo.sound_job(jobs));
 
 -- jobs: the functions of the lanes in their new form
 do $$

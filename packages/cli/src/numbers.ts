@@ -11,5 +11,14 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+/** A commander argument parser for a number from 0 to 1. */
+export function fraction(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value <= 1)) {
+    throw new InvalidArgumentError('It must be a number from 0 to 1.');
+  }
+  return value;
+}
+
 /** A TCP port; 0 lets the system choose. */
 export const portNumber = wholeNumber(0, 65_535);

@@ -10,7 +10,7 @@ import { sourceText } from './source_text.ts';
 import { soundsOf } from './term_sounds.ts';
 
 /** Raise a number when chunks or graph rows of the same file come out differently: every file is then indexed again. */
-export const EXTRACTOR_VERSION = `chunks-5+graph-2+${TOKENIZER_VERSION}+${HASH_MODEL_ID}`;
+export const EXTRACTOR_VERSION = `chunks-6+graph-2+${TOKENIZER_VERSION}+${HASH_MODEL_ID}`;
 
 /** One chunk as `cogo_api.index_put` takes it. */
 export interface ChunkRow extends ChunkTerms {
@@ -108,7 +108,7 @@ export function fileRow(
       content_hash: contentHash(`${header}\n${chunk.text}`),
       ...terms.count(name, doc, body, context),
       length: name.length + doc.length + body.length + context.length,
-      name_terms: wordsOf(chunk.symbol ?? chunk.heading?.split(' > ').at(-1) ?? ''),
+      name_terms: wordsOf(nameOf(chunk)),
       ...(isBarrel(chunk) ? { is_barrel: true } : {}),
       embedding: toSparseDirection(
         vectorOfWords(inTurn(scanWords(path), head, comment, bodyWords, contextWords)),
@@ -126,6 +126,12 @@ export function fileRow(
   };
 }
 
+/** What a reader would call a chunk: windows of code by the first thing they define. */
+function nameOf(chunk: RawChunk): string {
+  const first = chunk.kind === 'window' ? chunk.names[0] : undefined;
+  return chunk.symbol ?? first ?? chunk.heading?.split(' > ').at(-1) ?? '';
+}
+
 /** Distinct tokens of a name. */
 function wordsOf(name: string): string[] {
   return [...new Set(tokenize(name.replace(/\W+/gu, (gap) => (/\p{L}/u.test(gap) ? gap : ' '))))];
@@ -136,23 +142,37 @@ interface Scanned {
   name: Word[];
   doc: Word[];
   body: Word[];
-  /** What stands above the text, and the comment it begins with. */
+  /** What stands above the text, and its comments. */
   head: Word[];
   comment: Word[];
 }
 
 function scan(chunk: RawChunk): Scanned {
-  const cut = endOfLines(chunk.text, chunk.docLines);
-  const comment = [...scanWords(chunk.text.slice(0, cut))];
+  const [says, does] = partsOf(chunk);
+  const comment = [...scanWords(says)];
   const head = [...scanWords(chunk.symbol ?? chunk.heading ?? '')];
   return {
     name: [...scanWords(chunk.names.join(' '))],
     // The chain above a section says what it is about, as a comment does for a symbol.
     doc: chunk.kind === 'section' ? [...scanWords(chunk.heading ?? '')] : comment,
-    body: [...scanWords(chunk.text.slice(cut))],
+    body: [...scanWords(does)],
     head,
     comment,
   };
+}
+
+/** A chunk's comments, and the rest of it. */
+function partsOf({ text, docLines, comments }: RawChunk): [string, string] {
+  if (comments === undefined || comments.length === 0) {
+    const cut = endOfLines(text, docLines);
+    return [text.slice(0, cut), text.slice(cut)];
+  }
+  const marked = new Set(comments);
+  const says: string[] = [];
+  const does: string[] = [];
+  for (const [at, line] of text.split('\n').entries())
+    (at < docLines || marked.has(at) ? says : does).push(line);
+  return [says.join('\n'), does.join('\n')];
 }
 
 /** Offset after the first lines of a text. */

@@ -5,6 +5,7 @@ import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import { entryFiles } from './graph/repository_graph.ts';
 import { graphReader } from './graph/symbols/file_graph.ts';
 import { EXTRACTOR_VERSION } from './document.ts';
+import { typeChecker } from './graph/types/type_checker.ts';
 import { indexWriter } from './index_writer.ts';
 import { type ReadDocument, readDocuments } from './read_documents.ts';
 import { relinkDependents, surfaceChanges } from './relink.ts';
@@ -37,6 +38,8 @@ export interface IndexOptions {
   since?: string;
   /** Untracked files that are not ignored count too. Default: tracked files only. */
   untracked?: boolean;
+  /** Runs the type checker of the repository's TypeScript for calls nothing else shows; of files that are read. */
+  types?: boolean;
   /** Where the program begins, relative to the root; default: as `chooseEntries` says. */
   entries?: string[];
 }
@@ -222,7 +225,10 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
   ): Promise<Result<void>> {
     const place = await realpath(options.root);
     const paths = walked.candidates.map(({ path }) => path);
-    const graph = runId === undefined ? undefined : graphReader(place, paths);
+    const types = options.types && runId !== undefined ? typeChecker(place, paths) : undefined;
+    if (types && !types.ok) report.warnings.push({ why: types.error.message });
+    const graph =
+      runId === undefined ? undefined : graphReader(place, paths, types?.ok ? types.value : undefined);
     const writer =
       runId === undefined
         ? undefined

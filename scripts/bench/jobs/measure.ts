@@ -156,6 +156,14 @@ export async function measure(
       { of: [ours], runs: 1, limitMs: size.held.seconds * 1000 + RUN_MS },
     );
   }
+  if (size.held.rate > 0 && ours?.singles) {
+    await rounds(
+      `one a call at ${size.held.rate}/s for ${size.held.seconds} s`,
+      '',
+      (system) => system.singles!(size.held),
+      { of: [ours], runs: 1, limitMs: size.held.seconds * 1000 + RUN_MS },
+    );
+  }
   if (size.backlog > 0) {
     // One run: the claims themselves are many, and the backlog is dear.
     await rounds(
@@ -246,6 +254,12 @@ function targetsOf(rows: readonly JobsRow[], systems: readonly QueueSystem[], si
       value: behind,
       met: behind < size.held.rate,
     });
+  atLeast(
+    `one a call at ${size.held.rate}/s: kept`,
+    95,
+    ' %',
+    value(`one a call at ${size.held.rate}/s for ${size.held.seconds} s: %`, ours),
+  );
   const light = `light tenant beside ${size.tenants.jobs} queued jobs of another`;
   const [alone, beside] = [value(`${light}: p99 alone`, ours), value(`${light}: p99 beside`, ours)];
   if (alone !== undefined && beside !== undefined)

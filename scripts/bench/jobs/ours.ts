@@ -106,13 +106,16 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
   const sweeper = setInterval(() => {
     sweeping = sweeps.sweep().catch(() => {});
   }, 1000);
+  // A few sessions of their own, as a program that enqueues and a worker have: plans and caches of each are warm.
+  const senders = cogoCalls(url, 3);
+  const worker = cogoCalls(url, 2);
   let keys = 0;
 
   const accepted = (verdicts: { verdict: string }[]) => {
     const refused = verdicts.filter((v) => v.verdict !== 'ok').length;
     if (refused > 0) throw new Error(`${refused} of ${verdicts.length} finishes were refused`);
   };
-  const finish = async (leases: readonly Lease[]) => accepted(await calls.finish(leases));
+  const finish = async (leases: readonly Lease[]) => accepted(await worker.finish(leases));
   /** A busy worker's loop: each call reports what it did and takes the next. */
   const takeAll = async (count: number, workers: number, qty: number) => {
     for (let nth = 0; nth < workers; nth++) await calls.register(`${EXECUTOR}.${nth}`);
@@ -182,13 +185,14 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
       await ear.listen('cogo_realtime_hint', ring);
       await ear`select realtime.cogo_listen(gen_random_uuid(), ${[`agents:${EXECUTOR}`]})`;
       const finishing: Promise<void>[] = [];
-      const worker = (async () => {
+      const working = (async () => {
         while (!over) {
           rung = false;
-          const leases = await calls.claim(EXECUTOR, 10);
+          const leases = await worker.claim(EXECUTOR, 10);
           for (const lease of leases) starts.mark(lease.payload.n ?? 0);
           if (leases.length > 0) finishing.push(finish(leases));
-          if (leases.length > 0 || rung) continue;
+          // Fewer than asked for: what comes later rings.
+          if (leases.length === 10 || rung) continue;
           await new Promise<void>((resolve) => {
             const timer = setTimeout(resolve, 1000);
             wake = () => {
@@ -200,12 +204,12 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
         }
       })();
       const sent = await sendAtRate(rate, count, (n) =>
-        calls.enqueue(project, [{ type: 'code.debug', payload: { ...PAYLOAD, n } }]),
+        senders.enqueue(project, [{ type: 'code.debug', payload: { ...PAYLOAD, n } }]),
       );
       await starts.all;
       over = true;
       ring();
-      await worker;
+      await working;
       await Promise.all(finishing);
       await ear.end({ timeout: 2 });
       return starts.since(sent);
@@ -228,14 +232,20 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
     ...openHeld(url, calls),
     ...openLimits(calls, admin, takeAll),
     async emptyClaim(times) {
-      return timesOf(times, async () => {
-        if ((await calls.claim(EXECUTOR, 1)).length > 0) throw new Error('the backlog holds a ready job');
-      });
+      // One session, as a poller has: a pool's sessions each plan anew once the backlog was vacuumed and analyzed.
+      const poller = cogoCalls(url, 1);
+      try {
+        return await timesOf(times, async () => {
+          if ((await poller.claim(EXECUTOR, 1)).length > 0) throw new Error('the backlog holds a ready job');
+        });
+      } finally {
+        await poller.sql.end();
+      }
     },
     async close() {
       clearInterval(sweeper);
       await sweeping;
-      await Promise.all([admin.end(), calls.sql.end(), sweeps.sql.end()]);
+      await Promise.all([admin.end(), ...[calls, senders, worker, sweeps].map((pool) => pool.sql.end())]);
     },
   };
 }

@@ -36,8 +36,8 @@ export async function openRawPgmq(
         { prepare: true },
       );
     });
-  const read = (qty: number) =>
-    sql.unsafe(`select msg_id, message from pgmq.read('bench', 60, $1::int)`, [qty], {
+  const read = (qty: number, over = sql) =>
+    over.unsafe(`select msg_id, message from pgmq.read('bench', 60, $1::int)`, [qty], {
       prepare: true,
     }) as Promise<unknown> as Promise<{ msg_id: string; message: { n?: number } }[]>;
   const archive = (rows: readonly { msg_id: string }[]) =>
@@ -99,10 +99,16 @@ export async function openRawPgmq(
       await sql`update pgmq.q_bench set vt = clock_timestamp() + interval '1 hour', read_ct = read_ct + 1`;
       await sendMany(rows, 86_400);
     },
-    emptyClaim: (times) =>
-      timesOf(times, async () => {
-        if ((await read(1)).length > 0) throw new Error('the backlog holds a ready message');
-      }),
+    async emptyClaim(times) {
+      const poller = postgres(url, { max: 1, onnotice: () => {} });
+      try {
+        return await timesOf(times, async () => {
+          if ((await read(1, poller)).length > 0) throw new Error('the backlog holds a ready message');
+        });
+      } finally {
+        await poller.end();
+      }
+    },
     close: () => sql.end(),
   };
 }

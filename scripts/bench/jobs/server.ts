@@ -10,6 +10,8 @@ export interface Server {
   url: string;
   version: string;
   synchronousCommit: string;
+  /** How many sessions it takes. */
+  connections: number;
   /** A new empty database, dropped by `close`. Answers its URL. */
   database(label: string): Promise<string>;
   /** Gives every run the same start: nobody pays for the dirty pages of the one before. */
@@ -24,12 +26,14 @@ export async function openServer(): Promise<Server> {
   if (!url) throw new Error('There is no native Postgres: set COGO_TEST_DB or run scripts/postgres17 start');
   const admin = postgres(url, { max: 1, onnotice: () => {} });
   const names: string[] = [];
-  const [row] = await admin<{ version: string; sync: string }[]>`
-    select current_setting('server_version') as version, current_setting('synchronous_commit') as sync`;
+  const [row] = await admin<{ version: string; sync: string; connections: number }[]>`
+    select current_setting('server_version') as version, current_setting('synchronous_commit') as sync,
+           current_setting('max_connections')::int as connections`;
   return {
     url,
     version: row!.version,
     synchronousCommit: row!.sync,
+    connections: row!.connections,
     async database(label) {
       const name = `bench_${label}_${randomBytes(4).toString('hex')}`;
       await admin.unsafe(`create database ${name}`);

@@ -38,6 +38,8 @@ export interface QueueSystem {
   tenants?(o: { jobs: number; probes: number }): Promise<Record<string, number>>;
   /** Jobs at a rate while an old snapshot is held: how much of it is kept, and what is left undone. */
   held?(o: { rate: number; seconds: number }): Promise<Record<string, number>>;
+  /** Jobs at a rate, one a call and one at a time: how much of it is kept, and what is left undone. */
+  singles?(o: { rate: number; seconds: number }): Promise<Record<string, number>>;
   close(): Promise<void>;
 }
 

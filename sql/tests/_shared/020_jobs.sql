@@ -25,5 +25,5 @@ create function tests.verdicts(answer jsonb) returns text[] language sql as $$
 $$;
 
 create function tests.events(job_id uuid) returns text[] language sql as $$
-  select array_agg(e.kind order by e.id) from cogo.job_events e where e.job_id = events.job_id
+  select array_agg(e ->> 'kind' order by nth) from jsonb_array_elements(cogo_api.job_events(events.job_id)) with ordinality x(e, nth)
 $$;

@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
 import { openTestDatabase, type TestDatabase } from '@cogo/stack/testing.ts';
+import { KEEP_OUTCOMES } from '../outcomes.ts';
 import { everyPair, explore, type StoredSeed } from './explore.ts';
 
 const SEEDS = fileURLToPath(new URL('./seeds.json', import.meta.url));
@@ -15,6 +16,7 @@ const runs = Number(process.env['COGO_MODEL_RUNS'] ?? (native ? 100 : 12));
 let place: TestDatabase;
 before(async () => {
   place = await openTestDatabase();
+  await place.db.exec(KEEP_OUTCOMES);
 });
 after(() => place?.close());
 

@@ -20,14 +20,13 @@ const ALWAYS = `
   select n.done || ' recorded successes of a job that is ' || j.state || ': ' || j.id
     from cogo.jobs j
    cross join lateral (
-     select count(*) as done from cogo.job_events e where e.job_id = j.id and e.kind = 'job.done') n
+     select count(*) as done from cogo.job_outcomes o where o.job_id = j.id and o.state = 'succeeded') n
    where n.done <> case when j.state = 'succeeded' then 1 else 0 end
   union all
   select n.over || ' ends of ' || j.id
     from cogo.jobs j
    cross join lateral (
-     select count(*) as over from cogo.job_events e
-      where e.job_id = j.id and e.kind in ('job.done', 'job.cancelled', 'job.error')) n
+     select count(*) as over from cogo.job_outcomes o where o.job_id = j.id) n
    where n.over <> case when j.finished_at is null then 0 else 1 end
   union all
   select 'slots of ' || s.key || ': ' || s.used || ' counted, ' || n.held || ' held'

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openTestDatabase } from '@cogo/stack/testing.ts';
+import { KEEP_OUTCOMES } from '../outcomes.ts';
 import { explore } from './explore.ts';
 import { mutate, MUTATIONS } from './mutations.ts';
 
@@ -16,6 +17,7 @@ for (const [i, mutation] of MUTATIONS.entries()) {
   }, async (t) => {
     const place = await openTestDatabase();
     try {
+      await place.db.exec(KEEP_OUTCOMES);
       await mutate(place, mutation);
       const found = await explore(place, { seed: SEED, numRuns: RUNS, shrink: false });
       assert.ok(found, `${RUNS} runs found nothing`);

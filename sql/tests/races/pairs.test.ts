@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import postgres from 'postgres';
+import { KEEP_OUTCOMES } from '../outcomes.ts';
 import { openTestDatabase, type TestDatabase } from '@cogo/stack/testing.ts';
 
 const server = process.env['COGO_TEST_DB'];
@@ -93,6 +94,7 @@ let project: string;
 before(async () => {
   if (skip) return;
   place = await openTestDatabase();
+  await place.db.exec(KEEP_OUTCOMES);
   const [name] = await place.sql<{ name: string }>('select current_database() as name');
   const url = new URL(server!);
   url.pathname = `/${name!.name}`;
@@ -228,8 +230,7 @@ async function waitsForLock(): Promise<boolean> {
 /** What holds whenever nothing is under way. */
 async function check(label: string): Promise<void> {
   const wrong = await place.sql<{ what: string }>(`
-    select 'outcomes of ' || e.job_id as what from cogo.job_events e
-     where e.kind in ('job.done', 'job.cancelled', 'job.error') group by e.job_id having count(*) > 1
+    select 'outcomes of ' || o.job_id as what from cogo.job_outcomes o group by o.job_id having count(*) > 1
     union all
     select format('%s slots used, %s held', s.used, (select count(*) from cogo.jobs j
              where j.concurrency_key = s.key and j.state in ('queued', 'running')))

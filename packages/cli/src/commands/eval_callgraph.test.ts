@@ -38,3 +38,36 @@ test('eval callgraph tells recall and precision with intervals, per file and in 
   t.after(none.remove);
   assert.equal((await runCli(['eval', 'callgraph', '--dir', none.root])).code, 2);
 });
+
+test('eval callgraph --traces adds what was seen to the graph of symbols and scores it before and after', async (t) => {
+  const fun2fun = [
+    [0, 1],
+    [0, 2],
+  ];
+  const repo = tempRepo({
+    'a.js': 'function f() {  }\nfunction g() {  }\n(f)();\neval("g")();\nconst x = f();\n',
+    'a.json': JSON.stringify({ ...RECORDED, fun2fun }),
+    'seen/a.jsonl': '{"from": "a.js", "to": "a.js#g"}\n',
+  });
+  t.after(repo.remove);
+  const ran = await runCli([
+    'eval',
+    'callgraph',
+    '--dir',
+    repo.root,
+    '--traces',
+    `${repo.root}/seen`,
+    '--json',
+  ]);
+  const { symbols } = JSON.parse(ran.stdout);
+  assert.deepEqual(symbols, {
+    truth: 2,
+    traces: 1,
+    static: { found: 1, common: 1, recall: 0.5, precision: 1 },
+    merged: { found: 2, common: 2, recall: 1, precision: 1 },
+  });
+  assert.equal(
+    (await runCli(['eval', 'callgraph', '--dir', repo.root, '--traces', 'nowhere'])).code !== 0,
+    true,
+  );
+});

@@ -17,6 +17,7 @@ type Options = ProjectOption & {
   watch?: boolean;
   since?: string;
   entry?: string[];
+  types?: boolean;
 };
 
 /** `cogo index PATH`: brings the index of a repository up to date. */
@@ -32,6 +33,10 @@ export function registerIndex(host: Host, root: Command): void {
         .option(
           '--entry <file...>',
           'where the program begins (default: cogo.config.json, else package.json)',
+        )
+        .option(
+          '--types',
+          "ask the type checker of the repository's TypeScript 5 or 6 (runs it) where nothing else tells what is called; for the files that are read",
         )
         .option('--watch', 'go on with every change until Ctrl-C; with --json one line a run')
         .option('--dry-run', 'read and compare, write nothing; says what of each file and why'),
@@ -56,6 +61,7 @@ export function registerIndex(host: Host, root: Command): void {
         ...what,
         progress: run.progress,
         dryRun: options.dryRun ?? false,
+        types: options.types ?? false,
         ...(options.since ? { since: options.since } : {}),
       });
       for (const { path: file, why } of report.warnings)
@@ -82,6 +88,7 @@ export interface IndexRun {
   untracked?: boolean;
   since?: string;
   entries?: string[];
+  types?: boolean;
 }
 
 /** Indexes with a moving progress line. Throws CommandError. */
@@ -100,6 +107,7 @@ export async function indexWithProgress(o: IndexRun): Promise<IndexReport> {
         untracked: o.untracked ?? false,
         ...(o.since ? { since: o.since } : {}),
         ...(o.entries ? { entries: o.entries } : {}),
+        types: o.types ?? false,
         onProgress: ({ phase, filesDone, filesTotal, chunksWritten }) =>
           step.update(
             filesTotal === 0 ? phase : `${phase} ${filesDone}/${filesTotal} files, ${chunksWritten} chunks`,

@@ -87,3 +87,10 @@ test('a question of any length and content is read', () => {
       200,
   );
 });
+
+test('what code writes for a word is searched for as well, and a language name counts little', () => {
+  const { terms } = readQuestion('python sort a dictionary by integer values');
+  assert.ok(terms['dict']! > 0 && terms['dict']! < terms['dictionary']!);
+  assert.ok(terms['int']! > 0 && terms['val']! > 0);
+  assert.ok(terms['python']! > 0 && terms['python']! < terms['int']!);
+});

@@ -1,6 +1,7 @@
 import { soundOfHangul } from '@cogo/spec/sound_key.ts';
 import { stripJosa, tokenize } from '@cogo/spec/tokenize.ts';
 import { isKoreanHowTo, isKoreanScaffolding, koreanVerbStem, translateKorean } from './korean_terms.ts';
+import { codeWordsOf, isLanguageName } from './programming_terms.ts';
 import { otherForms } from './word_forms.ts';
 
 export type Language = 'en' | 'ko';
@@ -40,6 +41,9 @@ export interface Question {
 /** A translated word counts a little less than one the asker wrote. */
 const TRANSLATION_WEIGHT = 0.8;
 const SCAFFOLDING_WEIGHT = 0.5;
+/** What code would write for a word of the question is a guess. */
+const CODE_WORD_WEIGHT = 0.3;
+const LANGUAGE_WEIGHT = 0.2;
 /** What no database takes: NUL, and half a surrogate pair. */
 const UNSTORABLE = /\0|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 const MAX_TERMS = 200;
@@ -68,7 +72,9 @@ export function readQuestion(raw: string): Question {
     const word = /[가-힣]/.test(surface) ? koreanVerbStem(surface) : surface;
     const own = tokenize(surface, { query: true });
     if (own.length === 0) continue;
-    for (const token of own) add(token, 1);
+    // In Korean text its name stands out, as in `JavaScript 문법`.
+    const ownWeight = language === 'en' && isLanguageName(surface) ? LANGUAGE_WEIGHT : 1;
+    for (const token of own) add(token, ownWeight);
     const other = otherForms(word);
     for (const token of other) if (!own.includes(token)) add(token, TRANSLATION_WEIGHT);
     const translations = /[가-힣]/.test(word) ? translateKorean(stripJosa(word)) : [];
@@ -87,6 +93,10 @@ export function readQuestion(raw: string): Question {
         for (const token of tokenize(english)) add(token, TRANSLATION_WEIGHT / group.length);
     }
     concepts.push(...conceptsOf(word, word === surface ? own : tokenize(word), other, translations));
+  }
+  for (const surface of asked) {
+    for (const token of codeWordsOf(surface).flatMap((word) => tokenize(word)))
+      if (!(token in terms)) add(token, CODE_WORD_WEIGHT);
   }
   // Words that ask are also words of the text ("get a list of"); they count, but carry no meaning of their own.
   if (kept.length > 0) {

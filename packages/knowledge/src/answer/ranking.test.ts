@@ -19,6 +19,10 @@ const FILES = {
   'src/index.ts': 'export { renewLease } from "./lease.ts";\nexport { openShop } from "./shop.ts";\n',
   'src/reducer.ts':
     '// A reducer of components.\nexport function combineReducers(component: string) {\n  return component;\n}\n',
+  'docs/a.md':
+    '# 물류\n\n창고 직원은 매일 출근한다. 점검 일정은 게시판에 있다. 냉동 식품은 따로 둔다. 창고.\n',
+  'docs/b.md':
+    '# 안내\n\n냉동 창고는 월요일에 점검한다. 사무실은 매일 연다. 주차장은 넓고 식당은 이층에 있으며 휴게실도 있다.\n',
   'docs/배송.md': '# 배송\n\n배송 조회는 주문 번호로 한다. 환불은 사흘 걸린다.\n',
 };
 
@@ -49,6 +53,15 @@ describe('ranking', () => {
     return found.value;
   }
   const firstPath = async (q: string) => (await ask(q)).items[0]?.path;
+
+  it('a sentence that has the words together goes before a text that has them scattered, and says so', async () => {
+    const { items } = await ask('냉동 창고는 언제 점검하나요?', { explain: true });
+    assert.equal(items[0]?.path, 'docs/b.md');
+    const close = (path: string) => Number(items.find((item) => item.path === path)?.signals?.['close']);
+    assert.ok(close('docs/b.md') > close('docs/a.md'));
+    const code = await ask('lease renewal', { explain: true });
+    assert.equal(code.items[0]?.signals?.['close'], 0);
+  });
 
   it('who asks what a thing is gets the opening of the README that is named after it', async () => {
     for (const q of ['What is Shop?', 'What does shop do?', 'Shop은 무엇인가요?']) {

@@ -58,8 +58,8 @@ export const FIELD_WEIGHTS: Record<Route, Record<'path' | 'name' | 'doc' | 'body
   symbol: { path: 1, name: 4, doc: 1, body: 1 },
   path: { path: 4, name: 2, doc: 1, body: 1 },
   ko: { path: 1, name: 2, doc: 1, body: 1 },
-  docs: { path: 1, name: 2, doc: 1, body: 1 },
-  code: { path: 1, name: 2, doc: 1, body: 1 },
+  docs: { path: 2, name: 3, doc: 1.3, body: 1 },
+  code: { path: 2, name: 3, doc: 1.3, body: 1 },
 };
 
 /**

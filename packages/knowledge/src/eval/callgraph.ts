@@ -1,4 +1,5 @@
 import { type CallGraphScore, scoreCallGraph, truthFiles, truthName } from '../graph/callgraph_truth.ts';
+import { scoreSymbols, type SymbolScore } from '../graph/symbol_truth.ts';
 import { type Estimate, mulberry32 } from './bootstrap.ts';
 
 export interface CallGraphReport {
@@ -12,6 +13,13 @@ export interface CallGraphReport {
   files: Array<Omit<CallGraphScore, 'file'> & { file: string; recall: number; precision: number }>;
   /** Call graphs whose sources are not there, or that the analysis broke on, with the reason. */
   skipped: Array<{ file: string; why: string }>;
+  /** With traces or types: calls between symbols as the index has them, before and after the traces are added. */
+  symbols?: {
+    truth: number;
+    traces: number;
+    static: { found: number; common: number; recall: number; precision: number };
+    merged: { found: number; common: number; recall: number; precision: number };
+  };
   ms: number;
 }
 
@@ -22,14 +30,17 @@ const DRAWS = 2000;
  * of `super(…)` and JSX do not count: recorders have no call for them. A correct edge that no recorded run took counts
  * against precision.
  */
-export function evalCallGraph(
+export async function evalCallGraph(
   folder: string,
   onProgress: (note: string) => void = () => {},
-): CallGraphReport {
+  more: { traces?: string | undefined; types?: boolean | undefined } = {},
+): Promise<CallGraphReport> {
   const files: CallGraphReport['files'] = [];
   const skipped: CallGraphReport['skipped'] = [];
   const started = performance.now();
   const all = truthFiles(folder);
+  const scored: SymbolScore[] = [];
+  const withSymbols = more.traces !== undefined || more.types === true;
   for (const [at, path] of all.entries()) {
     const file = truthName(folder, path);
     onProgress(`${at + 1}/${all.length} ${file}`);
@@ -43,6 +54,7 @@ export function evalCallGraph(
           precision: part(score.common, score.found),
         });
       else skipped.push({ file, why: 'its sources are not beside it' });
+      if (score && withSymbols) scored.push(await scoreSymbols(path, more.traces, more.types));
     } catch (error) {
       skipped.push({ file, why: error instanceof Error ? error.message : String(error) });
     }
@@ -57,7 +69,25 @@ export function evalCallGraph(
     common: sum('common'),
     files,
     skipped,
+    ...(withSymbols ? { symbols: symbolSums(scored) } : {}),
     ms: Math.round(performance.now() - started),
+  };
+}
+
+function symbolSums(scores: readonly SymbolScore[]): NonNullable<CallGraphReport['symbols']> {
+  const sum = (key: keyof SymbolScore) => scores.reduce((total, one) => total + one[key], 0);
+  const truth = sum('truth');
+  const side = (found: number, common: number) => ({
+    found,
+    common,
+    recall: part(common, truth),
+    precision: part(common, found),
+  });
+  return {
+    truth,
+    traces: sum('traces'),
+    static: side(sum('static'), sum('staticCommon')),
+    merged: side(sum('merged'), sum('mergedCommon')),
   };
 }
 

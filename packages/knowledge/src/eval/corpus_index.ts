@@ -3,6 +3,7 @@ import { ok, type Result } from '@cogo/spec/result.ts';
 import { contentHash, EXTRACTOR_VERSION, type FileRow, fileRow } from '../document.ts';
 import { indexWriter } from '../index_writer.ts';
 import type { RawChunk } from '../languages/chunk.ts';
+import { withOutline } from '../languages/outline.ts';
 import type { CorpusRow } from './label_files.ts';
 
 export interface IndexedCorpus {
@@ -47,7 +48,7 @@ export async function indexCorpus(
   const ids = new Map<string, string>();
   for (const [index, rows] of documentsOf(corpus).entries()) {
     const path = rows[0]!.path ?? String(index);
-    const raw = rows.map((row, at) => chunkOf(row, at));
+    const raw = chunksOf(rows);
     rows.forEach((row, at) => {
       ids.set(`${path}:${raw[at]!.startLine}`, row.id);
     });
@@ -84,6 +85,13 @@ function documentsOf(corpus: readonly CorpusRow[]): CorpusRow[][] {
     last = row;
   }
   return documents;
+}
+
+/** Rows that define something are code, and all rows of their document with them: windows, as of a file without a parser. */
+function chunksOf(rows: CorpusRow[]): RawChunk[] {
+  const outlined = rows.map((row, at) => withOutline(chunkOf(row, at)));
+  const isCode = outlined.some((chunk) => chunk.names.some((name) => name !== chunk.heading));
+  return isCode ? outlined.map((chunk) => ({ ...chunk, kind: 'window' })) : rows.map(chunkOf);
 }
 
 /** Rows have no line numbers: the n-th row of a document stands for its n-th millionth line. */

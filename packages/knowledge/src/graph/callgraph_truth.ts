@@ -43,7 +43,7 @@ export function truthFiles(folder: string): string[] {
   return found.sort();
 }
 
-function readTruth(file: string): JellyGraph | undefined {
+export function readTruth(file: string): JellyGraph | undefined {
   try {
     if (statSync(file).size > 50_000_000) return undefined;
     const value = JSON.parse(readFileSync(file, 'utf8')) as Partial<JellyGraph>;

@@ -2,6 +2,7 @@ import type { Candidate } from '../walk/candidates.ts';
 import { CODE_FILE, readCode } from './modules/module_graph.ts';
 import { loadPython } from '../languages/python_syntax.ts';
 import { graphReader, PYTHON_FILE } from './symbols/file_graph.ts';
+import type { TypeChecker } from './types/type_checker.ts';
 import type { GraphNode, GraphRelation, RelationKind } from './symbols/symbol.ts';
 
 /** The symbols and relationships of a repository in memory, for commands that need no database. */
@@ -36,11 +37,13 @@ export async function buildSymbolGraph(
   root: string,
   candidates: readonly Candidate[],
   signal?: AbortSignal,
+  types?: TypeChecker,
 ): Promise<SymbolGraph> {
   if (candidates.some(({ path }) => PYTHON_FILE.test(path))) await loadPython();
   const reader = graphReader(
     root,
     candidates.map(({ path }) => path),
+    types,
   );
   const nodes = new Map<string, GraphNode>();
   const edges: GraphRelation[] = [];

@@ -38,6 +38,8 @@ export interface RawChunk {
   text: string;
   /** Leading lines of `text` that are the comment on the symbol. */
   docLines: number;
+  /** Further lines of `text` (from 0) that say what it is about: comments, docstrings. */
+  comments?: number[];
   /** Every name defined here (a declaration may define several). */
   names: string[];
 }

@@ -1,6 +1,7 @@
 import type { Node } from 'web-tree-sitter';
 import type { SourceText } from '../source_text.ts';
 import type { Chunked } from './chunk.ts';
+import { commentLines } from './outline.ts';
 import { assemble, type Piece, withFileHeader } from './pieces.ts';
 import { loadPython, parsePython } from './python_syntax.ts';
 import { chunkText } from './text.ts';
@@ -21,7 +22,10 @@ export async function chunkPython(source: SourceText): Promise<Chunked> {
       .map((node) => pieceOf(node, ''));
     if (!pieces.some((piece) => piece.symbol !== undefined) && warning)
       return { ...chunkText(source), warning };
-    const chunks = assemble(source, withFileHeader(source, pieces), 1, source.lines.length);
+    const chunks = assemble(source, withFileHeader(source, pieces), 1, source.lines.length).map((one) => ({
+      ...one,
+      comments: commentLines(one.text.split('\n')),
+    }));
     return { chunks, ...(warning ? { warning } : {}) };
   } finally {
     tree.delete();

@@ -4,6 +4,7 @@ import { type Database, pgliteDatabase, postgresDatabase } from '../database/dat
 import { guardAgainstPanic, type PanicGuard } from '../database/panic_guard.ts';
 import { EXTENSIONS, START_PARAMS } from '../database/pglite.ts';
 import { exclusiveKysely } from './exclusive_kysely.ts';
+import { type AsCaller, callerOnPglite, callerOnPostgres } from './as_caller.ts';
 import { hardenConnection } from './harden.ts';
 import type { PGlite } from '@electric-sql/pglite';
 import type { Sql } from 'postgres';
@@ -12,6 +13,7 @@ import type { Sql } from 'postgres';
 export interface GatewayConnection {
   library: PgliteConnection | PostgresConnection;
   db: Database;
+  asCaller: AsCaller;
   /** The embedded Postgres, absent on an own one. */
   pglite: PGlite | undefined;
   guard: PanicGuard | undefined;
@@ -37,6 +39,7 @@ export async function openEmbedded(folder: string | undefined): Promise<GatewayC
   return {
     library,
     db: pgliteDatabase(pglite),
+    asCaller: callerOnPglite(pglite),
     pglite,
     guard,
     ...schemaOf(library),
@@ -67,9 +70,11 @@ export async function openOwn(url: string, settings: Record<string, string>): Pr
     await library.close();
     throw error;
   }
+  const db = postgresDatabase(sql);
   return {
     library,
-    db: postgresDatabase(sql),
+    db,
+    asCaller: callerOnPostgres(db),
     pglite: undefined,
     guard: undefined,
     ...schemaOf(library),

@@ -121,3 +121,31 @@ test('a function made later is known after the schema was read again', async () 
   assert.deepEqual((await place.mine('later', {}, service())).body, { ok: 1 });
   assert.deepEqual(place.reached, []);
 });
+
+test('statements that somebody dropped from the session are prepared again', async () => {
+  const ask = async () => (await place.mine('get_project', { project: 'nope' }, service())).status;
+  const before = await ask();
+  await place.sql('deallocate all');
+  assert.equal(await ask(), before);
+  assert.equal((await place.mine('whoami', {}, service())).status, 200);
+});
+
+test('a call that fails leaves nothing behind and the next one works', async () => {
+  const count = async () => Number((await place.sql('select count(*) as n from cogo.projects'))[0]!['n']);
+  const before = await count();
+  const failed = await place.mine('create_project', { name: '', slug: null }, service());
+  assert.ok(failed.status >= 400);
+  assert.equal(await count(), before);
+  assert.equal((await place.mine('whoami', {}, service())).status, 200);
+  assert.equal((await place.sql('select current_user as who'))[0]!['who'], place.owner);
+});
+
+test('calls at once are each answered as their own caller', async () => {
+  const kinds = await Promise.all(
+    [user, anon, service, user, service, anon].map(async (who) => {
+      const { body } = await place.mine('whoami', {}, who());
+      return (body as { kind: string }).kind;
+    }),
+  );
+  assert.deepEqual(kinds, ['user', 'anon', 'service', 'user', 'service', 'anon']);
+});

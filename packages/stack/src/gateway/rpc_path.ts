@@ -2,11 +2,15 @@
 // about 2 ms of JavaScript on such a call and the database 0.3 ms. What is not plainly that (other schemas, unknown functions,
 // wrong arguments, tokens that do not verify) goes to the library, so its answers and its errors stay the only ones there are.
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { cogoError } from '@cogo/spec/errors.ts';
 import type { Keys } from '@cogo/client/stack_file.ts';
+import { writeFailure } from './failure_answer.ts';
 import type { GatewayConnection } from './open_connection.ts';
 import { isDatabaseError, statusOfState } from './postgrest_status.ts';
 
 type Fetch = (request: Request) => Promise<Response>;
+type Listener = (request: IncomingMessage, response: ServerResponse) => unknown;
 
 interface ApiFunction {
   /** Argument name to SQL type. */
@@ -37,66 +41,89 @@ select p.proname as name, p.pronargs - p.pronargdefaults as required, p.proargna
    and p.provariadic = 0 and p.proargmodes is null
    and 1 = (select count(*) from pg_catalog.pg_proc o where o.pronamespace = p.pronamespace and o.proname = p.proname)`;
 
-/** Answers calls of `cogo_api` functions itself and hands everything else to `library`. */
+export interface RpcPathOptions {
+  connection: Pick<GatewayConnection, 'db' | 'asCaller' | 'schemaVersion'>;
+  keys: Pick<Keys, 'publishable_key' | 'secret_key' | 'jwt_secret'>;
+  /** The gateway library, for a request whose body was read already. */
+  library: Fetch;
+  /** The same for a request as it came. */
+  listener: Listener;
+}
+
+/**
+ * Answers calls of `cogo_api` functions itself and hands everything else to the library. It reads and writes Node's own messages:
+ * making a Request and a Response of them costs as much as a small call.
+ */
 export class RpcPath {
-  readonly #connection: Pick<GatewayConnection, 'db' | 'schemaVersion'>;
-  readonly #keys: Pick<Keys, 'publishable_key' | 'secret_key' | 'jwt_secret'>;
-  readonly #library: Fetch;
+  readonly #o: RpcPathOptions;
   #functions: Promise<Map<string, ApiFunction>> | undefined;
   #version = -1;
 
-  constructor(
-    connection: Pick<GatewayConnection, 'db' | 'schemaVersion'>,
-    keys: Pick<Keys, 'publishable_key' | 'secret_key' | 'jwt_secret'>,
-    library: Fetch,
-  ) {
-    this.#connection = connection;
-    this.#keys = keys;
-    this.#library = library;
+  constructor(options: RpcPathOptions) {
+    this.#o = options;
   }
 
-  readonly fetch: Fetch = async (request) => {
-    const name = this.#nameOf(request);
-    const caller = name === undefined ? undefined : this.#callerOf(request.headers);
-    if (name === undefined || caller === undefined) return this.#library(request);
-    const known = (await this.#catalog()).get(name);
-    if (known === undefined) return this.#library(request);
-    const text = await request.text();
-    const args = argumentsOf(text, known);
-    if (args === undefined) {
-      return this.#library(
-        new Request(request.url, { method: 'POST', headers: request.headers, body: text }),
-      );
+  readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
+    const name = nameOf(request);
+    const caller = name === undefined ? undefined : this.#callerOf(request);
+    if (name === undefined || caller === undefined) {
+      this.#o.listener(request, response);
+      return;
     }
-    return await this.#call(name, known, args, caller, request);
+    this.#answer(name, caller, request, response).catch((error: Error) => {
+      writeFailure(request, response, cogoError('internal', `The gateway failed: ${error.message}`));
+    });
   };
 
-  #nameOf(request: Request): string | undefined {
-    if (request.method !== 'POST') return undefined;
-    const { pathname, search } = new URL(request.url);
-    const { headers } = request;
-    const plain =
-      search === '' &&
-      headers.get('content-profile') === SCHEMA &&
-      /^application\/json\b/.test(headers.get('content-type') ?? '') &&
-      /^(?:\*\/\*|application\/json)?$/.test(headers.get('accept') ?? '') &&
-      (headers.get('prefer') ?? '') === '' &&
-      Number(headers.get('content-length') ?? Number.NaN) <= MAX_BODY;
-    return plain ? PATH.exec(pathname)?.[1] : undefined;
+  async #answer(
+    name: string,
+    caller: Caller,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const known = (await this.#catalog()).get(name);
+    if (known === undefined) {
+      this.#o.listener(request, response);
+      return;
+    }
+    const text = await bodyOf(request);
+    // The caller left while sending: there is nobody to answer, and half a body to act on.
+    if (text === undefined) return;
+    const args = argumentsOf(text, known);
+    if (args === undefined) return await this.#askLibrary(request, response, text);
+    const { status, body, headers } = await this.#call(name, known, args, caller, request);
+    response.writeHead(status, {
+      ...headers,
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': Buffer.byteLength(body),
+    });
+    response.end(body);
+  }
+
+  async #askLibrary(request: IncomingMessage, response: ServerResponse, body: string): Promise<void> {
+    const url = `http://${request.headers.host ?? 'localhost'}${request.url ?? '/'}`;
+    const answer = await this.#o.library(
+      new Request(url, { method: 'POST', headers: plainHeaders(request), body }),
+    );
+    const bytes = Buffer.from(await answer.arrayBuffer());
+    response.writeHead(answer.status, Object.fromEntries(answer.headers));
+    response.end(bytes);
   }
 
   /** The caller, where the credentials are complete and good; all doubt is the library's. */
-  #callerOf(headers: Headers): Caller | undefined {
-    const apikey = headers.get('apikey') ?? '';
-    const role = same(apikey, this.#keys.secret_key)
+  #callerOf({ headers }: IncomingMessage): Caller | undefined {
+    const { keys } = this.#o;
+    const apikey = oneOf(headers['apikey']);
+    const role = same(apikey, keys.secret_key)
       ? 'service_role'
-      : same(apikey, this.#keys.publishable_key)
+      : same(apikey, keys.publishable_key)
         ? 'anon'
         : undefined;
     if (role === undefined) return undefined;
-    const authorization = headers.get('authorization');
-    if (authorization === null || same(authorization, `Bearer ${apikey}`)) return { role, claims: { role } };
-    const claims = verifiedClaims(authorization.replace(/^Bearer /, ''), this.#keys.jwt_secret);
+    const { authorization } = headers;
+    if (authorization === undefined || same(authorization, `Bearer ${apikey}`))
+      return { role, claims: { role } };
+    const claims = verifiedClaims(authorization.replace(/^Bearer /, ''), keys.jwt_secret);
     return claims?.['role'] === 'authenticated' ? { role: 'authenticated', claims } : undefined;
   }
 
@@ -105,8 +132,8 @@ export class RpcPath {
     known: ApiFunction,
     args: string[],
     caller: Caller,
-    request: Request,
-  ): Promise<Response> {
+    request: IncomingMessage,
+  ): Promise<{ status: number; body: string; headers: Record<string, string> }> {
     const { body, columns } = callOf(known, args);
     const sub = caller.claims['sub'];
     const settings = [
@@ -114,33 +141,29 @@ export class RpcPath {
       typeof sub === 'string' ? sub : '',
       caller.role,
       `/rest/v1/rpc/${name}`,
-      JSON.stringify(Object.fromEntries(request.headers)),
+      JSON.stringify(plainHeaders(request)),
     ];
-    const sql = `select ${SCHEMA}.${name}(${body})::text as body from jsonb_to_record($1::text::jsonb) as r(${columns})`;
+    const text = `select ${SCHEMA}.${name}(${body})::text as body from jsonb_to_record($1::text::jsonb) as r(${columns})`;
     try {
-      const rows = await this.#connection.db.transaction(async (tx) => {
-        await tx.query(SETTINGS, settings);
-        return await tx.query<{ body: string | null }>(sql, [args[0]]);
-      });
-      return new Response(rows[0]?.body ?? 'null', {
-        headers: { 'content-type': 'application/json; charset=utf-8', 'content-range': '0-0/*' },
-      });
+      const answer = await this.#o.connection.asCaller(
+        { text: SETTINGS, params: settings },
+        { text, params: [args[0]!] },
+      );
+      return { status: 200, body: answer ?? 'null', headers: { 'content-range': '0-0/*' } };
     } catch (error) {
       if (!isDatabaseError(error)) throw error;
       const { code, message, detail, hint } = error;
       const status = code === '42501' ? (caller.role === 'anon' ? 401 : 403) : statusOfState(code);
-      return Response.json(
-        { code, details: detail || null, hint: hint || null, message },
-        { status, headers: { 'content-type': 'application/json; charset=utf-8' } },
-      );
+      const failure = { code, details: detail || null, hint: hint || null, message };
+      return { status, body: JSON.stringify(failure), headers: {} };
     }
   }
 
   async #catalog(): Promise<Map<string, ApiFunction>> {
-    const version = this.#connection.schemaVersion();
+    const version = this.#o.connection.schemaVersion();
     if (version !== this.#version) this.#functions = undefined;
     this.#version = version;
-    this.#functions ??= this.#connection.db
+    this.#functions ??= this.#o.connection.db
       .query<{ name: string; required: number; names: string[] | null; types: string[] }>(CATALOG)
       .then((rows) => {
         const made = new Map<string, ApiFunction>();
@@ -157,6 +180,39 @@ export class RpcPath {
       throw error;
     }
   }
+}
+
+/** The function a plain call names; undefined for every other request. */
+function nameOf({ method, url, headers }: IncomingMessage): string | undefined {
+  const plain =
+    method === 'POST' &&
+    headers['content-profile'] === SCHEMA &&
+    /^application\/json\b/.test(headers['content-type'] ?? '') &&
+    /^(?:\*\/\*|application\/json)?$/.test(headers.accept ?? '') &&
+    oneOf(headers['prefer']) === '' &&
+    headers['content-encoding'] === undefined &&
+    headers.expect === undefined &&
+    Number(headers['content-length'] ?? Number.NaN) <= MAX_BODY;
+  return plain ? PATH.exec(url ?? '')?.[1] : undefined;
+}
+
+function oneOf(header: string | string[] | undefined): string {
+  return typeof header === 'string' ? header : (header?.join(', ') ?? '');
+}
+
+function plainHeaders({ headers }: IncomingMessage): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, oneOf(value)]));
+}
+
+/** The whole body as text; undefined when the caller broke off. */
+async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
+  const parts: Buffer[] = [];
+  try {
+    for await (const part of request as AsyncIterable<Buffer>) parts.push(part);
+  } catch {
+    return undefined;
+  }
+  return request.complete ? Buffer.concat(parts).toString('utf8') : undefined;
 }
 
 /** `[json text, name…]` of a body that fits the function; undefined where the library has to say what is wrong. */

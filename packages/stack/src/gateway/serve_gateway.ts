@@ -38,7 +38,8 @@ export async function serveGateway(o: ServeOptions): Promise<{ close(): Promise<
   try {
     let realtime: Realtime | undefined;
     const server = createGatewayServer({
-      api: new RpcPath(connection, o.keys, app.fetch).fetch,
+      api: app.fetch,
+      before: (listener) => new RpcPath({ connection, keys: o.keys, library: app.fetch, listener }).handle,
       functions: o.functions,
       realtime: async (request) => realtime?.handleHttp(request),
       health: () => health(o),

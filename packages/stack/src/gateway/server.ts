@@ -4,9 +4,13 @@ import { cogoError } from '@cogo/spec/errors.ts';
 import { traceIdOf, writeFailure } from './failure_answer.ts';
 import type { Fetch } from './app.ts';
 
+type Listener = (request: IncomingMessage, response: ServerResponse) => unknown;
+
 export interface GatewayRoutes {
   /** `/rest/v1`, `/auth/v1`, `/storage/v1`. */
   api: Fetch;
+  /** Wraps the listener of `api`: what it answers itself never gets there. */
+  before?: (api: Listener) => Listener;
   /** `/functions/v1/<name>…`; absent when the stack runs without functions. */
   functions: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
   /** `/realtime/v1/…` over HTTP; `undefined` for a path that is none of it. */
@@ -27,7 +31,8 @@ const MAX_API_BYTES = 64 * 1024 * 1024;
 
 /** The gateway's HTTP server; the caller makes it listen and attaches the websocket. */
 export function createGatewayServer(routes: GatewayRoutes): Server {
-  const api = getRequestListener(routes.api, { overrideGlobalObjects: false });
+  const library = getRequestListener(routes.api, { overrideGlobalObjects: false });
+  const api = routes.before?.(library) ?? library;
   const realtime = getRequestListener(async (request) => (await routes.realtime(request)) ?? notFound(), {
     overrideGlobalObjects: false,
   });

@@ -1,7 +1,9 @@
+import type { AddressInfo } from 'node:net';
 import type { Keys } from '@cogo/client/stack_file.ts';
 import { openDatabase } from '../place/open_database.ts';
 import { REPO, removeDataDir, testDataDir } from '../testing_place.ts';
 import { RpcPath } from './rpc_path.ts';
+import { createGatewayServer } from './server.ts';
 
 export interface Answer {
   status: number;
@@ -23,14 +25,23 @@ export async function makePlace(keys: Pick<Keys, 'publishable_key' | 'secret_key
   if (!opened.ok) throw new Error(opened.error.message);
   const { connection, app } = opened.value;
   const reached: string[] = [];
-  const path = new RpcPath(connection, keys, async (request) => {
+  const library = async (request: Request) => {
     reached.push(request.url);
     return await app.fetch(request);
+  };
+  const server = createGatewayServer({
+    api: library,
+    before: (listener) => new RpcPath({ connection, keys, library, listener }).handle,
+    functions: undefined,
+    realtime: async () => undefined,
+    health: async () => ({ ok: true }),
   });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const ask = async (fetch: typeof app.fetch, fn: string, body: unknown, headers: object, schema: string) => {
     const text = JSON.stringify(body);
     const response = await fetch(
-      new Request(`http://127.0.0.1:1/rest/v1/rpc/${fn}`, {
+      new Request(`${url}/rest/v1/rpc/${fn}`, {
         method: 'POST',
         headers: {
           'content-type': 'application/json',
@@ -53,7 +64,7 @@ export async function makePlace(keys: Pick<Keys, 'publishable_key' | 'secret_key
     reached,
     owner: String((await connection.db.query('select current_user as who'))[0]!['who']),
     mine: (fn: string, body: unknown, headers: object, schema = 'cogo_api') =>
-      ask(path.fetch, fn, body, headers, schema),
+      ask(fetch, fn, body, headers, schema),
     library: (fn: string, body: unknown, headers: object) => ask(app.fetch, fn, body, headers, 'cogo_api'),
     /** An answer without what differs from call to call. */
     settled(body: unknown): unknown {
@@ -64,6 +75,8 @@ export async function makePlace(keys: Pick<Keys, 'publishable_key' | 'secret_key
     sql: (text: string) => connection.db.query(text),
     refresh: () => connection.refreshSchema(),
     async close() {
+      server.closeAllConnections();
+      server.close();
       await connection.close();
       removeDataDir(dataDir);
     },

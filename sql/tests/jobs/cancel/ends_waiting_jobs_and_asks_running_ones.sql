@@ -1,5 +1,6 @@
 -- as on Supabase, where every message is a row
 drop function realtime.cogo_hint(jsonb, text, text);
+drop table realtime.cogo_ears;
 select note('p', to_jsonb(project('P')));
 select note('late', to_jsonb(job(noted_id('p'), '{"delay_s":100}')));
 select is(cogo_api.cancel(noted_id('late')) ->> 'state', 'cancelled');

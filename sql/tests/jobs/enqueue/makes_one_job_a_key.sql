@@ -10,3 +10,8 @@ delete from cogo.jobs where id = noted_id('j');
 select is(job(noted_id('p'), '{"key":"k","payload":{"a":1,"b":2}}'), noted_id('j'), 'the key outlives the job');
 select note('q', to_jsonb(project('Q')));
 select isnt(job(noted_id('q'), '{"key":"k"}'), noted_id('j'), 'keys belong to a project');
+select note('s', to_jsonb(job(noted_id('p'), '{"key":"short","payload":null,"max_attempts":2}')));
+select is(cogo_api.enqueue(noted_id('p'), '[{"type":"code.debug"},{"type":"code.debug","key":"short","payload":null,"max_attempts":2}]') #>> '{1,job_id}',
+  noted('s') #>> '{}', 'one job a call and several: the same key');
+select note('l', cogo_api.enqueue(noted_id('p'), '[{"type":"code.debug"},{"type":"code.debug","key":"long"}]') -> 1);
+select is(cogo_api.enqueue(noted_id('p'), '[{"type":"code.debug","key":"long"}]') -> 0 ->> 'job_id', noted('l') ->> 'job_id');

@@ -8,7 +8,7 @@ select throws_ok($$select job(noted_id('p'), '{"parent_id":"00000000-0000-4000-8
 select throws_ok($$select job(noted_id('p'), jsonb_build_object('payload', jsonb_build_object('x', repeat('x', 140000))))$$, 'CG005');
 select throws_ok($$select job(noted_id('p'), '{"parent_id":"me"}')$$, 'CG000');
 select throws_ok($$select cogo_api.enqueue(noted_id('p'), '{}')$$, 'CG000');
-select throws_ok($$select cogo_api.enqueue(noted_id('p'), '[{"type":"code.debug"},{"type":"nope"}]')$$, 'CG004', 'jobs[1]: type is not known');
+select throws_ok($$select cogo_api.enqueue(noted_id('p'), '[{"type":"code.debug"},{"type":"nope"}]')$$, 'CG004', 'jobs[1]: the type nope is not known');
 select is((select count(*) from cogo.jobs), 0::bigint, 'one bad job keeps the others out');
 select is((select count(*) from pgmq.q_cogo_work_default_1), 0::bigint);
 select job(noted_id('p'), '{"type":"quality.anything"}');

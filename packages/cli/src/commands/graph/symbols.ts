@@ -2,10 +2,13 @@ import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { SymbolGraph } from '@cogo/knowledge/graph/symbol_graph.ts';
 import type { GraphNode, GraphRelation, RelationKind } from '@cogo/knowledge/graph/symbols/symbol.ts';
+import type { TypeChecker } from '@cogo/knowledge/graph/types/type_checker.ts';
+import type { Walk } from '@cogo/knowledge/walk/candidates.ts';
 import type { Command } from 'commander';
 import { addCommand, type Host, type Outcome, type Run } from '../../command.ts';
 import { CommandError } from '../../command_error.ts';
-import { wholeNumber } from '../../numbers.ts';
+import { fraction, wholeNumber } from '../../numbers.ts';
+import { unwrap } from '../../unwrap.ts';
 import { repositoryFolder } from '../index_repo.ts';
 
 interface Options {
@@ -16,6 +19,7 @@ interface Options {
   dot?: boolean;
   mermaid?: boolean;
   untracked?: boolean;
+  types?: boolean;
 }
 
 const IMPACT: RelationKind[] = ['calls', 'extends', 'implements', 'uses_type', 'references', 'imports'];
@@ -76,8 +80,7 @@ export function registerSymbols(host: Host, group: Command): void {
     name: 'path <from> <to> [path]',
     about: 'a shortest way from one symbol or file to another, along calls, imports and types',
     after: AFTER,
-    options: (command) =>
-      command.option('--untracked', 'also files that git does not track and does not ignore'),
+    options: (command) => withReading(command),
     action: async (run, options, [from = '', to = '', path]) => {
       const graph = await readSymbols(run, options, path);
       const [starts, goals] = [found(graph, from), found(graph, to)];
@@ -103,18 +106,26 @@ export function registerSymbols(host: Host, group: Command): void {
 const AFTER =
   'A symbol is a name (open), a qualified name (Box.open), a key (src/box.ts#Box.open) or a file. Exits 2 when there is none.';
 
-function withWalk(command: Command, depth: number): Command {
+function withReading(command: Command): Command {
   return command
-    .option('--depth <n>', 'how many steps away', wholeNumber(1, 10), depth)
-    .option('--min-confidence <x>', 'leave out what is less certain (0 to 1)', Number, 0)
     .option('--untracked', 'also files that git does not track and does not ignore')
+    .option(
+      '--types',
+      'ask the type checker of the TypeScript 5 or 6 installed in the repository (runs it) where nothing else tells',
+    );
+}
+
+function withWalk(command: Command, depth: number): Command {
+  return withReading(command)
+    .option('--depth <n>', 'how many steps away', wholeNumber(1, 10), depth)
+    .option('--min-confidence <x>', 'leave out what is less certain (0 to 1)', fraction, 0)
     .option('--dot', 'print Graphviz')
     .option('--mermaid', 'print a Mermaid flowchart');
 }
 
 async function readSymbols(
   run: Run,
-  options: { untracked?: boolean },
+  options: { untracked?: boolean; types?: boolean },
   path: string | undefined,
 ): Promise<SymbolGraph> {
   const root = await realpath(await repositoryFolder(resolve(run.io.cwd, path ?? '.')));
@@ -124,7 +135,23 @@ async function readSymbols(
   const { config } = await readIndexConfig(root);
   const { signal } = run.io;
   const walk = await walkRepository({ root, ...config, untracked: options.untracked ?? false, signal });
-  return await buildSymbolGraph(root, walk.candidates, signal);
+  return await buildSymbolGraph(
+    root,
+    walk.candidates,
+    signal,
+    options.types ? await checker(root, walk) : undefined,
+  );
+}
+
+async function checker(root: string, walk: Walk): Promise<TypeChecker> {
+  const { typeChecker } = await import('@cogo/knowledge/graph/types/type_checker.ts');
+  return unwrap(
+    typeChecker(
+      root,
+      walk.candidates.map(({ path }) => path),
+    ),
+    'read types',
+  );
 }
 
 function found(graph: SymbolGraph, name: string): GraphNode[] {

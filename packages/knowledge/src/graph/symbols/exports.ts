@@ -132,6 +132,8 @@ export interface Linker {
   member(key: string, member: string): string | undefined;
   /** Methods of a name on what a file gives out. */
   methods(path: string, name: string): readonly string[];
+  /** The innermost definition at an offset of a file. */
+  at(path: string, offset: number): string | undefined;
   /** Files that were looked at since the last call of this, whether they are there or not. */
   consulted(): ReadonlySet<string>;
 }
@@ -140,12 +142,16 @@ export interface Linker {
 export function linker(read: (path: string) => FileSummary | undefined): Linker {
   const byFile = new Map<string, { names: Map<string, string[]>; from: ReadonlySet<string> }>();
   let looked = new Set<string>();
-  return { name: findName, member: findMember, methods, consulted };
+  return { name: findName, member: findMember, methods, at, consulted };
 
   function consulted(): ReadonlySet<string> {
     const all = looked;
     looked = new Set();
     return all;
+  }
+
+  function at(path: string, offset: number): string | undefined {
+    return summaryOf(path)?.definitions.at(offset);
   }
 
   function summaryOf(path: string): FileSummary | undefined {

@@ -6,6 +6,7 @@ import { forgetModuleFile, moduleRequests, parseModuleFile } from '../modules/re
 import { positions } from '../modules/position.ts';
 import { readDefinitions } from './definitions.ts';
 import { type FileSummary, type ImportTargets, linker, summarise } from './exports.ts';
+import type { TypeChecker } from '../types/type_checker.ts';
 import { ANY_FILE, looksAt, relationsHash, stem, surfaceOf } from './outlook.ts';
 import { pythonGraph } from './python_graph.ts';
 import { relationsOf } from './relations.ts';
@@ -33,7 +34,7 @@ export const PYTHON_FILE = /\.pyi?$/;
  * Reads files of a repository into rows of the graph, each file by itself: what it says of others, it says by their
  * keys, for which it looks at what it imports and no further than re-exports go. So one changed file is one file's work.
  */
-export function graphReader(root: string, paths: readonly string[]): GraphReader {
+export function graphReader(root: string, paths: readonly string[], types?: TypeChecker): GraphReader {
   const links = importLinker(root, paths);
   /** Of files others asked for and that have not been read themselves; their trees stand with `parseModuleFile`. */
   const early = new Map<string, Parsed>();
@@ -54,6 +55,7 @@ export function graphReader(root: string, paths: readonly string[]): GraphReader
       definitions: summary.definitions,
       targets,
       link,
+      types,
     });
     early.delete(path);
     forgetModuleFile(path);

@@ -4,7 +4,8 @@ import type { Site } from '../flow/analysis.ts';
 import { positions } from '../modules/position.ts';
 import type { FileDefinitions } from './definitions.ts';
 import { importedNames, type ImportTargets } from './exports.ts';
-import type { linker } from './exports.ts';
+import type { Linker } from './exports.ts';
+import type { TypeChecker, TypedCallee } from '../types/type_checker.ts';
 import { nameUses } from './references.ts';
 import type { GraphRelation, RelationKind, RelationProvenance } from './symbol.ts';
 
@@ -14,12 +15,14 @@ export interface RelationInput {
   parsed: ParseResult;
   definitions: FileDefinitions;
   targets: ImportTargets;
-  link: ReturnType<typeof linker>;
+  link: Linker;
+  /** Asked for calls whose target nothing else shows. */
+  types?: TypeChecker | undefined;
 }
 
 /** What the symbols of a file have to do with each other and with what the file imports. Its own rows only. */
 export function relationsOf(input: RelationInput): GraphRelation[] {
-  const { path, text, parsed, definitions, targets, link } = input;
+  const { path, text, parsed, definitions, targets, link, types } = input;
   const place = positions(text);
   const rows = new Map<string, GraphRelation>();
   const add = (
@@ -96,14 +99,26 @@ export function relationsOf(input: RelationInput): GraphRelation[] {
       );
     }
     if (found.length > 0 && site.name !== undefined) called.add(site.start);
-    if (
-      found.length === 0 &&
-      site.base !== 0 &&
-      site.name !== undefined &&
-      calls.run.solver.isEmpty(site.base)
-    ) {
+    if (found.length > 0 || (types && addByType(site, from, types))) return;
+    if (site.base !== 0 && site.name !== undefined && calls.run.solver.isEmpty(site.base))
       addByName(site, from);
-    }
+  }
+
+  /** False: types do not tell either. */
+  function addByType(site: Site, from: string, checker: TypeChecker): boolean {
+    const callee = checker.callee(path, site.start, site.end);
+    if (!callee) return false;
+    const key = callee.in === 'repository' ? declared(callee) : undefined;
+    add(from, key, 'calls', 'type', TYPED, site.start);
+    return true;
+  }
+
+  /** The symbol of a declaration; of an overload the one it belongs to. */
+  function declared({ path: file, offset, name }: TypedCallee & { in: 'repository' }): string | undefined {
+    const around = link.at(file, offset)?.replace(/\.constructor$/, '');
+    if (!around?.includes('#')) return undefined;
+    const own = around.replace(/~\d+$/, '').split(/[.#]/).at(-1);
+    return name === undefined || name === own ? around : link.member(around, name);
   }
 
   function isDirect(site: Site, key: string): boolean {
@@ -143,6 +158,8 @@ export function relationsOf(input: RelationInput): GraphRelation[] {
   }
 }
 
+/** A declared type says what is called, but for what overrides it. */
+const TYPED = 0.95;
 const MAX_BY_NAME = 3;
 const MAX_CALLEES = 6;
 

@@ -27,13 +27,15 @@ export type RelationKind =
   | 'links';
 
 /**
- * How a relation is known. `scope`: by name, scope and import. `flow`: by following values. `member`: a member of an
+ * How a relation is known. `scope`: by name, scope and import. `flow`: by following values. `type`: by the project's
+ * type checker. `member`: a member of an
  * imported class or object. `name`: only by a member's name among what the file imports. `syntax`, `workspace`,
  * `pattern`: of imports, as in edge.ts. `runtime`: seen.
  */
 export type RelationProvenance =
   | 'scope'
   | 'flow'
+  | 'type'
   | 'member'
   | 'name'
   | 'syntax'

@@ -1,0 +1,13 @@
+select note('p', to_jsonb(project('P')));
+select note('run', cogo_api.index_begin(noted_id('p'), 'r') -> 'run_id');
+select cogo_api.index_put(noted_id('run'), jsonb_build_array(file('a.md', 'alpha'), file('b.md', 'beta')));
+select cogo_api.index_finish(noted_id('run'));
+select cogo_api.add_member(noted_id('p'), alice(), 'viewer');
+select as_user(alice());
+select note('said', cogo_api.chat_begin(noted_id('p'), null, 't1', '[{"role":"user","content":"x"}]', 'm', query => '{"terms":{"beta":1}}'));
+select is(noted('said') #> '{found,items}', cogo_api.search(noted_id('p'), '{"terms":{"beta":1}}') -> 'items', 'what search itself finds');
+select is(noted('said') #>> '{found,items,0,path}', 'b.md');
+select is((select count(*) from cogo.chat_messages), 1::bigint);
+select ok(not cogo_api.chat_begin(noted_id('p'), null, 't2', '[{"role":"user","content":"x"}]', 'm') ? 'found', 'nothing is looked for unasked');
+select throws_ok($$select cogo_api.chat_begin(noted_id('p'), null, 't3', '[{"role":"user","content":"y"}]', 'm', query => '{"terms":{"beta":"many"}}')$$, 'CG000');
+select is((select count(*) from cogo.chat_messages where content = 'y'), 0::bigint, 'a refused query stores nothing');
