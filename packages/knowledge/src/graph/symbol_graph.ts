@@ -66,7 +66,9 @@ export function symbolGraph(
   const into = grouped(edges, 'to');
   return { nodes, edges, find, walk, path, withMembers };
 
-  function find(name: string): GraphNode[] {
+  function find(asked: string): GraphNode[] {
+    const name = asked.replace(/^\.\//, '');
+    if (name === '') return [];
     const exact = nodes.get(name);
     if (exact) return [exact];
     const wanted = `.${name.toLowerCase()}`;

@@ -83,3 +83,38 @@ test('graph calls, impact and path answer from the sources', async (t) => {
   const none = await runCli(['graph', 'calls', 'nobody', repo.root, '--json']);
   assert.deepEqual([none.code, JSON.parse(none.stdout).code], [2, 'not_found']);
 });
+
+test('graph export tells the distance of each file from an entry, and draws as the others do', async (t) => {
+  const repo = tempRepo(FILES);
+  t.after(repo.remove);
+  const told = JSON.parse((await runCli(['graph', 'export', repo.root, '--json'])).stdout);
+  assert.deepEqual(told.entries, ['src/index.ts']);
+  assert.deepEqual(told.entry_distance, { 'src/index.ts': 0, 'src/a.ts': 1, 'src/x/one.ts': 2 });
+  for (const command of [['export'], ['path', 'src/index.ts', 'src/a.ts'], ['impact', './src/a.ts']]) {
+    const [name = '', ...args] = command;
+    const dot = await runCli(['graph', name, ...args, repo.root, '--dot']);
+    assert.match(dot.stdout, /^digraph cogo \{\s[\s\S]*"src\/index\.ts" -> "src\/a\.ts"/, name);
+    const mermaid = await runCli(['graph', name, ...args, repo.root, '--mermaid']);
+    assert.match(mermaid.stdout, /^flowchart LR/, name);
+  }
+});
+
+test('wrong input to graph commands is refused with what to do', async (t) => {
+  const repo = tempRepo(FILES);
+  t.after(repo.remove);
+  const refused = async (...args: string[]) => {
+    const ran = await runCli(['graph', ...args, '--json']);
+    return [ran.code, JSON.parse(ran.stdout).code];
+  };
+  assert.deepEqual(await refused('modules', repo.root, '--entry', 'nope.ts'), [2, 'not_found']);
+  assert.deepEqual(await refused('modules', `${repo.root}/src/a.ts`), [2, 'not_found']);
+  assert.deepEqual(await refused('modules', repo.root, '--dot', '--mermaid'), [2, 'bad_request']);
+  assert.deepEqual(await refused('calls', 'a', repo.root, '--min-confidence', 'abc'), [2, 'bad_request']);
+  assert.deepEqual(await refused('calls', 'a', repo.root, '--depth', '11'), [2, 'bad_request']);
+  assert.deepEqual(await refused('calls', '', repo.root), [2, 'not_found']);
+  assert.deepEqual(await refused('calls', 'a', repo.root, '--types'), [1, 'not_configured']);
+  for (const name of ['modules', 'calls', 'impact', 'path', 'export']) {
+    const help = await runCli(['graph', name, '--help']);
+    assert.deepEqual([help.code, /--mermaid/.test(help.stdout)], [0, true], name);
+  }
+});

@@ -2,8 +2,9 @@ import { realpath } from 'node:fs/promises';
 import { relative, resolve, sep } from 'node:path';
 import type { ModuleEdge } from '@cogo/knowledge/graph/edge.ts';
 import type { RepositoryGraph } from '@cogo/knowledge/graph/repository_graph.ts';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { addCommand, type Host, type Outcome, type Run } from '../../command.ts';
+import { CommandError } from '../../command_error.ts';
 import { repositoryFolder } from '../index_repo.ts';
 
 export interface SourceOption {
@@ -37,12 +38,27 @@ export async function readGraph(
     const inside = relative(root, resolve(run.io.cwd, one)).split(sep).join('/');
     return inside.startsWith('../') ? one.replace(/^\.\//, '') : inside;
   });
-  return await repositoryGraph({
+  const graph = await repositoryGraph({
     root,
     untracked: options.untracked ?? false,
     entries,
     signal: run.io.signal,
   });
+  const unknown = entries?.find((one) => !graph.files.includes(one));
+  if (unknown === undefined) return graph;
+  throw new CommandError({
+    code: 'not_found',
+    what: `The entry ${unknown} is no code file of ${root}.`,
+    todo: 'give a file that git tracks (or add --untracked), relative to this folder or to the repository',
+    exit: 2,
+  });
+}
+
+/** Pictures instead of text; one of them. */
+export function withPictures(command: Command): Command {
+  return command
+    .addOption(new Option('--dot', 'print Graphviz').conflicts('mermaid'))
+    .addOption(new Option('--mermaid', 'print a Mermaid flowchart'));
 }
 
 /** `cogo graph modules`: which file imports which. */
@@ -53,11 +69,7 @@ export function registerModules(host: Host, group: Command): void {
       'which file imports which, what could not be resolved and why, and how far each file is from an entry',
     after:
       'Exits 2 when the folder has no code; with --cycles, exits 1 when files import each other in a circle at run time.',
-    options: (command) =>
-      withSources(command)
-        .option('--dot', 'print Graphviz')
-        .option('--mermaid', 'print a Mermaid flowchart')
-        .option('--cycles', 'only the circles'),
+    options: (command) => withPictures(withSources(command)).option('--cycles', 'only the circles'),
     action: async (run, options, [path]) => {
       const graph = await readGraph(run, options, path);
       const { moduleCycles } = await import('@cogo/knowledge/graph/cycles.ts');
@@ -96,7 +108,7 @@ export function registerModules(host: Host, group: Command): void {
   });
 }
 
-async function drawing(edges: ModuleEdge[], options: Options): Promise<string> {
+export async function drawing(edges: ModuleEdge[], options: { dot?: boolean }): Promise<string> {
   const { toDot, toMermaid } = await import('@cogo/knowledge/graph/render.ts');
   const drawn = edges.map(({ from, to, kind, confidence }) => ({
     from,

@@ -8,8 +8,8 @@ import type { Command } from 'commander';
 import { addCommand, type Host, type Outcome, type Run } from '../../command.ts';
 import { CommandError } from '../../command_error.ts';
 import { fraction, wholeNumber } from '../../numbers.ts';
-import { unwrap } from '../../unwrap.ts';
 import { repositoryFolder } from '../index_repo.ts';
+import { withPictures } from './modules.ts';
 
 interface Options {
   depth: number;
@@ -80,7 +80,7 @@ export function registerSymbols(host: Host, group: Command): void {
     name: 'path <from> <to> [path]',
     about: 'a shortest way from one symbol or file to another, along calls, imports and types',
     after: AFTER,
-    options: (command) => withReading(command),
+    options: (command) => withPictures(withReading(command)),
     action: async (run, options, [from = '', to = '', path]) => {
       const graph = await readSymbols(run, options, path);
       const [starts, goals] = [found(graph, from), found(graph, to)];
@@ -91,12 +91,14 @@ export function registerSymbols(host: Host, group: Command): void {
       );
       return {
         json: { ok: way !== undefined, found: way !== undefined, edges: way ?? [] },
-        text: way
-          ? [
-              way[0]?.from ?? starts[0]!.key,
-              ...way.map((edge) => `  ${edge.kind} ${edge.to}  ${placeOf(edge)}`),
-            ].join('\n')
-          : `Nothing leads from ${from} to ${to}.`,
+        text: !way
+          ? `Nothing leads from ${from} to ${to}.`
+          : options.dot || options.mermaid
+            ? await drawing(way, options)
+            : [
+                way[0]?.from ?? starts[0]!.key,
+                ...way.map((edge) => `  ${edge.kind} ${edge.to}  ${placeOf(edge)}`),
+              ].join('\n'),
         exit: way ? 0 : 2,
       };
     },
@@ -116,11 +118,9 @@ function withReading(command: Command): Command {
 }
 
 function withWalk(command: Command, depth: number): Command {
-  return withReading(command)
+  return withPictures(withReading(command))
     .option('--depth <n>', 'how many steps away', wholeNumber(1, 10), depth)
-    .option('--min-confidence <x>', 'leave out what is less certain (0 to 1)', fraction, 0)
-    .option('--dot', 'print Graphviz')
-    .option('--mermaid', 'print a Mermaid flowchart');
+    .option('--min-confidence <x>', 'leave out what is less certain (0 to 1)', fraction, 0);
 }
 
 async function readSymbols(
@@ -145,13 +145,16 @@ async function readSymbols(
 
 async function checker(root: string, walk: Walk): Promise<TypeChecker> {
   const { typeChecker } = await import('@cogo/knowledge/graph/types/type_checker.ts');
-  return unwrap(
-    typeChecker(
-      root,
-      walk.candidates.map(({ path }) => path),
-    ),
-    'read types',
+  const made = typeChecker(
+    root,
+    walk.candidates.map(({ path }) => path),
   );
+  if (made.ok) return made.value;
+  throw new CommandError({
+    code: made.error.code,
+    what: made.error.message,
+    todo: 'install TypeScript 5 or 6 in the repository, or leave out --types',
+  });
 }
 
 function found(graph: SymbolGraph, name: string): GraphNode[] {
@@ -174,22 +177,24 @@ async function outcome(
 ): Promise<Outcome> {
   const nodes = [...depths].map(([key, depth]) => ({ ...graph.nodes.get(key)!, depth }));
   const json = { ok: true, targets, nodes, edges };
-  if (options.dot || options.mermaid) {
-    const { toDot, toMermaid } = await import('@cogo/knowledge/graph/render.ts');
-    const drawn = edges.map(({ from, to, kind, confidence }) => ({
-      from,
-      to,
-      ...(kind === 'calls' ? {} : { label: kind }),
-      dashed: confidence <= 0.5,
-    }));
-    return { json, text: options.dot ? toDot(drawn) : toMermaid(drawn) };
-  }
+  if (options.dot || options.mermaid) return { json, text: await drawing(edges, options) };
   const lines = edges.map((edge) => {
     const sure = edge.confidence === 1 ? '' : ` (${edge.provenance} ${edge.confidence})`;
     return `  ${edge.from} ${edge.kind} ${edge.to}${sure}  ${placeOf(edge)}`;
   });
   const heads = targets.map((one) => `${one.key}  ${one.kind}  line ${one.start_line}`);
   return { json, text: [...heads, ...(lines.length > 0 ? lines : ['  nothing'])].join('\n') };
+}
+
+async function drawing(edges: readonly GraphRelation[], { dot }: { dot?: boolean }): Promise<string> {
+  const { toDot, toMermaid } = await import('@cogo/knowledge/graph/render.ts');
+  const drawn = edges.map(({ from, to, kind, confidence }) => ({
+    from,
+    to,
+    ...(kind === 'calls' ? {} : { label: kind }),
+    dashed: confidence <= 0.5,
+  }));
+  return dot ? toDot(drawn) : toMermaid(drawn);
 }
 
 function placeOf({ from, line, column }: GraphRelation): string {
