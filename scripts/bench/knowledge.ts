@@ -1,4 +1,5 @@
 // npm run -s bench:knowledge -- --graph --repo DIR [--src src] [--runs 3] [--json FILE]
+// npm run -s bench:knowledge -- --index --repo DIR [--db postgres://…] [--runs 3] [--json FILE]   see knowledge/index_bench.ts
 //
 // The module graph of one checkout by us, dependency-cruiser, madge, codegraph and the TypeScript resolver: time and memory of the
 // whole process, and the edges in common. The peers are installed once into a folder of the system's temporary one, at the versions
@@ -41,17 +42,30 @@ interface Tool {
 const { values } = parseArgs({
   options: {
     graph: { type: 'boolean', default: false },
+    index: { type: 'boolean', default: false },
+    db: { type: 'string' },
     repo: { type: 'string' },
     src: { type: 'string', default: 'src' },
     runs: { type: 'string', default: '3' },
     json: { type: 'string' },
   },
 });
-if (!values.graph || !values.repo) {
-  console.error('Use: npm run -s bench:knowledge -- --graph --repo DIR [--src src] [--runs 3] [--json FILE]');
+if (values.graph === values.index || !values.repo) {
+  console.error(
+    'Use: npm run -s bench:knowledge -- --graph|--index --repo DIR [--src src] [--db postgres://…] [--runs 3] [--json FILE]',
+  );
   process.exit(2);
 }
 const repo = resolve(values.repo);
+if (values.index) {
+  const { benchIndex } = await import('./knowledge/index_bench.ts');
+  const made = await benchIndex({ repo, runs: Number(values.runs), server: values.db });
+  const { files, chunks } = made;
+  const bench = { ...writeReport(undefined, { ...made, versions: {} }), checkout: checkout(), files, chunks };
+  console.log(`${renderReport(bench)}\n${files} files, ${chunks} chunks`);
+  save('index', bench);
+  process.exit(0);
+}
 const { src } = values;
 const peers = installPeers();
 const runs = Number(values.runs);
@@ -99,13 +113,17 @@ for (const one of compared) {
     `edges: ${one.ours} ours, ${one.theirs} of ${one.peer}, ${one.common} common, ${one.theirs - one.common} missing, ${one.ours - one.common} only ours`,
   );
 }
-const file = resolve(
-  values.json ??
-    join(HERE, `../../bench/results/knowledge-graph-${new Date().toISOString().slice(0, 10)}.json`),
-);
-mkdirSync(dirname(file), { recursive: true });
-writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-console.log(file);
+save('graph', report);
+
+function save(area: string, what: unknown): void {
+  const file = resolve(
+    values.json ??
+      join(HERE, `../../bench/results/knowledge-${area}-${new Date().toISOString().slice(0, 10)}.json`),
+  );
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(what, null, 2)}\n`);
+  console.log(file);
+}
 
 function tools(): Tool[] {
   const bin = (name: string, path: string) => join(peers, 'node_modules', name, path);

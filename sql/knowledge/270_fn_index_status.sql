@@ -1,4 +1,4 @@
--- cogo_api.index_status: {chunks, terms, avg_length, repos:[{repo, generation, commit_sha, published_at, files, chunks, warnings,
+-- cogo_api.index_status: {chunks, terms, avg_length, repos:[{repo, generation, commit_sha, meta, published_at, files, chunks, warnings,
 -- last_run:{run_id, state, generation, files, chunks, started_at, finished_at, stats, reason}}]}. Needs viewer.
 create function cogo_api.index_status(project_id uuid)
 returns jsonb
@@ -16,7 +16,7 @@ begin
                               from cogo.lex_stats s where s.project_id = index_status.project_id), 0),
     'repos', coalesce((
       select jsonb_agg(jsonb_build_object(
-               'repo', r.repo, 'generation', r.generation, 'commit_sha', r.commit_sha, 'published_at', r.published_at,
+               'repo', r.repo, 'generation', r.generation, 'commit_sha', r.commit_sha, 'meta', r.meta, 'published_at', r.published_at,
                'files', f.n, 'warnings', f.warnings,
                'chunks', (select count(*) from cogo.chunks c
                            where c.project_id = r.project_id and c.repo_id = r.id and c.generation <= r.generation),

@@ -57,21 +57,53 @@ describe('indexRepository', () => {
     repo.track();
     repo.git('-c', 'user.name=t', '-c', 'user.email=t@t', 'commit', '-qm', 'one');
     const id = await project();
-    assert.deepEqual(
-      counts(await index(repo, id, { since: 'HEAD' })),
-      { added: 3, changed: 0, deleted: 0, unchanged: 0 },
-      'nothing is indexed yet',
-    );
+    const first = await index(repo, id, { since: 'HEAD' });
+    assert.deepEqual(counts(first), { added: 3, changed: 0, deleted: 0, unchanged: 0 });
+    assert.match(first.warnings[0]!.why, /every file was compared, for nothing is indexed yet/);
     repo.write('b.md', '# Better\n');
     repo.delete('c.md');
     repo.write('d.md', '# Delta\n');
     const report = await index(repo, id, { since: 'HEAD', untracked: true });
     assert.deepEqual(counts(report), { added: 1, changed: 1, deleted: 1, unchanged: 0 });
     assert.equal(report.files, 3);
+    assert.deepEqual(report.warnings, []);
     for (const since of ['nowhere', '--output=x', 'HEAD:a.md']) {
       const refused = await indexRepository({ root: repo.root, repo: 'app', projectId: id, rpc, since });
       assert.ok(!refused.ok && refused.error.code === 'validation_failed', since);
     }
+  });
+
+  it('does not trust a revision further than the index is of it', async (t) => {
+    const repo = tempRepo({ 'a.md': '# Alpha\n', 'b.md': '# Beta\n' });
+    t.after(repo.remove);
+    const commit = (name: string) => {
+      repo.track();
+      repo.git('-c', 'user.name=t', '-c', 'user.email=t@t', 'commit', '-qm', name);
+    };
+    const id = await project();
+    commit('one');
+    await index(repo, id);
+    repo.write('a.md', '# Alpine\n');
+    commit('two');
+    repo.write('b.md', '# Better\n');
+    commit('three');
+    assert.equal(
+      (await index(repo, id, { since: 'HEAD~1' })).changed,
+      2,
+      'also what came before the revision',
+    );
+    assert.deepEqual(await find(id, 'alpine'), ['a.md:1']);
+
+    repo.write('a.md', '# Almond\n');
+    await index(repo, id, { paths: ['a.md'] });
+    repo.git('checkout', '-q', 'a.md');
+    const doubted = await index(repo, id, { since: 'HEAD' });
+    assert.match(doubted.warnings[0]!.why, /every file was compared, for the index is not of a commit alone/);
+    assert.equal(doubted.changed, 1);
+    assert.deepEqual(await find(id, 'almond'), []);
+
+    await db.sql(`update cogo.repos set commit_sha = repeat('a', 40) where project_id = $1`, [id]);
+    assert.match((await index(repo, id, { since: 'HEAD' })).warnings[0]!.why, /which git does not know/);
   });
 
   it('a dry run says of every file what would become of it and why, and writes nothing', async (t) => {

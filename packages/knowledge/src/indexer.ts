@@ -4,13 +4,14 @@ import type { Rpc } from '@cogo/client/rpc.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import { entryFiles } from './graph/repository_graph.ts';
 import { graphReader } from './graph/symbols/file_graph.ts';
+import { EXTRACTOR_VERSION } from './document.ts';
 import { typeChecker } from './graph/types/type_checker.ts';
 import { indexWriter } from './index_writer.ts';
 import { type ReadDocument, readDocuments } from './read_documents.ts';
 import { relinkDependents, surfaceChanges } from './relink.ts';
 import { CONFIG_FILE, readIndexConfig } from './repo_config.ts';
 import type { Skipped, Walk } from './walk/candidates.ts';
-import { changedSince } from './walk/changed_since.ts';
+import { sinceScope } from './walk/since_scope.ts';
 import { walkRepository } from './walk/walk_repository.ts';
 
 export interface IndexOptions {
@@ -30,7 +31,10 @@ export interface IndexOptions {
    * there, or no longer one to index, leaves it.
    */
   paths?: string[];
-  /** Only files that differ from this revision; as `paths`. All files where nothing is indexed yet. */
+  /**
+   * Only files that differ from this revision or from the commit the index is of; as `paths`. All files, with a warning, where the
+   * index is not of a commit alone.
+   */
   since?: string;
   /** Untracked files that are not ignored count too. Default: tracked files only. */
   untracked?: boolean;
@@ -98,23 +102,32 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     if (!root.ok) return root;
     const { config, warning } = await readIndexConfig(root.value);
     progress('walk', 0, 0);
-    const walked = await walkRepository({
-      root: root.value,
-      ...config,
-      untracked: options.untracked ?? false,
-      signal,
-    });
-    const since =
-      options.since === undefined ? undefined : await changedSince(root.value, options.since, signal);
-    if (since && !since.ok) return since;
     const call = signal ? { signal } : {};
-    const files = await rpc.call<KnownFile[]>('index_files', { project_id: projectId, repo }, call);
+    const [walked, files, since] = await Promise.all([
+      walkRepository({
+        root: root.value,
+        ...config,
+        untracked: options.untracked ?? false,
+        status: !options.paths && !options.dryRun,
+        signal,
+      }),
+      rpc.call<KnownFile[]>('index_files', { project_id: projectId, repo }, call),
+      options.since === undefined
+        ? undefined
+        : sinceScope({ root: root.value, rev: options.since, rpc, projectId, repo, signal }),
+    ]);
+    if (since && !since.ok) return since;
     if (!files.ok) return files;
-    // Of a repository that was never indexed, what did not change since then is missing as well.
-    const changed = files.value.length === 0 ? undefined : since?.value;
-    const only = options.paths ? new Set(options.paths) : changed;
+    const only = options.paths ? new Set(options.paths) : since?.value.paths;
+    // what another version of the indexer wrote is read again whatever changed
+    if (only && !options.paths)
+      for (const { path, extractor } of files.value) if (extractor !== EXTRACTOR_VERSION) only.add(path);
     const walk = only ? restricted(walked, only) : walked;
     const report = emptyReport(walk, warning);
+    if (since?.value.why !== undefined)
+      report.warnings.push({
+        why: `--since ${options.since}: every file was compared, for ${since.value.why}`,
+      });
     if (options.dryRun) report.decisions = [];
     const known = new Map(
       files.value.filter((file) => only?.has(file.path) ?? true).map((file) => [file.path, file]),
@@ -187,7 +200,8 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
       project_id: projectId,
       repo,
       commit_sha: walk.commit ?? null,
-      meta: { listed_by: walk.by },
+      // clean: the index is exactly that of the commit, which --since builds on
+      meta: { listed_by: walk.by, clean: walk.isClean },
     };
     if (mayResume) {
       const resumed = await rpc.call<{ run_id: string; generation: number; files: KnownFile[] } | null>(

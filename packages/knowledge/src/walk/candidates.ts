@@ -17,6 +17,8 @@ export interface Walk {
   warnings: string[];
   /** Commit checked out, when it is a git repository with one. */
   commit?: string;
+  /** The working tree is that of the commit: nothing is changed, nor untracked if such files count. */
+  isClean: boolean;
   /** `git` when the tracked files were listed, `folder` when the tree was walked. */
   by: 'git' | 'folder';
 }

@@ -12,14 +12,29 @@ export interface GitFiles {
   found: Candidate[];
   skipped: Skipped[];
   commit?: string;
+  /** The files are those of the commit, as far as was asked. */
+  isClean: boolean;
 }
 
 /** Tracked files under `root` (which may be a folder of a larger repository); undefined when git cannot say. */
 export async function gitFiles(
   root: string,
-  options: { untracked: boolean; signal?: AbortSignal | undefined },
+  options: { untracked: boolean; status?: boolean; signal?: AbortSignal | undefined },
 ): Promise<GitFiles | { unavailable: string }> {
-  const listed = await git(root, ['ls-files', '-z', '--stage'], options.signal);
+  const [listed, more, head, status] = await Promise.all([
+    git(root, ['ls-files', '-z', '--stage'], options.signal),
+    options.untracked
+      ? git(root, ['ls-files', '-z', '--others', '--exclude-standard'], options.signal)
+      : undefined,
+    git(root, ['rev-parse', '--verify', '--quiet', 'HEAD'], options.signal),
+    options.status
+      ? git(
+          root,
+          ['status', '--porcelain', '-z', `--untracked-files=${options.untracked ? 'all' : 'no'}`, '--', '.'],
+          options.signal,
+        )
+      : undefined,
+  ]);
   if (!listed.ok) return { unavailable: listed.why };
   const found = new Map<string, Candidate>();
   const skipped: Skipped[] = [];
@@ -34,17 +49,20 @@ export async function gitFiles(
     // A file in conflict is listed once for each side.
     else found.set(relative, { path: storedPath(relative), file: join(root, relative) });
   }
-  if (options.untracked) {
-    const more = await git(root, ['ls-files', '-z', '--others', '--exclude-standard'], options.signal);
+  if (more) {
     if (!more.ok) return { unavailable: more.why };
     for (const relative of more.out.split('\0')) {
       if (relative === '' || relative.endsWith('/')) continue;
       found.set(relative, { path: storedPath(relative), file: join(root, relative) });
     }
   }
-  const head = await git(root, ['rev-parse', '--verify', '--quiet', 'HEAD'], options.signal);
   const commit = head.ok ? head.out.trim() : '';
-  return { found: [...found.values()], skipped, ...(commit === '' ? {} : { commit }) };
+  return {
+    found: [...found.values()],
+    skipped,
+    ...(commit === '' ? {} : { commit }),
+    isClean: commit !== '' && status?.ok === true && status.out === '',
+  };
 }
 
 /** Inside a hook git sets variables that point at another index; they must not leak into the question. */

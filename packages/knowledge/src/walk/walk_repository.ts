@@ -14,6 +14,8 @@ export interface WalkOptions {
   /** `.gitignore` patterns; when there are any, only matching files are taken, even from vendored folders. */
   include?: string[];
   exclude?: string[];
+  /** Asks whether the working tree is that of the commit; without it, `isClean` is false. */
+  status?: boolean;
   signal?: AbortSignal | undefined;
 }
 
@@ -21,7 +23,11 @@ export interface WalkOptions {
 export async function walkRepository(options: WalkOptions): Promise<Walk> {
   const { root, signal } = options;
   const warnings: string[] = [];
-  const git = await gitFiles(root, { untracked: options.untracked ?? false, signal });
+  const git = await gitFiles(root, {
+    untracked: options.untracked ?? false,
+    status: options.status ?? false,
+    signal,
+  });
   signal?.throwIfAborted();
   if ('unavailable' in git && !/not a git repository/.test(git.unavailable)) {
     warnings.push(`git could not list the files (${git.unavailable}); the folder was walked instead`);
@@ -36,6 +42,7 @@ export async function walkRepository(options: WalkOptions): Promise<Walk> {
     skipped,
     warnings,
     by: 'unavailable' in git ? 'folder' : 'git',
+    isClean: 'isClean' in git && git.isClean,
     ...('commit' in git && git.commit ? { commit: git.commit } : {}),
   };
 }

@@ -16,7 +16,7 @@ export interface WatchOptions extends Omit<IndexOptions, 'paths' | 'since' | 'dr
   index?: typeof indexRepository;
 }
 
-const QUIET_MS = 150;
+const QUIET_MS = 40;
 /** A stream of changes is not waited out for longer. */
 const PATIENCE_MS = 2000;
 const RESCAN_MS = 10 * 60_000;
