@@ -157,8 +157,8 @@ export class Conversation {
   }
 }
 
-export function ragSummary({ items, route, strategy, generation, took_ms }: SearchAnswer) {
-  return { count: items.length, route, strategy, generation, took_ms };
+export function ragSummary({ items, route, strategy, generation, took_ms, degraded }: SearchAnswer) {
+  return { count: items.length, route, strategy, generation, took_ms, ...(degraded ? { degraded } : {}) };
 }
 
 /** What the embedded answerer can not do is refused before anything is stored, never half done. */

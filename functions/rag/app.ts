@@ -48,8 +48,8 @@ function payloadOf(found: SearchAnswer) {
   return { items: found.items.map(publicSpan), ...summaryOf(found) };
 }
 
-function summaryOf({ items, route, strategy, generation, took_ms }: SearchAnswer) {
-  return { count: items.length, route, strategy, generation, took_ms };
+function summaryOf({ items, route, strategy, generation, took_ms, degraded }: SearchAnswer) {
+  return { count: items.length, route, strategy, generation, took_ms, ...(degraded ? { degraded } : {}) };
 }
 
 function announce(ctx: Context<RagRequest>, found: SearchAnswer): void {

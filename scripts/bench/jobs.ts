@@ -24,6 +24,8 @@ const load = loadavg()[0]!;
 const server = await openServer();
 const maxConnections = Math.max(16, ...size.workers) + 4;
 const systems: QueueSystem[] = [];
+/** What only ours has needs no peer. */
+const alone = /^(per-key|light|snapshot)/.test(args.only ?? '');
 // Two systems keep a session for each of the most workers, and a third one opens as many for a run; up to 32 a usual server does.
 const most = Math.max(0, ...size.workers);
 const needed = 3 * maxConnections + 30;
@@ -41,8 +43,8 @@ if (
 let met = true;
 try {
   systems.push(await openOurs(await server.database('cogo'), maxConnections));
-  systems.push(await openGraphile(await server.database('graphile'), 8));
-  if (!args.smoke) {
+  if (!alone) systems.push(await openGraphile(await server.database('graphile'), 8));
+  if (!args.smoke && !alone) {
     systems.push(await openPgBoss(await server.database('pgboss'), 20));
     systems.push(await openRawPgmq(await server.database('pgmq'), maxConnections, '1.11'));
   }

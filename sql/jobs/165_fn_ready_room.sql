@@ -6,6 +6,8 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+  -- read once: as part of the query it would be called for every row, and the scan begin at the oldest dead one
+  low   bigint := cogo.low(ready_room.lane);
   share int := coalesce((select q.ready_share from cogo.job_quotas q where q.project_id = ready_room.project_id), 100);
 begin
   if (select l.backlog from cogo.lanes l where l.name = ready_room.lane) and cogo.has_backlog(ready_room.lane, ready_room.project_id) then
@@ -15,7 +17,7 @@ begin
     select count(*) from (
       select from cogo.jobs j
        where j.lane = ready_room.lane and j.project_id = ready_room.project_id and j.state = 'queued' and j.pinned_executor_id is null
-         and j.msg_id >= cogo.low(ready_room.lane)
+         and j.msg_id >= low
        limit share) r)::int;
 end
 $$;

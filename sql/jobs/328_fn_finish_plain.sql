@@ -7,6 +7,8 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+  -- only running jobs have a token. To say so as well would let a join read the index of running jobs, with all that ran since the
+  -- last vacuum
   plain int;
   ended uuid[];
   heard boolean;
@@ -14,8 +16,8 @@ begin
   select count(*) into plain
     from unnest(ids, tokens) as i(id, token)
     join cogo.jobs j on j.id = i.id
-   where j.state = 'running' and j.lease_token = i.token and j.cancel_requested_at is null and j.concurrency_key is null
-     and j.parent_id is null and (every or j.project_id = finish_plain.project_id);
+   where j.lease_token = i.token and j.cancel_requested_at is null and j.concurrency_key is null and j.parent_id is null
+     and (every or j.project_id = finish_plain.project_id);
   if plain < cardinality(ids) then
     return null;
   end if;
@@ -23,7 +25,7 @@ begin
     update cogo.jobs j
        set state = 'succeeded', finished_at = clock_timestamp(), lease_token = null, lease_until = null, result = i.body -> 'result'
       from unnest(ids, tokens, bodies) as i(id, token, body)
-     where j.id = i.id and j.state = 'running' and j.lease_token = i.token and j.cancel_requested_at is null
+     where j.id = i.id and j.lease_token = i.token and j.cancel_requested_at is null
     returning j.id, j.quiet, j.trace_id
   )
   select coalesce(array_agg(d.id), '{}'), bool_or(not d.quiet or d.trace_id is not null) into ended, heard from done d;

@@ -3343,6 +3343,59 @@ begin
 end
 $$;
 
+-- sql/jobs/163_fn_has_backlog.sql 00498c9f22cfcb99
+-- cogo.has_backlog: whether jobs of the lane, and of the project where given, wait for their turn. In the order of the index: EXISTS
+-- alone may walk the table for its first row. Of a project it looks from the watermark on only, which is all that claims do; sweep,
+-- which moves the watermark, looks at all.
+create or replace function cogo.has_backlog(lane text, project_id uuid default null)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  low timestamptz;
+begin
+  if has_backlog.project_id is null then
+    return coalesce((
+      select true from cogo.jobs j
+       where j.lane = has_backlog.lane and j.state = 'blocked' and j.blocked_on = 'turn'
+       order by j.project_id, j.type, j.run_at limit 1), false);
+  end if;
+  low := to_timestamp(cogo.turn(has_backlog.lane) / 1000000.0);
+  return coalesce((
+    select true from cogo.jobs j
+     where j.lane = has_backlog.lane and j.project_id = has_backlog.project_id and j.state = 'blocked' and j.blocked_on = 'turn'
+       and j.run_at >= low
+     order by j.type, j.run_at limit 1), false);
+end
+$$;
+
+-- sql/jobs/165_fn_ready_room.sql 85c39048e69572ea
+-- cogo.ready_room: how many more jobs of the project may be on the lane's ready list: its share less what is there; none while some
+-- wait for their turn, so that nobody overtakes them. Approximate under concurrency, which fairness can bear.
+create or replace function cogo.ready_room(project_id uuid, lane text)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  -- read once: as part of the query it would be called for every row, and the scan begin at the oldest dead one
+  low   bigint := cogo.low(ready_room.lane);
+  share int := coalesce((select q.ready_share from cogo.job_quotas q where q.project_id = ready_room.project_id), 100);
+begin
+  if (select l.backlog from cogo.lanes l where l.name = ready_room.lane) and cogo.has_backlog(ready_room.lane, ready_room.project_id) then
+    return 0;
+  end if;
+  return share - (
+    select count(*) from (
+      select from cogo.jobs j
+       where j.lane = ready_room.lane and j.project_id = ready_room.project_id and j.state = 'queued' and j.pinned_executor_id is null
+         and j.msg_id >= low
+       limit share) r)::int;
+end
+$$;
+
 -- sql/jobs/167_fn_mark_backlog.sql c236efe67f7002e2
 -- cogo.mark_backlog: notes that jobs of the lanes wait for their turn; written once, sweep takes it back when none do.
 create or replace function cogo.mark_backlog(names text[])
@@ -4062,9 +4115,9 @@ begin
 end
 $$;
 
--- sql/jobs/246_fn_take_turn.sql dab1c23b964b1b29
+-- sql/jobs/246_fn_take_turn.sql 0cf1eb8d204f8bf3
 -- cogo.take_turn: take_turns for one job of any type, which most claims want: the oldest of a random project's first type, in one
--- statement, or two. Returns it locked, or nothing. Waits for nothing.
+-- statement. Returns it locked, or nothing. Waits for nothing.
 create or replace function cogo.take_turn(lane text, project_id uuid)
 returns uuid[]
 language plpgsql
@@ -4075,17 +4128,22 @@ declare
   start uuid := coalesce(take_turn.project_id, gen_random_uuid());
   one   uuid;
 begin
-  select j.id into one from cogo.jobs j
-   where j.lane = take_turn.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low
-     and j.project_id >= start and (take_turn.project_id is null or j.project_id = take_turn.project_id)
-   order by j.project_id, j.type, j.run_at, j.id
-   limit 1 for update skip locked;
-  if not found and take_turn.project_id is null then
-    select j.id into one from cogo.jobs j
-     where j.lane = take_turn.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low and j.project_id < start
-     order by j.project_id, j.type, j.run_at, j.id
-     limit 1 for update skip locked;
-  end if;
+  -- the second half is looked at only where the first is empty
+  select f.id into one
+    from (select * from (
+            select j.id from cogo.jobs j
+             where j.lane = take_turn.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low
+               and j.project_id >= start and (take_turn.project_id is null or j.project_id = take_turn.project_id)
+             order by j.project_id, j.type, j.run_at, j.id
+             limit 1 for update skip locked) a
+          union all
+          select * from (
+            select j.id from cogo.jobs j
+             where j.lane = take_turn.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low
+               and j.project_id < start and take_turn.project_id is null
+             order by j.project_id, j.type, j.run_at, j.id
+             limit 1 for update skip locked) b) f
+   limit 1;
   return case when one is null then '{}' else array[one] end;
 end
 $$;
@@ -4625,7 +4683,7 @@ begin
 end
 $$;
 
--- sql/jobs/328_fn_finish_plain.sql e1a08e81dd25cae5
+-- sql/jobs/328_fn_finish_plain.sql efd88200c9228237
 -- cogo.finish_plain: ends running jobs well where none of the call's has more to it: no concurrency key, no parent, no wish to cancel,
 -- every token current. Returns the ids of those it ended, or null where something of that does not hold when it looks: then nothing
 -- is changed, and the long way takes all of them. That one locks slots and parents first; here no lock but those of the jobs, by id.
@@ -4635,6 +4693,8 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+  -- only running jobs have a token. To say so as well would let a join read the index of running jobs, with all that ran since the
+  -- last vacuum
   plain int;
   ended uuid[];
   heard boolean;
@@ -4642,8 +4702,8 @@ begin
   select count(*) into plain
     from unnest(ids, tokens) as i(id, token)
     join cogo.jobs j on j.id = i.id
-   where j.state = 'running' and j.lease_token = i.token and j.cancel_requested_at is null and j.concurrency_key is null
-     and j.parent_id is null and (every or j.project_id = finish_plain.project_id);
+   where j.lease_token = i.token and j.cancel_requested_at is null and j.concurrency_key is null and j.parent_id is null
+     and (every or j.project_id = finish_plain.project_id);
   if plain < cardinality(ids) then
     return null;
   end if;
@@ -4651,7 +4711,7 @@ begin
     update cogo.jobs j
        set state = 'succeeded', finished_at = clock_timestamp(), lease_token = null, lease_until = null, result = i.body -> 'result'
       from unnest(ids, tokens, bodies) as i(id, token, body)
-     where j.id = i.id and j.state = 'running' and j.lease_token = i.token and j.cancel_requested_at is null
+     where j.id = i.id and j.lease_token = i.token and j.cancel_requested_at is null
     returning j.id, j.quiet, j.trace_id
   )
   select coalesce(array_agg(d.id), '{}'), bool_or(not d.quiet or d.trace_id is not null) into ended, heard from done d;

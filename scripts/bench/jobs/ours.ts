@@ -110,6 +110,12 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
   const senders = cogoCalls(url, 3);
   const worker = cogoCalls(url, 2);
   let keys = 0;
+  // A run that was given up must not go on beside the next one.
+  let nth = 0;
+  const goesOn = () => {
+    const mine = nth;
+    return () => mine === nth;
+  };
 
   const accepted = (verdicts: { verdict: string }[]) => {
     const refused = verdicts.filter((v) => v.verdict !== 'ok').length;
@@ -118,14 +124,15 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
   const finish = async (leases: readonly Lease[]) => accepted(await worker.finish(leases));
   /** A busy worker's loop: each call reports what it did and takes the next. */
   const takeAll = async (count: number, workers: number, qty: number) => {
-    for (let nth = 0; nth < workers; nth++) await calls.register(`${EXECUTOR}.${nth}`);
+    const on = goesOn();
+    for (let worker = 0; worker < workers; worker++) await calls.register(`${EXECUTOR}.${worker}`);
     return timed(async () => {
       let left = count;
       await Promise.all(
-        Array.from({ length: workers }, async (_, nth) => {
+        Array.from({ length: workers }, async (_, worker) => {
           let held: Lease[] = [];
-          while (left > 0 || held.length > 0) {
-            const { verdicts, jobs } = await calls.turn(`${EXECUTOR}.${nth}`, held, qty);
+          while (on() && (left > 0 || held.length > 0)) {
+            const { verdicts, jobs } = await calls.turn(`${EXECUTOR}.${worker}`, held, qty);
             accepted(verdicts);
             held = jobs;
             left -= jobs.length;
@@ -140,6 +147,7 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
   return {
     name: `cogo ${COGO_VERSION}`,
     async reset() {
+      nth++;
       const tables = await admin<{ name: string }[]>`
         select format('%I.%I', schemaname, tablename) as name from pg_tables
          where (schemaname = 'cogo' and tablename like 'job%' and tablename not in ('job_types', 'job_kinds'))
@@ -215,6 +223,9 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
       return starts.since(sent);
     },
     async backlog(rows) {
+      // More than a project may have waiting unless it is said.
+      await admin`insert into cogo.job_quotas (project_id, queue_limit) values (${project}, ${3 * rows + 500_000})
+                  on conflict (project_id) do update set queue_limit = excluded.queue_limit`;
       const put = (extra: object) =>
         sideBySide(Math.ceil(rows / ENQUEUE_BATCH), ENQUEUERS, async (n) => {
           const size = Math.min(ENQUEUE_BATCH, rows - n * ENQUEUE_BATCH);
@@ -229,8 +240,8 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
       });
       await put({ delay_s: 86_400 });
     },
-    ...openHeld(url, calls),
-    ...openLimits(calls, admin, takeAll),
+    ...openHeld(url, calls, goesOn),
+    ...openLimits(calls, admin, takeAll, goesOn),
     async emptyClaim(times) {
       // One session, as a poller has: a pool's sessions each plan anew once the backlog was vacuumed and analyzed.
       const poller = cogoCalls(url, 1);

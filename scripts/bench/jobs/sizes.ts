@@ -75,6 +75,12 @@ export interface JobsArgs {
   only: string | undefined;
 }
 
+const USE = `Use: npm run -s bench:jobs -- [--quick | --smoke] [--json FILE] [--backlog ROWS] [--held SECONDS] [--only MEASURE]
+--only takes the start of a measure's name:
+  batched drain, single claim and finish, enqueue, enqueue to start, per-key limits, light tenant,
+  snapshot held, snapshot not held, empty claim
+With --only for a measure of ours alone (per-key, light, snapshot) the peers are not started.`;
+
 /** Exits 2 on wrong use, as the other benchmarks do. */
 export function jobsArgs(argv: string[] = process.argv.slice(2)): JobsArgs {
   try {
@@ -87,8 +93,13 @@ export function jobsArgs(argv: string[] = process.argv.slice(2)): JobsArgs {
         backlog: { type: 'string' },
         held: { type: 'string' },
         only: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
       },
     });
+    if (values.help) {
+      console.log(USE);
+      process.exit(0);
+    }
     const number = (name: 'backlog' | 'held', what: string) => {
       const value = values[name] === undefined ? undefined : Number(values[name]);
       if (value !== undefined && !(Number.isInteger(value) && value > 0)) {
@@ -105,9 +116,7 @@ export function jobsArgs(argv: string[] = process.argv.slice(2)): JobsArgs {
       only: values.only,
     };
   } catch (error) {
-    console.error(
-      `${(error as Error).message}\nUse: npm run -s bench:jobs -- [--quick] [--smoke] [--json FILE] [--backlog ROWS] [--held SECONDS] [--only MEASURE]`,
-    );
+    console.error(`${(error as Error).message}\n${USE}`);
     process.exit(2);
   }
 }

@@ -36,10 +36,14 @@ export interface QueueSystem {
   limited?(count: number, workers: number): Promise<Record<string, number>>;
   /** p99 from enqueue to start of a project's few jobs, alone and while another project has `jobs` queued. */
   tenants?(o: { jobs: number; probes: number }): Promise<Record<string, number>>;
-  /** Jobs at a rate while an old snapshot is held: how much of it is kept, and what is left undone. */
-  held?(o: { rate: number; seconds: number }): Promise<Record<string, number>>;
-  /** Jobs at a rate, one a call and one at a time: how much of it is kept, and what is left undone. */
-  singles?(o: { rate: number; seconds: number }): Promise<Record<string, number>>;
+  /** Jobs at a rate, `atOnce` an enqueue and `qty` at most a turn, with an old snapshot held or without: how much is kept, and left. */
+  held?(o: {
+    rate: number;
+    seconds: number;
+    snapshot: boolean;
+    atOnce: number;
+    qty: number;
+  }): Promise<Record<string, number>>;
   close(): Promise<void>;
 }
 

@@ -13,6 +13,54 @@ const jobs = (calls: number, each: number) => `
            'delay_s', case when i % 3 = 0 then 1000 else 0 end)) from generate_series(1, ${each}) i))
     from cogo.projects p, generate_series(1, ${calls}) g;`;
 
+test('an empty claim reads the same few pages whatever is delayed and leased, and a plain turn is few statements', {
+  skip: server ? false : 'auto_explain needs a server; set COGO_TEST_DB',
+}, async () => {
+  const place = await openTestDatabase();
+  const [name] = await place.sql<{ name: string }>('select current_database() as name');
+  const url = new URL(server!);
+  url.pathname = `/${name!.name}`;
+  const plans: string[] = [];
+  const sql = postgres(url.href, { max: 1, onnotice: (notice) => plans.push(notice['message'] ?? '') });
+  const buffers = () =>
+    plans.reduce((sum, plan) => sum + Number(/Buffers: shared hit=(\d+)/.exec(plan)?.[1] ?? 0), 0);
+  try {
+    await sql.unsafe(`
+      select cogo_api.create_project('Plans');
+      select cogo_api.register_executor('one', '{"kind":"cogo-work","slots":1}');
+      select cogo_api.enqueue(p.id, (select jsonb_agg(jsonb_build_object('type', 'code.debug', 'delay_s',
+               case when g = 1 and i > 0 then 1000 else 0 end)) from generate_series(1, 1000) i))
+        from cogo.projects p, generate_series(1, 2) g;
+      select cogo_api.claim('one', 990);`);
+    await sql.unsafe('vacuum analyze cogo.jobs');
+    await sql.unsafe(`load 'auto_explain'; set auto_explain.log_nested_statements = on; set auto_explain.log_analyze = on;
+      set auto_explain.log_buffers = on`);
+    const seen = async (statement: string) => {
+      await sql.unsafe('set auto_explain.log_min_duration = 0; set client_min_messages = log');
+      plans.length = 0;
+      await sql.unsafe(statement);
+      // the last plan is that of the call itself
+      const inside = plans.length - 1;
+      const pages = buffers();
+      await sql.unsafe('set client_min_messages = error; set auto_explain.log_min_duration = -1');
+      return { inside, pages };
+    };
+    await sql.unsafe(`create temp table held as
+      select x ->> 'job_id' as id, x ->> 'token' as token from jsonb_array_elements(cogo_api.claim('one', 1)) x`);
+    const turn =
+      await seen(`select cogo_api.turn('one', (select jsonb_agg(jsonb_build_object('job_id', id, 'token', token,
+      'result', 1)) from held), 1)`);
+    assert.ok(turn.inside <= 10, `a turn is ${turn.inside} statements`);
+    await sql.unsafe(`select cogo_api.claim('one', 1000); select cogo_api.sweep()`);
+    const empty = await seen(`select cogo_api.claim('one', 1)`);
+    assert.ok(empty.inside >= 3 && empty.inside <= 7, `an empty claim is ${empty.inside} statements`);
+    assert.ok(empty.pages > 0 && empty.pages <= 40, `an empty claim reads ${empty.pages} pages`);
+  } finally {
+    await sql.end();
+    await place.close();
+  }
+});
+
 test('claim, beat, finish, fail, release and sweep read jobs by index only', { skip }, () =>
   readByIndex(`${PROJECT} ${jobs(8, 1000)} analyze cogo.jobs; analyze cogo.job_payloads;`, 'select 1'),
 );

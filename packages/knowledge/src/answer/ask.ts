@@ -1,17 +1,19 @@
 import { ok, type Result } from '@cogo/spec/result.ts';
-import { answerExtractive, type ExtractiveAnswer } from './extractive.ts';
-import { search, type SearchAnswer, type SearchOptions } from './search.ts';
+import { answerEmbedded } from './embedded_answer.ts';
+import type { ExtractiveAnswer } from './extractive.ts';
+import { findEvidence } from './find_evidence.ts';
+import type { SearchAnswer, SearchOptions } from './search.ts';
 
 export interface Asked {
   answer: ExtractiveAnswer;
   found: SearchAnswer;
 }
 
-/** Searches and answers in one step, without a language model: what `chat` does with the embedded answerer. */
+/** Finds evidence, answers and verifies in one step, without a language model: what `chat` does with the embedded answerer. */
 export async function ask(options: SearchOptions): Promise<Result<Asked>> {
-  const found = await search({ limit: 8, ...options });
+  const { limit = 8, strategy = 'auto', ...question } = options;
+  const found = await findEvidence({ ...question, limit, strategy });
   if (!found.ok) return found;
-  const { items, lexicon } = found.value;
-  const answer = answerExtractive({ question: options.q, spans: items, ...(lexicon ? { lexicon } : {}) });
-  return ok({ answer, found: found.value });
+  const answered = answerEmbedded(options.q, found.value);
+  return answered.ok ? ok({ answer: answered.value.answer, found: found.value }) : answered;
 }

@@ -76,7 +76,15 @@ export function answerExtractive(options: ExtractiveOptions): ExtractiveAnswer {
   });
   // A file not shown yet tells more than another place in the same one.
   others.sort((a, b) => otherWorth(b) - otherWorth(a));
+  const said = composer.quotes.map(plain);
   const chosen = others
+    .filter(({ quote }) => {
+      const text = plain(quote.reading);
+      // A migration repeats a function word for word, a README a sentence of the manual.
+      if (said.some((other) => other.includes(text) || text.includes(other))) return false;
+      said.push(text);
+      return true;
+    })
     .slice(0, MAX_OTHERS)
     .sort((a, b) => ranked.indexOf(a.index) - ranked.indexOf(b.index));
   if (chosen.length > 0) composer.label(LABELS[language].also);
@@ -185,6 +193,8 @@ class Composer {
   #sentences: AnswerSentence[] = [];
   #citations: Citation[] = [];
   #blocks: string[] = [];
+  /** What was quoted, as it reads. */
+  readonly quotes: string[] = [];
 
   constructor(spans: Span[], language: Language) {
     this.#spans = spans;
@@ -193,6 +203,7 @@ class Composer {
 
   main(span: Span, quotes: Quote[]): void {
     const numbers = quotes.map((quote) => this.#cite(quote));
+    this.quotes.push(...quotes.map((quote) => quote.reading));
     this.#say(`${leadSentence(span, this.#language)} [${numbers[0]}].`, [numbers[0]!]);
     quotes.forEach((quote, index) => {
       const n = numbers[index]!;
@@ -244,6 +255,11 @@ class Composer {
     });
     return n;
   }
+}
+
+/** A text without what only looks different. */
+function plain(text: string): string {
+  return text.replace(/\s+/g, ' ').trim().toLowerCase();
 }
 
 const FENCE_NAMES: Record<string, string> = { typescript: 'ts', javascript: 'js', markdown: '', text: '' };

@@ -1,7 +1,8 @@
 import { queryFeatures } from '@cogo/spec/hash_embedding.ts';
-import { failure, ok, type Result } from '@cogo/spec/result.ts';
+import { cogoError, type CogoError } from '@cogo/spec/errors.ts';
+import { err, failure, ok, type Result } from '@cogo/spec/result.ts';
 import { processQuestionVector } from '../embed/environment.ts';
-import type { QuestionVector } from '../embed/question_vectors.ts';
+import type { ModelRef, QuestionVector } from '../embed/question_vectors.ts';
 import { type Question, type Route, readQuestion } from './question.ts';
 import { namesOf, rankOf } from './ranking.ts';
 import type { CallRpc, Lexicon, ScoredSpan } from './span.ts';
@@ -29,6 +30,8 @@ export interface SearchOptions {
   explain?: boolean;
   /** Makes the question's vector where the project's vectors are not hash-1024-v1; by the process' environment unless given. */
   questionVector?: QuestionVector | undefined;
+  /** How long it may take, in ms; then the search goes without. Default 5,000. */
+  questionVectorMs?: number;
   signal?: AbortSignal;
 }
 
@@ -46,6 +49,9 @@ export interface SearchAnswer {
   /** Why the search went without vectors although its strategy has them. */
   degraded?: { code: string; message: string };
 }
+
+/** A person waits for the answer: a provider that is asked to wait, or hangs, is done without. */
+const QUESTION_VECTOR_MS = 5000;
 
 /**
  * Weight of the hash vector beside BM25 (max-normalised, linear), by route: it helps questions about code, where words
@@ -108,24 +114,55 @@ export async function search(options: SearchOptions): Promise<Result<SearchAnswe
   const { model } = found.value;
   if (!model || strategy === 'lexical') return ok({ ...base, ...answerOf(found.value) });
 
-  // The project has a model of its own: its vector is made elsewhere. A provider that cannot be used costs the search
-  // its vectors, not its answer.
-  const made = await (options.questionVector ?? processQuestionVector())(
-    model,
-    question.text,
-    options.signal,
-  );
-  if (!made.ok) {
-    const degraded = { code: made.error.code, message: made.error.message };
-    return ok({ ...base, ...answerOf(found.value), degraded });
-  }
+  // The project has a model of its own: its vector is made elsewhere. A provider that cannot be used, or not soon, costs the
+  // search its vectors, not its answer.
+  const byWords = (error: { code: string; message: string }) =>
+    ok({ ...base, ...answerOf(found.value), degraded: { code: error.code, message: error.message } });
+  const made = await inTime(options, options.questionVector ?? processQuestionVector(), model, question.text);
+  if (!made.ok) return made.error.code === 'aborted' ? made : byWords(made.error);
   const again = await ask(options, {
     ...query,
     vector: made.value,
     embedder: model.name,
     fingerprint: model.fingerprint,
   });
-  return again.ok ? ok({ ...base, ...answerOf(again.value) }) : again;
+  if (again.ok) return ok({ ...base, ...answerOf(again.value) });
+  // The project switched its model meanwhile, or the vector is none of that model.
+  return again.error.code === 'stale_generation' || again.error.code === 'bad_request'
+    ? byWords(again.error)
+    : again;
+}
+
+/** The vector, or `timeout` once it takes too long, whether the provider heeds the signal or not; `aborted` when the asker left. */
+async function inTime(
+  options: SearchOptions,
+  vectorOf: QuestionVector,
+  model: ModelRef,
+  text: string,
+): Promise<Result<string>> {
+  const limit = options.questionVectorMs ?? QUESTION_VECTOR_MS;
+  const over = new AbortController();
+  const late = setTimeout(
+    () => over.abort(cogoError('timeout', `${model.name} made no vector within ${limit} ms.`)),
+    limit,
+  );
+  const left = () => over.abort(cogoError('aborted', 'The search was aborted by its caller.'));
+  options.signal?.addEventListener('abort', left, { once: true });
+  if (options.signal?.aborted) left();
+  const ended = new Promise<Result<string>>((resolve) => {
+    const end = () => resolve(err(over.signal.reason as CogoError));
+    if (over.signal.aborted) end();
+    else over.signal.addEventListener('abort', end, { once: true });
+  });
+  try {
+    return await Promise.race([vectorOf(model, text, over.signal), ended]);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.name : 'error';
+    return failure('provider_error', `${model.name} failed (${why}).`);
+  } finally {
+    clearTimeout(late);
+    options.signal?.removeEventListener('abort', left);
+  }
 }
 
 interface Found {

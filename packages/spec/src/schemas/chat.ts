@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { failureEnvelope, success } from '../envelope.ts';
 import { operation, type FunctionSpec } from '../operation.ts';
-import { citation, searchFilter, span, strategy, usage } from './evidence.ts';
+import { citation, searchFilter, span, strategy, usage, degraded } from './evidence.ts';
 import {
   bigintId,
   doneEvent,
@@ -85,6 +85,7 @@ export const ragDone = z.object({
   strategy: z.string().optional(),
   generation: bigintId.nullable(),
   took_ms: z.number().nonnegative(),
+  degraded,
 });
 
 export const chatEvents = {

@@ -61,3 +61,9 @@ export type Citation = z.infer<typeof citation>;
 export type Usage = z.infer<typeof usage>;
 export type Strategy = z.infer<typeof strategy>;
 export type SearchFilter = z.infer<typeof searchFilter>;
+
+/** Why a search went without vectors although the project has them. */
+export const degraded = z
+  .object({ code: z.string(), message: z.string() })
+  .optional()
+  .describe('Searched by words only, and why: the embedding model could not be asked.');

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { failureEnvelope, success } from '../envelope.ts';
 import { operation, type FunctionSpec } from '../operation.ts';
 import { ragDone } from './chat.ts';
-import { searchFilter, span, strategy } from './evidence.ts';
+import { degraded, searchFilter, span, strategy } from './evidence.ts';
 import { bigintId, doneEvent, metaEvent, projectId, stream } from './fields.ts';
 
 export const ragRequest = z.object({
@@ -25,6 +25,7 @@ export const ragResponse = success({
     .nullable()
     .describe('The index generation all hits come from; null when nothing is indexed.'),
   took_ms: z.number().nonnegative(),
+  degraded,
   cached: z.boolean().optional(),
 });
 

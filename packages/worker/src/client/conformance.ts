@@ -91,6 +91,43 @@ export function workerLinkConformance(
     assert.equal(value(await link.finish([done]))[0]!.verdict, 'lost');
   });
 
+  it('a turn records what was done and brings the next, and a stale token costs nobody else', async (world, link) => {
+    const first = await world.enqueue();
+    const [job] = await claim(link);
+    const next = await world.enqueue({ payload: { n: 2 } });
+    const done = { jobId: first, token: job!.token, result: { n: 1 } };
+    const asked = { qty: 5, leaseS: 30, includeTypes: null };
+    const turn = value(await link.turn({ ...asked, results: [done] }));
+    assert.deepEqual(turn.settled, [{ jobId: first, verdict: 'ok', state: 'succeeded' }]);
+    assert.deepEqual(
+      turn.jobs.map(({ jobId, payload }) => [jobId, payload]),
+      [[next, { n: 2 }]],
+    );
+    assert.deepEqual((await world.state(first)).result, { n: 1 });
+    const held = { jobId: next, token: turn.jobs[0]!.token, result: 2 };
+    const last = value(await link.turn({ ...asked, results: [done, held] }));
+    assert.deepEqual(
+      new Map(last.settled.map(({ jobId, verdict }) => [jobId, verdict])),
+      new Map([
+        [first, 'lost'],
+        [next, 'ok'],
+      ]),
+    );
+    assert.deepEqual(last.jobs, []);
+    assert.deepEqual(value(await link.turn({ ...asked, results: [] })), { settled: [], jobs: [] });
+  });
+
+  it('a turn of a process that was replaced is refused whole; its result is still good', async (world, link) => {
+    const jobId = await world.enqueue();
+    const [job] = await claim(link);
+    value(await world.link().register({ ...INFO, instance: 'second' }));
+    const results = [{ jobId, token: job!.token, result: 'done' }];
+    const refused = await link.turn({ qty: 1, leaseS: 30, includeTypes: null, results });
+    assert.ok(!refused.ok && isReplaced(refused.error), JSON.stringify(refused));
+    assert.equal((await world.state(jobId)).state, 'running');
+    assert.equal(value(await link.finish(results))[0]!.verdict, 'ok');
+  });
+
   it('a mixed batch gets one verdict for each of its items', async (world, link) => {
     const ids = [await world.enqueue(), await world.enqueue(), await world.enqueue()];
     const jobs = await claim(link, 3);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import { cogoError, type CogoError } from '@cogo/spec/errors.ts';
 import type { Clock } from '../clock.ts';
-import type { ClaimedJob, ExecutorInfo, Lease, Settled, Step, WorkerLink } from './worker_link.ts';
+import type { ClaimedJob, ExecutorInfo, JobResult, Lease, Settled, Step, WorkerLink } from './worker_link.ts';
 
 export interface FakeJob {
   jobId: string;
@@ -120,6 +120,11 @@ export class FakeDispatcher {
           }),
         signal,
       );
+    const finishOne = (job: FakeJob, { result, children }: JobResult) => {
+      this.#spawn(job, children);
+      job.result = result;
+      this.#end(job, 'succeeded');
+    };
     let epoch: number | null = null;
     const replaced = () => epoch !== null && epoch < (this.executors.get(executorId)?.epoch ?? 0);
     const refusal = {
@@ -164,12 +169,13 @@ export class FakeDispatcher {
             }),
           o?.signal,
         ),
-      finish: (results, o) =>
-        each('finish', results, o?.signal, (job, { result, children }) => {
-          this.#spawn(job, children);
-          job.result = result;
-          this.#end(job, 'succeeded');
-        }),
+      finish: (results, o) => each('finish', results, o?.signal, finishOne),
+      turn: async ({ results, qty, leaseS, includeTypes }, o) => {
+        if (!this.down && replaced()) return refusal;
+        const jobs = (settled: Settled[]) => ({ settled, jobs: this.#claim(qty, leaseS, includeTypes) });
+        const got = await each('turn', results, o?.signal, finishOne);
+        return got.ok ? ok(jobs(got.value)) : got;
+      },
       fail: (failures, o) =>
         each('fail', failures, o?.signal, (job, { error, retryable }) => {
           job.error = error;

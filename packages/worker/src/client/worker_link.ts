@@ -104,6 +104,22 @@ export interface ExecutorInfo {
   stopped?: boolean;
 }
 
+export interface ClaimRequest {
+  qty: number;
+  leaseS: number;
+  /** Exact types or prefixes ending in `.*`; null takes all of the executor's lane. */
+  includeTypes: string[] | null;
+}
+
+export interface TurnRequest extends ClaimRequest {
+  results: JobResult[];
+}
+
+export interface Turn {
+  settled: Settled[];
+  jobs: ClaimedJob[];
+}
+
 export interface CallOptions {
   signal?: AbortSignal;
 }
@@ -119,17 +135,18 @@ export interface WorkerLink {
    * `executor_draining` when another process has taken over meanwhile: see `isReplaced`.
    */
   register(info: ExecutorInfo, o?: CallOptions): Promise<Result<void>>;
-  /** @param request.includeTypes exact types or prefixes ending in `.*`; null takes all of the executor's lane */
-  claim(
-    request: { qty: number; leaseS: number; includeTypes: string[] | null },
-    o?: CallOptions,
-  ): Promise<Result<ClaimedJob[]>>;
+  claim(request: ClaimRequest, o?: CallOptions): Promise<Result<ClaimedJob[]>>;
   /**
    * Extends each lease and marks the executor as present; an empty list is presence only.
    * @param o.running how many jobs it is at work on, where the beat is about all of them: others are told when that changes
    */
   beat(beats: Beat[], o?: CallOptions & { running?: number }): Promise<Result<BeatReply[]>>;
   finish(results: JobResult[], o?: CallOptions): Promise<Result<Settled[]>>;
+  /**
+   * `finish` and `claim` in one call and one transaction, which is what a busy worker does all day. An error means that neither
+   * was done: a process that may claim no more is refused whole, and finishes by `finish`.
+   */
+  turn(request: TurnRequest, o?: CallOptions): Promise<Result<Turn>>;
   fail(failures: JobFailure[], o?: CallOptions): Promise<Result<Settled[]>>;
   /** Hands leases back: costs no attempt. A job that was cancelled meanwhile answers `cancelled`. */
   release(releases: Release[], o?: CallOptions): Promise<Result<Settled[]>>;
@@ -183,6 +200,27 @@ export function rpcWorkerLink(rpc: CallRpc, executorId: string): WorkerLink {
     },
     finish: (results, o) =>
       settle('finish', { results: results.map(({ jobId, ...said }) => ({ job_id: jobId, ...said })) }, o),
+    turn: async ({ results, qty, leaseS, includeTypes }, o) => {
+      const got = await rpc.call(
+        'turn',
+        {
+          executor_id: executorId,
+          results: storable(results.map(({ jobId, ...said }) => ({ job_id: jobId, ...said }))),
+          qty,
+          lease_s: leaseS,
+          include_types: includeTypes,
+          epoch,
+        },
+        o,
+      );
+      if (!got.ok) return got;
+      const answer = isRow(got.value) ? got.value : {};
+      // Not an empty list where one is missing: a verdict that was not given is no verdict.
+      const settled = rows('turn', ok(answer['verdicts'] ?? {}), settledRow);
+      const jobs = rows('turn', ok(answer['jobs'] ?? {}), claimedRow);
+      if (!settled.ok) return settled;
+      return jobs.ok ? ok({ settled: settled.value, jobs: jobs.value }) : jobs;
+    },
     fail: (failures, o) =>
       settle(
         'fail',

@@ -82,11 +82,20 @@ export class Core {
   };
   readonly #pending = new Set<{ sentAt: number; giveUp: () => void }>();
   fatal: CogoError | null = null;
+  /** Slots that jobs may come for in claims and turns under way. */
+  asked = 0;
   readonly #stop = new AbortController();
   readonly #over = new AbortController();
 
   constructor(setup: WorkerSetup) {
     this.setup = setup;
+  }
+
+  /** How many jobs to ask for where `leaving` slots are about to be free; none before half of the slots are. */
+  refill(leaving = 0): number {
+    const { slots } = this.setup;
+    const free = slots - this.slots.size - this.asked + leaving;
+    return free >= Math.ceil(slots / 2) ? free : 0;
   }
 
   /** Aborts when the worker is to end, by its owner or by a fatal error. */

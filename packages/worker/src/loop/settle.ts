@@ -1,21 +1,32 @@
-import type { Settled } from '../client/worker_link.ts';
+import type { ClaimedJob, Settled } from '../client/worker_link.ts';
 import { backoffMs } from '../backoff.ts';
 import type { Outcome } from '../executors/executor.ts';
 import { CALL_MS, isFatal, type Core } from './core.ts';
 import type { Slot } from './slots.ts';
 
-/** Reports what became of a slot, until an answer comes: a gateway that is away must not cost a result. */
-export async function settle(core: Core, slot: Slot, outcome: Outcome, ms: number): Promise<void> {
-  const { link, clock, random, log } = core.setup;
+/** Jobs that came with the answer to a turn, and when it was sent. */
+export interface NextJobs {
+  jobs: ClaimedJob[];
+  sentAt: number;
+}
+
+const NONE: NextJobs = { jobs: [], sentAt: 0 };
+
+/**
+ * Reports what became of a slot, until an answer comes: a gateway that is away must not cost a result. A result that leaves half of
+ * the slots free fetches the next jobs with the same call.
+ */
+export async function settle(core: Core, slot: Slot, outcome: Outcome, ms: number): Promise<NextJobs> {
+  const { link, clock, random, log, leaseS, includeTypes } = core.setup;
   const { jobId, token } = slot.job;
   const stop = slot.stopped;
   if (stop === 'lost') {
     core.sum.lost++;
     log('warn', 'job stopped: its lease was lost', { job_id: jobId });
-    return;
+    return NONE;
   }
   // On shutdown all leases go back in one call, at once: see `handBack`.
-  if (stop === 'shutdown') return;
+  if (stop === 'shutdown') return NONE;
   // Last words: what a beat has not carried yet would be lost with the lease.
   const news = slot.takeNews();
   if (!stop && (news.progress !== undefined || news.log !== undefined)) {
@@ -26,6 +37,22 @@ export async function settle(core: Core, slot: Slot, outcome: Outcome, ms: numbe
   let final = outcome;
   let { suspended } = slot;
   const children = slot.spawned.flatMap((spawned) => spawned.children);
+  const finished = !stop && !suspended && final.kind === 'finished' && children.length === 0;
+  const qty = finished && !core.stopped.aborted ? core.refill(1) : 0;
+  if (qty > 0 && final.kind === 'finished') {
+    const sentAt = clock.now();
+    const results = [{ jobId, token, result: final.result }];
+    core.asked += qty - 1;
+    const got = await core.call(CALL_MS, (signal) =>
+      link.turn({ results, qty, leaseS, includeTypes }, { signal }),
+    );
+    core.asked -= qty - 1;
+    if (got.ok) {
+      count(core, slot, 'finished', got.value.settled[0] ?? null, ms);
+      return { jobs: got.value.jobs, sentAt };
+    }
+    // The claim may be why it was refused; the result goes on alone, and where it was recorded already the answer says lost.
+  }
   for (let attempt = 0; ; attempt++) {
     const got = await core.call(CALL_MS, (signal) => {
       if (stop) return link.release([{ jobId, token }], { signal });
@@ -43,13 +70,18 @@ export async function settle(core: Core, slot: Slot, outcome: Outcome, ms: numbe
       return link.fail([{ jobId, token, error, retryable, ...again }], { signal });
     });
     const what = stop ? 'released' : suspended ? 'awaiting' : final.kind;
-    if (got.ok) return count(core, slot, what, got.value[0] ?? null, ms);
-    if (slot.stopped === 'lost') return count(core, slot, what, null, ms);
-    if (isFatal(got.error)) return core.end(got.error);
+    if (got.ok || slot.stopped === 'lost') {
+      count(core, slot, what, got.ok ? (got.value[0] ?? null) : null, ms);
+      return NONE;
+    }
+    if (isFatal(got.error)) {
+      core.end(got.error);
+      return NONE;
+    }
     if (!got.error.retryable) {
       if (stop || (final.kind === 'failed' && !suspended)) {
         log('error', `the outcome was refused: ${got.error.message}`, { job_id: jobId });
-        return;
+        return NONE;
       }
       // The result or the children themselves are refused (too large, an unknown type): say so instead.
       const { code, message } = got.error;
@@ -65,7 +97,7 @@ export async function settle(core: Core, slot: Slot, outcome: Outcome, ms: numbe
     }
     if (core.stopped.aborted) {
       log('warn', 'could not report before the end; the lease will run out', { job_id: jobId });
-      return;
+      return NONE;
     }
     if (attempt === 0) log('warn', `could not report: ${got.error.message}`, { job_id: jobId });
     await clock.sleep(backoffMs(attempt, random), core.stopped);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cogoError } from '@cogo/spec/errors.ts';
+import { failure } from '@cogo/spec/result.ts';
 import { FakeDispatcher } from '../client/fake_link.ts';
 import type { WorkerLink } from '../client/worker_link.ts';
 import { FakeClock, settle } from '../clock_fake.ts';
@@ -277,7 +278,7 @@ test('a lease that someone else has taken stops the work and reports nothing', a
   job.leaseUntil = 1e9;
   await w.clock.advance(11_000);
   assert.equal(w.manual.running.size, 0);
-  assert.equal(w.calls('finish').length, 0);
+  assert.equal(w.calls('finish').length + w.calls('turn').length, 0);
   assert.equal(w.calls('release').length, 0);
   assert.equal(job.token, '12345');
   w.stop.abort();
@@ -419,11 +420,65 @@ test('an executor that throws is an infrastructure failure and is tried again', 
   assert.deepEqual([w.state(id).state, w.state(id).failures], ['succeeded', 1]);
 });
 
-test('a result that the dispatcher refuses becomes a failure that names why', async () => {
+test('a busy worker reports and takes the next job in one call, and asks for no more than it has slots', async () => {
+  const w = world({ slots: 2 });
+  const ids = Array.from({ length: 5 }, () => w.dispatcher.enqueue('code.build.test'));
+  void w.start();
+  await w.clock.advance(0);
+  for (const id of ids) {
+    w.manual.finish(id);
+    await w.clock.advance(0);
+    assert.ok(w.manual.running.size <= 2, `${w.manual.running.size} at once`);
+  }
+  assert.deepEqual(
+    ids.map((id) => w.state(id).state),
+    ids.map(() => 'succeeded'),
+  );
+  assert.equal(w.calls('turn').length, 5);
+  assert.equal(w.calls('finish').length, 0);
+  w.stop.abort();
+});
+
+test('where the claim of a turn is refused, the result is reported alone', async () => {
   const w = world({}, (link) => ({
     ...link,
-    finish: async () => ({ ok: false, error: cogoError('payload_too_large', '200 KB, allowed 128 KB') }),
+    turn: async () => failure('executor_draining', 'this executor is draining'),
   }));
+  const id = w.dispatcher.enqueue('code.build.test');
+  void w.start();
+  await w.clock.advance(0);
+  w.manual.finish(id);
+  await w.clock.advance(0);
+  assert.equal(w.state(id).state, 'succeeded');
+  w.stop.abort();
+});
+
+test('jobs that a turn brings while the worker is told to stop go straight back', async () => {
+  const stop = new AbortController();
+  const w = world({ slots: 1, signal: stop.signal }, (link) => ({
+    ...link,
+    turn: async (request) => {
+      const got = await link.turn(request);
+      stop.abort();
+      return got;
+    },
+  }));
+  const ids = [w.dispatcher.enqueue('code.build.test'), w.dispatcher.enqueue('code.build.test')];
+  const run = w.start();
+  await w.clock.advance(0);
+  w.manual.finish(ids[0]!);
+  await w.clock.advance(10_000);
+  await run;
+  assert.deepEqual(
+    ids.map((id) => w.state(id).state),
+    ['succeeded', 'queued'],
+  );
+  assert.deepEqual(w.manual.started, [ids[0]]);
+});
+
+test('a result that the dispatcher refuses becomes a failure that names why', async () => {
+  const refuse = async () => failure('payload_too_large', '200 KB, allowed 128 KB');
+  const w = world({}, (link) => ({ ...link, finish: refuse, turn: refuse }));
   const id = w.dispatcher.enqueue('code.build.test');
   void w.start();
   await w.clock.advance(0);

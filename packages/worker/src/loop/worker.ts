@@ -55,21 +55,22 @@ async function register(core: Core): Promise<boolean> {
 }
 
 async function claimLoop(core: Core): Promise<void> {
-  const { clock, random, link, slots, leaseS, includeTypes, once, log } = core.setup;
-  const refillAt = Math.ceil(slots / 2);
+  const { clock, random, link, leaseS, includeTypes, once, log } = core.setup;
   const { stopped } = core;
   let misses = 0;
   let errors = 0;
   while (!stopped.aborted) {
-    const free = slots - core.slots.size;
-    if (free < refillAt) {
+    const free = core.refill();
+    if (free === 0) {
       await core.work.wait(clock, PRESENCE_MS, stopped);
       continue;
     }
     const sentAt = clock.now();
+    core.asked += free;
     const got = await core.call(CALL_MS, (signal) =>
       link.claim({ qty: free, leaseS, includeTypes }, { signal }),
     );
+    core.asked -= free;
     if (!got.ok) {
       if (isFatal(got.error)) return core.end(got.error);
       if (stopped.aborted) return;
@@ -129,7 +130,10 @@ async function work(core: Core, slot: Slot): Promise<void> {
     }
   }
   slot.phase = 'settling';
-  await settle(core, slot, outcome, Math.round(clock.now() - started));
+  const next = await settle(core, slot, outcome, Math.round(clock.now() - started));
+  // As in the claim loop: leases that came with the stop go straight back.
+  if (core.stopped.aborted) return release(core, next.jobs);
+  for (const claimed of next.jobs) start(core, claimed, next.sentAt);
 }
 
 /** The job with the payload it refers to, or why there is none. */
