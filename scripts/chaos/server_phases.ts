@@ -67,7 +67,10 @@ export const poolExhaustion: Phase = async ({ quick, leaseS, database }) => {
     field.worker();
     await field.holds(first, 1);
     let refused = 0;
-    for (let n = 0; n < 120 && refused < 3; n++) {
+    const [{ max }] = await field.sql<
+      [{ max: number }]
+    >`select current_setting('max_connections')::int as max`;
+    for (let n = 0; n < max + 20 && refused < 3; n++) {
       const hog = postgres(url, { max: 1, idle_timeout: 0, onnotice: () => {}, connect_timeout: 3 });
       hogs.push(hog);
       await hog`select 1`.catch(() => refused++);
