@@ -17,7 +17,7 @@ export interface MemoryChat {
 }
 
 /** `search` answers the query of a `chat_begin`. */
-export function memoryChat(search: FakeFunction = () => null): MemoryChat {
+export function memoryChat(search: FakeFunction): MemoryChat {
   const sessions: MemoryChat['sessions'] = new Map();
   const usage: MemoryChat['usage'] = [];
   let ids = 0;

@@ -103,9 +103,10 @@ let run: CliRun;
 
 before(async () => {
   api = await startManagementApi({ ref: REF, accessToken: TOKEN });
+  const index = memoryIndex();
   gateway = await startMemoryGateway({
-    ...memoryIndex(),
-    ...memoryChat().functions,
+    ...index,
+    ...memoryChat(index.search!).functions,
     ...memoryJobs().functions,
     answer_doorbell: () => ({ executor_id: null }),
     graph_walk: () => {

@@ -38,6 +38,7 @@ dispatcherConformance('sql', async () => {
   };
   // as on Supabase, where every message is a row and can be counted
   await db.sql('drop function if exists realtime.cogo_hint(jsonb, text, text)');
+  await db.sql('drop table if exists realtime.cogo_ears');
   const asProject = db.rpc('anon', undefined, { 'x-cogo-token': await token('project') });
   return {
     dispatcher: rpcDispatcher(asProject),
