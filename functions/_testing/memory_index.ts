@@ -54,7 +54,7 @@ export const CHUNKS: readonly ScoredSpan[] = [
 ];
 
 /** `search` over some chunks. */
-export function memoryIndex(chunks: readonly ScoredSpan[] = CHUNKS): Record<string, FakeFunction> {
+export function memoryIndex(chunks: readonly ScoredSpan[] = CHUNKS): { search: FakeFunction } {
   const tokens = chunks.map((item) => new Set(tokenize(`${item.path} ${item.symbol ?? ''} ${item.text}`)));
   return {
     search: (args) => {

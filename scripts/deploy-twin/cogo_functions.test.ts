@@ -106,7 +106,7 @@ before(async () => {
   const index = memoryIndex();
   gateway = await startMemoryGateway({
     ...index,
-    ...memoryChat(index.search!).functions,
+    ...memoryChat(index.search).functions,
     ...memoryJobs().functions,
     answer_doorbell: () => ({ executor_id: null }),
     graph_walk: () => {
