@@ -11,7 +11,7 @@ const SEEN_DEAD_MS = 15_000;
 export const SEEN_LEASE_S = 30;
 
 /** A worker that was cut off is to work again within this time. */
-const BACK_MS = 45_000;
+const BACK_MS = 15_000;
 
 /** Killed while it holds jobs: the other worker gets them when the lease ends, where nothing else tells that it is gone. */
 export const sigkill: Phase = (context) => killed(context, { silent: true });

@@ -27,6 +27,9 @@ export interface PostgresOptions {
 /** Milliseconds a statement has to end that was aborted, or whose connection may have closed, before its connections are given up. */
 const GRACE_MS = 1000;
 
+/** Seconds a new connection may take. */
+const CONNECT_S = 5;
+
 /**
  * `cogo_api` straight over a native Postgres, for servers next to it. Works behind a transaction pooler.
  *
@@ -40,6 +43,8 @@ export function postgresRpc(options: PostgresOptions): Rpc {
   const open = () => {
     const pool: postgres.Sql = postgres(options.url, {
       max: options.max ?? 4,
+      // the driver waits half a minute for a server that took the connection and says nothing, with every call behind it
+      connect_timeout: CONNECT_S,
       prepare: false,
       // parameters are text with casts; and a connection that closes during this look-up would lose the call it was opened for
       fetch_types: false,
