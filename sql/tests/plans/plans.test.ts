@@ -14,14 +14,9 @@ const jobs = (calls: number, each: number) => `
     from cogo.projects p, generate_series(1, ${calls}) g;`;
 
 test('an empty claim reads the same few pages whatever is delayed and leased, and a plain turn is few statements', {
-  skip: server ? false : 'auto_explain needs a server; set COGO_TEST_DB',
+  skip,
 }, async () => {
-  const place = await openTestDatabase();
-  const [name] = await place.sql<{ name: string }>('select current_database() as name');
-  const url = new URL(server!);
-  url.pathname = `/${name!.name}`;
-  const plans: string[] = [];
-  const sql = postgres(url.href, { max: 1, onnotice: (notice) => plans.push(notice['message'] ?? '') });
+  const { sql, plans, close } = await session();
   const buffers = () =>
     plans.reduce((sum, plan) => sum + Number(/Buffers: shared hit=(\d+)/.exec(plan)?.[1] ?? 0), 0);
   try {
@@ -65,8 +60,7 @@ test('an empty claim reads the same few pages whatever is delayed and leased, an
     assert.ok(empty.inside >= 3 && empty.inside <= 7, `an empty claim is ${empty.inside} statements`);
     assert.ok(empty.pages > 0 && empty.pages <= 40, `an empty claim reads ${empty.pages} pages`);
   } finally {
-    await sql.end();
-    await place.close();
+    await close();
   }
 });
 
@@ -84,12 +78,7 @@ test('they do so in a database without statistics, and in sessions that knew it 
 
 /** Every verb once before `fill`, so that its plans are those of what `made` left; then again, with a look at the plans. */
 async function readByIndex(made: string, fill: string): Promise<void> {
-  const place = await openTestDatabase();
-  const [name] = await place.sql<{ name: string }>('select current_database() as name');
-  const url = new URL(server!);
-  url.pathname = `/${name!.name}`;
-  const plans: string[] = [];
-  const sql = postgres(url.href, { max: 1, onnotice: (notice) => plans.push(notice['message'] ?? '') });
+  const { sql, plans, close } = await session();
   try {
     await sql.unsafe(made);
     await sql.unsafe(`load 'auto_explain'; set auto_explain.log_nested_statements = on; set auto_explain.log_min_duration = 0;
@@ -116,7 +105,21 @@ async function readByIndex(made: string, fill: string): Promise<void> {
       assert.deepEqual(walked, [], verb);
     }
   } finally {
+    await close();
+  }
+}
+
+/** One session in a database of its own; what auto_explain says in it is in `plans`. */
+async function session() {
+  const place = await openTestDatabase();
+  const [name] = await place.sql<{ name: string }>('select current_database() as name');
+  const url = new URL(server!);
+  url.pathname = `/${name!.name}`;
+  const plans: string[] = [];
+  const sql = postgres(url.href, { max: 1, onnotice: (notice) => plans.push(notice['message'] ?? '') });
+  const close = async () => {
     await sql.end();
     await place.close();
-  }
+  };
+  return { sql, plans, close };
 }
