@@ -2,7 +2,8 @@ import { chat, chatHistory, type ChatRequest } from '@cogo/spec/schemas/chat.ts'
 import type { Context, FrameStream, Reply } from '../_shared/context.ts';
 import { createApp, type CogoApp, type GivenDeps } from '../_shared/plane.ts';
 import { publicSpan } from '@cogo/knowledge/answer/find_evidence.ts';
-import { capabilityFault, Conversation, ragSummary } from './conversation.ts';
+import { searchSummary } from '../_shared/search_summary.ts';
+import { capabilityFault, Conversation } from './conversation.ts';
 import { EMBEDDED } from '@cogo/knowledge/answer/embedded_answer.ts';
 import { pieces } from './pieces.ts';
 
@@ -49,7 +50,7 @@ async function streamAnswer(ctx: Context<ChatRequest>, stream: FrameStream) {
   for (const [index, span] of found.items.entries()) {
     if (!(await stream.send('rag.item', { trace_id, index, ...publicSpan(span) }))) return;
   }
-  if (!(await stream.send('rag.done', { trace_id, ...ragSummary(found) }))) return;
+  if (!(await stream.send('rag.done', { trace_id, ...searchSummary(found) }))) return;
   const answered = turn.answer(found);
   if (!answered.ok) return ctx.failWith(answered.error, { via: 'embedded' });
   for (const [index, token] of pieces(answered.value.answer.text).entries()) {

@@ -8,6 +8,7 @@ import type { ChatRequest } from '@cogo/spec/schemas/chat.ts';
 import type { Result } from '@cogo/spec/result.ts';
 import { failure, ok } from '@cogo/spec/result.ts';
 import type { Context } from '../_shared/context.ts';
+import { searchSummary } from '../_shared/search_summary.ts';
 import { findEvidence } from '@cogo/knowledge/answer/find_evidence.ts';
 import { answerEmbedded, EMBEDDED, type EmbeddedAnswer } from '@cogo/knowledge/answer/embedded_answer.ts';
 
@@ -72,7 +73,7 @@ export class Conversation {
       if (!begun.ok) return begun;
     }
     this.ctx.emit('rag.done', {
-      ...ragSummary(found.value),
+      ...searchSummary(found.value),
       chunk_ids: found.value.items.map((item) => item.chunk_id),
     });
     return ok({ session: session!, found: found.value });
@@ -155,10 +156,6 @@ export class Conversation {
   private failed(error: CogoError): void {
     this.ctx.emit('chat.failed', { code: error.code, message: error.message });
   }
-}
-
-export function ragSummary({ items, route, strategy, generation, took_ms, degraded }: SearchAnswer) {
-  return { count: items.length, route, strategy, generation, took_ms, ...(degraded ? { degraded } : {}) };
 }
 
 /** What the embedded answerer can not do is refused before anything is stored, never half done. */

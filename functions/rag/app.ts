@@ -2,6 +2,7 @@ import { rag, ragSearch, type RagRequest } from '@cogo/spec/schemas/rag.ts';
 import type { SearchAnswer } from '@cogo/knowledge/answer/search.ts';
 import type { Context } from '../_shared/context.ts';
 import { createApp, type CogoApp, type GivenDeps } from '../_shared/plane.ts';
+import { searchSummary } from '../_shared/search_summary.ts';
 import {
   findEvidence,
   findHits,
@@ -30,7 +31,7 @@ export function makeApp(deps: GivenDeps = {}): CogoApp {
           if (!(await stream.send('rag.item', frame))) return;
         }
         announce(ctx, found.value);
-        await stream.send('rag.done', { trace_id: ctx.traceId, ...summaryOf(found.value) });
+        await stream.send('rag.done', { trace_id: ctx.traceId, ...searchSummary(found.value) });
       });
     })
     .route(ragSearch, async (ctx) => {
@@ -45,15 +46,11 @@ function questionOf(ctx: Context<RagRequest>): EvidenceQuestion {
 }
 
 function payloadOf(found: SearchAnswer) {
-  return { items: found.items.map(publicSpan), ...summaryOf(found) };
-}
-
-function summaryOf({ items, route, strategy, generation, took_ms, degraded }: SearchAnswer) {
-  return { count: items.length, route, strategy, generation, took_ms, ...(degraded ? { degraded } : {}) };
+  return { items: found.items.map(publicSpan), ...searchSummary(found) };
 }
 
 function announce(ctx: Context<RagRequest>, found: SearchAnswer): void {
-  ctx.emit('rag.done', { ...summaryOf(found), chunk_ids: found.items.map((item) => item.chunk_id) });
+  ctx.emit('rag.done', { ...searchSummary(found), chunk_ids: found.items.map((item) => item.chunk_id) });
 }
 
 export const app = makeApp();

@@ -1,3 +1,4 @@
+import { joinBytes } from '@cogo/spec/bytes.ts';
 import { cogoError, type CogoError } from '@cogo/spec/errors.ts';
 import { err, failure, ok, type Result } from '@cogo/spec/result.ts';
 
@@ -95,7 +96,7 @@ export function gatewayStore(o: {
         if (signal?.aborted) return failure('aborted', 'The transfer was aborted.');
         return failure('unavailable', `Storage broke off (${(error as Error).message}).`);
       }
-      return ok(joined(parts, size));
+      return ok(joinBytes(parts));
     },
     async remove(paths, { signal } = {}) {
       const got = await send('', {
@@ -114,16 +115,6 @@ export function gatewayStore(o: {
       return ok(said.flatMap((row: { name?: unknown }) => (typeof row?.name === 'string' ? [row.name] : [])));
     },
   };
-}
-
-function joined(parts: Uint8Array[], size: number): Uint8Array {
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** What a refused transfer means. Storage says most things with 400 and the real status in the body. */

@@ -67,6 +67,13 @@ export async function loadPayload(
   }
 }
 
+/** Loads the payload of a claimed job from this store; undefined where there is none. */
+export function payloadLoader(store: ArtifactStore | null | undefined) {
+  if (!store) return undefined;
+  return (job: { projectId: string; payload: unknown }, signal: AbortSignal): Promise<Result<unknown>> =>
+    loadPayload(store, job.projectId, job.payload as { payload_ref: unknown }, { signal });
+}
+
 function changed(path: string): Result<never> {
   return failure('validation_failed', `${path} is not what was enqueued: its size or SHA-256 differs.`);
 }

@@ -4,7 +4,7 @@ import { hostname, platform, release, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { ArtifactStore } from '@cogo/client/artifact_store.ts';
 import type { Rpc } from '@cogo/client/rpc.ts';
-import { loadPayload } from '@cogo/client/stored_payload.ts';
+import { payloadLoader } from '@cogo/client/stored_payload.ts';
 import { failure, type Result } from '@cogo/spec/result.ts';
 import { folderApprovals } from './approvals.ts';
 import { ARTIFACT_DAYS, LOOK_MS, removeOldArtifacts } from './artifact_retention.ts';
@@ -129,10 +129,7 @@ export async function runWorker(o: RunOptions): Promise<Result<RunSummary>> {
     includeTypes,
     policy: o.policy ?? (() => DEFAULT_POLICY),
     approvals: folderApprovals(join(dataDir, 'approvals')),
-    loadPayload:
-      store &&
-      ((job, signal) =>
-        loadPayload(store, job.projectId, job.payload as { payload_ref: unknown }, { signal })),
+    loadPayload: payloadLoader(store),
     executor: (type) => executorOf(executors, type),
     signal: o.signal,
     // Said with every line while there is none: nobody should learn it only from the first one.

@@ -1,5 +1,6 @@
 // One call of the Data API at the database: settings that say who calls, then the statement, in one transaction.
 import { protocol, type PGlite } from '@electric-sql/pglite';
+import { joinBytes } from '@cogo/spec/bytes.ts';
 import type { Database } from '../database/database.ts';
 
 /** A statement with parameters `$1`, …, all given as text. */
@@ -53,7 +54,7 @@ export function callerOnPglite(pglite: PGlite): AsCaller {
     // By itself: a statement stays prepared though the transaction that did it fails.
     const name = `cogo_gateway_${prepared.size}`;
     const close = serialize.close({ type: 'S', name });
-    await inner.execProtocolStream(joined([close, serialize.parse({ name, text }), serialize.sync()]));
+    await inner.execProtocolStream(joinBytes([close, serialize.parse({ name, text }), serialize.sync()]));
     prepared.set(text, name);
     return name;
   };
@@ -65,7 +66,7 @@ export function callerOnPglite(pglite: PGlite): AsCaller {
       parts.push(serialize.bind({ statement: name, values: [...params] }), serialize.execute({}));
     }
     parts.push(serialize.sync());
-    const messages = await inner.execProtocolStream(joined(parts));
+    const messages = await inner.execProtocolStream(joinBytes(parts));
     const last = messages.findLast((message) => message.name === 'dataRow');
     return last?.fields?.[0] ?? null;
   };
@@ -81,14 +82,4 @@ export function callerOnPglite(pglite: PGlite): AsCaller {
         }
       }),
     );
-}
-
-function joined(parts: Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -4,7 +4,7 @@
 //     any of it, when 60 % of a limit is used or the runtime ends -> hand back -> leave
 //   leave: stopped, then the bell once more for what is left
 import type { ArtifactStore } from '@cogo/client/artifact_store.ts';
-import { loadPayload } from '@cogo/client/stored_payload.ts';
+import { payloadLoader } from '@cogo/client/stored_payload.ts';
 import type { CallRpc } from '@cogo/spec/rpc.ts';
 import type { Result } from '@cogo/spec/result.ts';
 import type { ExecutorInfo, WorkerLink } from '../client/worker_link.ts';
@@ -77,12 +77,7 @@ export async function consume(o: EdgeConsumer): Promise<Result<RunSummary & { en
       const handler = o.handlers.find((item) => item.type === type);
       return handler ? planExecutor(handler, o.rpc, store) : null;
     },
-    ...(store === null
-      ? {}
-      : {
-          loadPayload: (job, signal) =>
-            loadPayload(store, job.projectId, job.payload as { payload_ref: unknown }, { signal }),
-        }),
+    loadPayload: payloadLoader(store),
     signal: stop.signal,
     log,
     clock: o.clock,

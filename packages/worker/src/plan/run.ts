@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname, platform, release } from 'node:os';
 import type { ArtifactStore } from '@cogo/client/artifact_store.ts';
-import { loadPayload } from '@cogo/client/stored_payload.ts';
+import { payloadLoader } from '@cogo/client/stored_payload.ts';
 import type { Result } from '@cogo/spec/result.ts';
 import type { CallRpc } from '@cogo/spec/rpc.ts';
 import { COGO_VERSION } from '@cogo/spec/version.ts';
@@ -69,10 +69,7 @@ export async function runPlan(o: PlanOptions): Promise<Result<RunSummary>> {
       const handler = handlers.find((item) => item.type === type);
       return handler ? planExecutor(handler, o.rpc, store ?? null) : null;
     },
-    loadPayload:
-      store &&
-      ((job, signal) =>
-        loadPayload(store, job.projectId, job.payload as { payload_ref: unknown }, { signal })),
+    loadPayload: payloadLoader(store),
     signal: o.signal,
     log: o.log,
     clock: monotonicClock,
