@@ -5,4 +5,4 @@ language sql
 immutable
 parallel safe
 set search_path = ''
-as $$ select '20261121120000' $$;
+as $$ select '20261121180000' $$;
