@@ -1,6 +1,4 @@
 -- The bucket of artifacts and of payloads too large for a row: private; objects are made and read, never changed.
-grant execute on function cogo.can_read_artifact(text), cogo.can_write_artifact(text) to anon, authenticated, service_role;
-
 do $$
 begin
   if to_regclass('storage.objects') is null or to_regclass('storage.buckets') is null then
