@@ -1,5 +1,6 @@
 import { coverage, spanTokens, weigh, type WeightedConcept } from './evidence.ts';
 import { isProse } from './prose.ts';
+import { type Facet, facetOf, wantsTests } from './rerank.ts';
 import { LABELS, leadSentence, nameOf } from './phrases.ts';
 import { type Language, type Question, readQuestion } from './question.ts';
 import { bestLine, codeQuote, newlyCovered, type Quote, sentenceQuotes } from './quotes.ts';
@@ -51,6 +52,10 @@ const TOGETHER = 5;
 const MAX_SPANS = 8;
 const MAX_MAIN_SENTENCES = 3;
 const MAX_OTHERS = 3;
+/** A further place says so much of the question, or so much of what was not said yet. */
+const MIN_OTHER = 0.34;
+const MIN_OTHER_NEW = 0.15;
+const FACETS: readonly Facet[] = ['manual', 'code', 'beside'];
 
 /**
  * The answerer without a language model: quotes the sentences and code that speak of the question, each with its
@@ -62,7 +67,9 @@ export function answerExtractive(options: ExtractiveOptions): ExtractiveAnswer {
   const spans = options.spans.slice(0, MAX_SPANS);
   const concepts = weigh(question.concepts, options.lexicon);
   const tokens = spans.map(spanTokens);
-  if (!isSupported(question, concepts, tokens)) return refusal(language);
+  // A test may say anything: what only it speaks of, nothing speaks of.
+  const counts = wantsTests(question) ? tokens : tokens.filter((_, at) => facetOf(spans[at]!) !== 'beside');
+  if (!isSupported(question, concepts, counts)) return refusal(language);
 
   const ranked = rankSpans(concepts, tokens);
   const composer = new Composer(spans, language);
@@ -72,7 +79,7 @@ export function answerExtractive(options: ExtractiveOptions): ExtractiveAnswer {
   const files = new Set([spans[main]!.path]);
   const others = ranked.slice(1).flatMap((index) => {
     const quote = bestQuote(spans[index]!, index, concepts);
-    return quote && quote.score > 0 ? [{ index, quote }] : [];
+    return quote && isTelling(quote) ? [{ index, quote }] : [];
   });
   // A file not shown yet tells more than another place in the same one.
   others.sort((a, b) => otherWorth(b) - otherWorth(a));
@@ -87,9 +94,16 @@ export function answerExtractive(options: ExtractiveOptions): ExtractiveAnswer {
     })
     .slice(0, MAX_OTHERS)
     .sort((a, b) => ranked.indexOf(a.index) - ranked.indexOf(b.index));
-  if (chosen.length > 0) composer.label(LABELS[language].also);
-  for (const { quote } of chosen) composer.other(quote);
+  for (const facet of FACETS) {
+    const ofFacet = chosen.filter(({ index }) => facetOf(spans[index]!) === facet);
+    if (ofFacet.length > 0) composer.label(LABELS[language][facet]);
+    for (const { quote } of ofFacet) composer.other(quote);
+  }
   return composer.finish();
+
+  function isTelling({ score, tokens: said }: Quote): boolean {
+    return score >= MIN_OTHER || newlyCovered(concepts, said, seen) >= MIN_OTHER_NEW;
+  }
 
   function otherWorth({ index, quote }: { index: number; quote: Quote }): number {
     const isNewFile = files.has(spans[index]!.path) ? 0 : 0.2;
@@ -109,9 +123,9 @@ function isSupported(question: Question, concepts: WeightedConcept[], tokens: Ar
   return best >= MIN_BEST && together >= needed;
 }
 
-/** The order of the search, unless a span speaks of clearly more of the question. Indexes of spans, best first. */
+/** The order they are given in, unless a span speaks of clearly more of the question. Indexes of spans, best first. */
 function rankSpans(concepts: WeightedConcept[], tokens: Array<Set<string>>): number[] {
-  const worth = tokens.map((one, index) => coverage(concepts, one) - 0.08 * index);
+  const worth = tokens.map((one, index) => coverage(concepts, one) - 0.2 * index);
   return tokens.map((_, index) => index).sort((a, b) => worth[b]! - worth[a]! || a - b);
 }
 

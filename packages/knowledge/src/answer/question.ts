@@ -1,6 +1,6 @@
 import { soundOfHangul } from '@cogo/spec/sound_key.ts';
 import { stripJosa, tokenize } from '@cogo/spec/tokenize.ts';
-import { isKoreanHowTo, isKoreanScaffolding, koreanVerbStem, translateKorean } from './korean_terms.ts';
+import { isKoreanFiller, isKoreanHowTo, isKoreanScaffolding, koreanVerbStem, translateKorean } from './korean_terms.ts';
 import { codeWordsOf, isLanguageName } from './programming_terms.ts';
 import { otherForms } from './word_forms.ts';
 
@@ -34,6 +34,8 @@ export interface Question {
   howTo: boolean;
   /** Asks what one thing is: where its README opens, that is the answer. */
   overview: boolean;
+  /** `place`: where something is, or one thing by its name. `account`: how, what, why, which. Else `words`. */
+  asks: 'place' | 'account' | 'words';
   /** Identifiers and paths as written, without quotes: `indexRepository`, `cogo_api.search`. */
   identifiers: string[];
 }
@@ -92,7 +94,8 @@ export function readQuestion(raw: string): Question {
       for (const english of group)
         for (const token of tokenize(english)) add(token, TRANSLATION_WEIGHT / group.length);
     }
-    concepts.push(...conceptsOf(word, word === surface ? own : tokenize(word), other, translations));
+    if (!isKoreanFiller(surface))
+      concepts.push(...conceptsOf(word, word === surface ? own : tokenize(word), other, translations));
   }
   for (const surface of asked) {
     for (const token of codeWordsOf(surface).flatMap((word) => tokenize(word)))
@@ -120,7 +123,21 @@ export function readQuestion(raw: string): Question {
     identifiers,
     howTo: isHowTo(text),
     overview,
+    asks: asksOf(text, identifiers, language),
   };
+}
+
+const ASKS_WHERE =
+  /^\W*(?:(?:in|from) which|where)\b|\bwhich (?:\w+ )?(?:file|function|method|class|module|type|interface|constant|folder|package|script|line)\b|어디(?:에|서|인|지|$)|어느 (?:파일|함수|메서드|클래스|모듈|타입|폴더|패키지)/i;
+const ASKS_ABOUT =
+  /^\W*(?:how|what|why|when|which|who|whose|can|could|does|do|did|is|are|may|must|should|will|explain|describe)\b|\?\s*$|[가-힣]/i;
+
+/** A place is answered by code, an account by the manual where there is one. */
+function asksOf(text: string, identifiers: string[], language: Language): Question['asks'] {
+  // `What does parseFrame do?` asks for one thing by its name.
+  if (ASKS_WHERE.test(text) || (identifiers.length > 0 && language === 'en' && /\bdoes?\b.*\bdo\b/i.test(text)))
+    return 'place';
+  return ASKS_ABOUT.test(text) ? 'account' : 'words';
 }
 
 /** Hangul is cut from what it is written against: `lease가` is `lease` and a particle. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Rpc } from '@cogo/client/rpc.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import { ask } from '../answer/ask.ts';
@@ -44,21 +45,10 @@ export interface AnswersReport {
   false_alarms: Array<{ path: string; truth: string; faults: string }>;
 }
 
-/** About nothing a code repository is about. */
-const OFF_TOPIC = [
-  'What is the boiling point of ethanol at sea level?',
-  'Who won the football world cup in 1966?',
-  'How long should I roast a chicken of two kilograms?',
-  'Which moons of Jupiter have volcanoes?',
-  'When was the cathedral of Cologne finished?',
-  'What did Beethoven write for solo cello?',
-  'How do penguins keep their eggs warm in winter?',
-  'What causes the tides of the ocean?',
-  '김치찌개는 몇 분 끓여야 하나요?',
-  '세종대왕은 언제 태어났나요?',
-  '제주도에서 가장 높은 오름은 어디인가요?',
-  '고래는 왜 노래를 부르나요?',
-];
+/** About nothing a code repository is about. In a file that is not indexed, or each question would find itself. */
+const OFF_TOPIC = JSON.parse(
+  readFileSync(new URL('../../fixtures/off_topic.json', import.meta.url), 'utf8'),
+) as string[];
 
 const SYMBOL_QUESTIONS = 40;
 
