@@ -135,6 +135,7 @@ export class Conversation {
       ...EMBEDDED,
       role_id: body.role_id ?? null,
       route: found.route,
+      ...(found.degraded ? { degraded: found.degraded } : {}),
       finish_reason: answer.refused ? 'no_evidence' : 'stop',
       usage,
     };

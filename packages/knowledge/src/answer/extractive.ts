@@ -1,9 +1,9 @@
 import { coverage, spanTokens, weigh, type WeightedConcept } from './evidence.ts';
 import { isProse } from './prose.ts';
-import { type Facet, facetOf, wantsTests } from './rerank.ts';
+import { type Facet, facetOf, wantsTests, withoutEcho } from './rerank.ts';
 import { LABELS, leadSentence, nameOf } from './phrases.ts';
 import { type Language, type Question, readQuestion } from './question.ts';
-import { bestLine, codeQuote, newlyCovered, type Quote, sentenceQuotes } from './quotes.ts';
+import { announced, bestLine, codeQuote, newlyCovered, type Quote, sentenceQuotes } from './quotes.ts';
 import type { Lexicon, Span } from './span.ts';
 
 export interface ExtractiveOptions {
@@ -45,7 +45,8 @@ export interface ExtractiveAnswer {
 }
 
 /** Below this share of the question's weight in the best span, or in the best five together, nothing is answered. */
-const MIN_BEST = 0.34;
+const MIN_BEST = 0.45;
+const MIN_BEST_SHORT = 0.52;
 const MIN_TOGETHER = 0.5;
 const MIN_TOGETHER_SHORT = 0.6;
 const TOGETHER = 5;
@@ -66,12 +67,13 @@ export function answerExtractive(options: ExtractiveOptions): ExtractiveAnswer {
   const language = options.language ?? question.language;
   const spans = options.spans.slice(0, MAX_SPANS);
   const concepts = weigh(question.concepts, options.lexicon);
-  const tokens = spans.map(spanTokens);
+  const tokens = spans.map((span) => spanTokens({ ...span, text: withoutEcho(span.text, question.text) }));
   // A test may say anything: what only it speaks of, nothing speaks of.
-  const counts = wantsTests(question) ? tokens : tokens.filter((_, at) => facetOf(spans[at]!) !== 'beside');
+  const isBeside = spans.map((span) => facetOf(span) === 'beside' && !wantsTests(question));
+  const counts = tokens.filter((_, at) => !isBeside[at]);
   if (!isSupported(question, concepts, counts)) return refusal(language);
 
-  const ranked = rankSpans(concepts, tokens);
+  const ranked = rankSpans(concepts, tokens, isBeside);
   const composer = new Composer(spans, language);
   const main = ranked[0]!;
   const seen = new Set<string>();
@@ -119,13 +121,16 @@ function isSupported(question: Question, concepts: WeightedConcept[], tokens: Ar
   const together = coverage(concepts, new Set(tokens.slice(0, TOGETHER).flatMap((one) => [...one])));
   if (question.route === 'symbol' || question.route === 'path') return best >= MIN_TOGETHER;
   // Half of a question of two words is another question.
-  const needed = concepts.length <= 2 ? MIN_TOGETHER_SHORT : MIN_TOGETHER;
-  return best >= MIN_BEST && together >= needed;
+  const isShort = concepts.length <= 2;
+  return (
+    best >= (isShort ? MIN_BEST_SHORT : MIN_BEST) &&
+    Math.max(best, together) >= (isShort ? MIN_TOGETHER_SHORT : MIN_TOGETHER)
+  );
 }
 
 /** The order they are given in, unless a span speaks of clearly more of the question. Indexes of spans, best first. */
-function rankSpans(concepts: WeightedConcept[], tokens: Array<Set<string>>): number[] {
-  const worth = tokens.map((one, index) => coverage(concepts, one) - 0.2 * index);
+function rankSpans(concepts: WeightedConcept[], tokens: Array<Set<string>>, isBeside: boolean[]): number[] {
+  const worth = tokens.map((one, index) => coverage(concepts, one) - 0.2 * index - (isBeside[index] ? 1 : 0));
   return tokens.map((_, index) => index).sort((a, b) => worth[b]! - worth[a]! || a - b);
 }
 
@@ -141,7 +146,11 @@ function composeMain(
   const isCode = !isProse(span);
   const showsCode =
     code !== undefined && (isCode || newlyCovered(concepts, code.tokens, seen) > 0 || sentences.length === 0);
-  const quotes = [...sentences, ...(showsCode ? [code] : [])];
+  const told = sentences.flatMap((sentence) => {
+    const list = announced(span, sentence);
+    return list ? [sentence, list] : [sentence];
+  });
+  const quotes = [...told, ...(showsCode ? [code] : [])];
   // A span can match by its name alone; its first line is then what there is to show.
   composer.main(span, quotes.length > 0 ? quotes : [firstLine(span, index)]);
   for (const quote of quotes) for (const token of quote.tokens) seen.add(token);

@@ -16,6 +16,8 @@ export interface AnswersOptions {
   projectId: string;
   /** Folder of a repository. */
   repo: string;
+  /** Text of a jsonl file with `{q, files[]}` a line: questions and the files that tell; none for what must be refused. */
+  questions?: string;
   /** At most so many true sentences, spread over the repository. Default 400. */
   limit?: number;
   database: 'pglite' | 'postgres';
@@ -36,9 +38,14 @@ export interface AnswersReport {
     precision: Estimate;
     /** Share of answers about a symbol of the repository in which every sentence cites a span of that answer, verbatim. */
     cited: Estimate;
-    /** Share of questions about other things that are refused. */
+    /** Share of questions about other things, and of those given without files, that are refused. */
     refused: Estimate;
+    /** Of the questions given: share whose answer quotes one of their files first, and at all. */
+    source_first?: Estimate;
+    source_cited?: Estimate;
   };
+  /** The questions given whose answer does not quote one of their files first, with the files it quotes. */
+  elsewhere?: Array<{ q: string; cited: string[] }>;
   by_kind: Record<Injection, { n: number; caught: number }>;
   /** Up to ten of each, to look at. */
   missed: Array<{ kind: Injection; path: string; lie: string }>;
@@ -98,8 +105,22 @@ export async function evalAnswers(options: AnswersOptions): Promise<Result<Answe
     cited.push(isVerbatim && isCited && numbers.size > 0 ? 1 : 0);
     onProgress?.(`asked ${cited.length}`);
   }
+  const given = labelled(options.questions);
+  if (!given.ok) return given;
+  const first: number[] = [];
+  const anywhere: number[] = [];
+  const elsewhere: NonNullable<AnswersReport['elsewhere']> = [];
+  for (const { q, files } of given.value.filter((one) => one.files.length > 0)) {
+    const asked = await ask({ rpc, projectId, q, ...(signal ? { signal } : {}) });
+    if (!asked.ok) return asked;
+    const paths = [...new Set(asked.value.answer.citations.map((one) => one.path))];
+    first.push(paths[0] !== undefined && files.includes(paths[0]) ? 1 : 0);
+    anywhere.push(paths.some((path) => files.includes(path)) ? 1 : 0);
+    if (first.at(-1) === 0) elsewhere.push({ q, cited: paths });
+  }
   const refused: number[] = [];
-  for (const q of OFF_TOPIC) {
+  const unanswerable = given.value.filter((one) => one.files.length === 0).map((one) => one.q);
+  for (const q of [...OFF_TOPIC, ...unanswerable]) {
     const asked = await ask({ rpc, projectId, q, ...(signal ? { signal } : {}) });
     if (!asked.ok) return asked;
     refused.push(asked.value.answer.refused ? 1 : 0);
@@ -114,7 +135,9 @@ export async function evalAnswers(options: AnswersOptions): Promise<Result<Answe
       precision: estimate(dropped),
       cited: estimate(cited),
       refused: estimate(refused),
+      ...(first.length > 0 ? { source_first: estimate(first), source_cited: estimate(anywhere) } : {}),
     },
+    ...(first.length > 0 ? { elsewhere } : {}),
     by_kind: Object.fromEntries(
       INJECTIONS.map((kind) => {
         const of = verdicts.filter((one) => one.lie.kind === kind);
@@ -130,6 +153,24 @@ export async function evalAnswers(options: AnswersOptions): Promise<Result<Answe
       .slice(0, 10)
       .map(({ span, truth, faults }) => ({ path: span.path, truth, faults })),
   });
+}
+
+function labelled(text = ''): Result<Array<{ q: string; files: string[] }>> {
+  const questions: Array<{ q: string; files: string[] }> = [];
+  for (const [at, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue;
+    try {
+      const { q, files } = JSON.parse(line) as { q?: unknown; files?: unknown };
+      if (typeof q !== 'string' || !Array.isArray(files)) throw new Error('it is not {q, files[]}');
+      questions.push({ q, files: files as string[] });
+    } catch (error) {
+      return failure(
+        'bad_request',
+        `Line ${at + 1} of the questions cannot be read: ${(error as Error).message}.`,
+      );
+    }
+  }
+  return ok(questions);
 }
 
 /** The faults of a sentence that cites its span, or nothing. */
