@@ -11,8 +11,7 @@ import type { Candidate } from './walk/candidates.ts';
 
 export type ReadDocument =
   /** `graph`: its symbols and relationships, when they were asked for. */
-  | { kind: 'row'; path: string; row: FileRow; graph?: FileGraph }
-  | Exclude<Extracted, { kind: 'row' }>;
+  { kind: 'row'; path: string; row: FileRow; graph?: FileGraph } | Exclude<Extracted, { kind: 'row' }>;
 
 export interface ReadOptions {
   signal?: AbortSignal | undefined;
@@ -114,7 +113,8 @@ export async function* readDocuments(
     // what is being read may still lead on to files that are nearer than the rest
     if (unread > 0 && !isPast) return undefined;
     isPast = true;
-    for (let one = rest.next(); !one.done; one = rest.next()) if (waiting.has(one.value.path)) return one.value.path;
+    for (let one = rest.next(); !one.done; one = rest.next())
+      if (waiting.has(one.value.path)) return one.value.path;
     return undefined;
   }
 

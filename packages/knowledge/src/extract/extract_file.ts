@@ -48,7 +48,10 @@ export function fileExtractor({ graph }: ExtractInput, reader?: () => FactsReade
   const facts = reader ?? (() => (made ??= factsReader(graph!)));
   return { extract, warnings: () => made?.warnings() ?? [] };
 
-  async function extract({ path, file, before }: ExtractRequest, read = readSource(file)): Promise<Extracted> {
+  async function extract(
+    { path, file, before }: ExtractRequest,
+    read = readSource(file),
+  ): Promise<Extracted> {
     const found = await read;
     if (found.kind === 'gone') return { kind: 'gone', path };
     if (found.kind === 'skipped') return { ...found, path };

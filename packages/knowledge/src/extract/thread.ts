@@ -6,7 +6,9 @@ import { fileExtractor } from './extract_file.ts';
 
 /** `open` begins a run; what comes after it belongs to it. */
 export type ToThread = { open: ExtractInput } | { nth: number; request: ExtractRequest };
-export type FromThread = { nth: number; extracted: Extracted; warnings: string[] } | { nth: number; error: string };
+export type FromThread =
+  | { nth: number; extracted: Extracted; warnings: string[] }
+  | { nth: number; error: string };
 
 const port = parentPort!;
 let extractor: Extractor | undefined;
@@ -25,7 +27,10 @@ port.on('message', (message: ToThread) => {
       const extracted = await mine.extract(request, read);
       port.postMessage({ nth, extracted, warnings: mine.warnings() } satisfies FromThread);
     } catch (error) {
-      port.postMessage({ nth, error: error instanceof Error ? error.message : String(error) } satisfies FromThread);
+      port.postMessage({
+        nth,
+        error: error instanceof Error ? error.message : String(error),
+      } satisfies FromThread);
     }
   });
 });

@@ -65,7 +65,15 @@ export function mentionsOf(input: MentionInput): Mentions {
     if (callees.length === 0 && !all && (!blind || BUILT_IN.has(site.name!))) continue;
     const { start, end, name } = site;
     const from = definitions.at(start);
-    calls.push({ from, start, end, ...place(start), ...(name === undefined ? {} : { name }), callees, blind });
+    calls.push({
+      from,
+      start,
+      end,
+      ...place(start),
+      ...(name === undefined ? {} : { name }),
+      callees,
+      blind,
+    });
   }
   const uses: UseMention[] = [];
   nameUses(parsed.program as Node & { body: Node[] }, ({ name, member, kind, start }) => {

@@ -29,7 +29,10 @@ export function stemsOf(path: string): string[] {
 }
 
 /** What others see of a code file: the names it gives out, where it passes them on from, members and base classes. */
-export function surfaceOf({ path, names, stars, parents }: FileSummary, definitions: FileDefinitions): string {
+export function surfaceOf(
+  { path, names, stars, parents }: FileSummary,
+  definitions: FileDefinitions,
+): string {
   const members = definitions.definitions.flatMap(({ node, parent }) => {
     const isInner =
       node.kind === 'function' &&
