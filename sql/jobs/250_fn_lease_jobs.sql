@@ -28,7 +28,7 @@ begin
            order by l.pinned_executor_id is null, l.band, l.id),
          bool_or(not l.quiet or l.trace_id is not null)
     into answer, heard
-    from leased l left join cogo.job_payloads p on p.job_id = l.id;
+    from leased l left join cogo.job_payloads p on p.project_id = l.project_id and p.job_id = l.id;
   if heard then
     perform cogo.tell(ids, 'job.started', jsonb_build_object('executor_id', lease_jobs.executor_id));
   end if;
