@@ -7,6 +7,9 @@ drop index cogo.job_payloads_project;
 drop index cogo.jobs_running_now;
 create index jobs_leases on cogo.jobs (lease_until) where state = 'running';
 create sequence cogo.leases_seen as bigint;
+-- their answers are text and json now
+drop function cogo.lease_jobs(uuid[], text, int);
+drop function cogo_api.turn(text, jsonb, int, int, text[], int);
 
 -- built from sql/ by scripts/migrations/build.ts: change the files there
 
@@ -44,18 +47,19 @@ begin
 end
 $$;
 
--- sql/jobs/250_fn_lease_jobs.sql ec3e628c5bca64ea
--- cogo.lease_jobs: gives locked jobs to an executor: running, a new token. Returns what claim answers. steps and children are there
--- where a job has them, which a first attempt has not.
+-- sql/jobs/250_fn_lease_jobs.sql c5524ab5d6357831
+-- cogo.lease_jobs: gives locked jobs to an executor: running, a new token. Returns what claim answers, as the text of a JSON array: to
+-- build each job as jsonb, then the array, then the answer of turn, then its text costs as much as the lease. steps and children are
+-- there where a job has them, which a first attempt has not.
 create or replace function cogo.lease_jobs(ids uuid[], executor_id text, lease_s int)
-returns jsonb
+returns text
 language plpgsql
 set search_path = ''
 as $$
 declare
   moment  timestamptz := clock_timestamp();
   heard   boolean;
-  answer  jsonb;
+  answer  text;
 begin
   with leased as (
     update cogo.jobs j
@@ -67,12 +71,14 @@ begin
     returning j.id, j.project_id, j.type, j.attempt, j.lease_token, j.trace_id, j.quiet, j.band, j.pinned_executor_id,
               j.cancel_requested_at
   )
-  select jsonb_agg(jsonb_build_object(
-           'job_id', l.id, 'token', l.lease_token::text, 'attempt', l.attempt, 'type', l.type, 'payload', p.input,
-           'checkpoint', p.checkpoint, 'project_id', l.project_id, 'trace_id', l.trace_id, 'lease_s', lease_jobs.lease_s,
-           'cancel_requested', l.cancel_requested_at is not null)
-           || case when l.attempt = 1 then '{}' else cogo.earlier_work(l.id) end
-           order by l.pinned_executor_id is null, l.band, l.id),
+  select '[' || string_agg(concat(
+           '{"job_id":"', l.id, '","token":"', l.lease_token, '","attempt":', l.attempt, ',"type":', to_json(l.type),
+           ',"payload":', coalesce(p.input, 'null'), ',"checkpoint":', coalesce(p.checkpoint, 'null'), ',"project_id":"', l.project_id,
+           '","trace_id":', coalesce(to_json(l.trace_id), 'null'), ',"lease_s":', lease_jobs.lease_s,
+           ',"cancel_requested":', to_json(l.cancel_requested_at is not null),
+           -- its members without the braces
+           case when l.attempt > 1 then ',' || nullif(trim(leading '{' from left(cogo.earlier_work(l.id)::text, -1)), '') end, '}'), ','
+           order by l.pinned_executor_id is null, l.band, l.id) || ']',
          bool_or(not l.quiet or l.trace_id is not null)
     into answer, heard
     from leased l left join cogo.job_payloads p on p.project_id = l.project_id and p.job_id = l.id;
@@ -266,6 +272,101 @@ end
 $$;
 revoke all on function cogo_api.enqueue(uuid, jsonb, jsonb) from public;
 grant execute on function cogo_api.enqueue(uuid, jsonb, jsonb) to anon, authenticated, service_role;
+
+-- sql/jobs/305_fn_take.sql 2df9bfdcf595e3c5
+-- cogo.take: the work of claim, which see; its answer as text, so that turn puts it into its own without building it again.
+create or replace function cogo.take(executor_id text, qty int, lease_s int, include_types text[], epoch int)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+  scope    record;
+  chosen   uuid[];
+  lane     record;
+  exact    text[];
+  prefixes text[];
+begin
+  if coalesce(qty, 0) not between 1 and 1000 then
+    perform cogo.fail('CG004', 'qty must be 1 to 1000', jsonb_build_object('field', 'qty'));
+  end if;
+  if coalesce(lease_s, 0) not between 5 and 3600 then
+    perform cogo.fail('CG004', 'lease_s must be 5 to 3600', jsonb_build_object('field', 'lease_s'));
+  end if;
+  scope := cogo.executor_scope(take.executor_id, take.epoch, false);
+  if not scope.current then
+    perform cogo.fail('CG025', 'a newer process runs as this executor', jsonb_build_object('epoch', take.epoch), 'Stop this one');
+  elsif scope.draining then
+    perform cogo.fail('CG025', 'this executor is draining', null, 'Register it again to take jobs');
+  end if;
+  if include_types is not null then
+    exact := array(select t from unnest(include_types) t where t not like '%.*');
+    prefixes := array(select replace(left(t, -1), '_', '\_') || '%' from unnest(include_types) t where t like '%.*');
+  end if;
+
+  chosen := array(
+    select j.id from cogo.jobs j
+     where j.pinned_executor_id = take.executor_id and j.state = 'queued'
+       and (scope.project_id is null or j.project_id = scope.project_id)
+       and (include_types is null or j.type = any (exact) or j.type like any (prefixes))
+     order by j.band, j.queued_at
+     limit qty
+       for update skip locked);
+
+  for lane in
+    select l.name, l.backlog from cogo.lanes l where scope.kind is null or l.executor = scope.kind order by l.band, l.name
+  loop
+    exit when cardinality(chosen) >= qty;
+    if scope.project_id is null and include_types is null then
+      chosen := chosen || cogo.pop(lane.name, qty - cardinality(chosen));
+    else
+      chosen := chosen || cogo.pick_jobs(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
+    end if;
+    -- the short way knows a project's first type only; now and then the long one gives the others their turn
+    if lane.backlog and qty = 1 and include_types is null and cardinality(chosen) = 0 and random() < 0.9 then
+      chosen := cogo.take_turn(lane.name, scope.project_id);
+    elsif lane.backlog and cardinality(chosen) < qty then
+      chosen := chosen
+        || cogo.take_turns(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
+    end if;
+  end loop;
+  if cardinality(chosen) = 0 then
+    return '[]';
+  end if;
+  return cogo.lease_jobs(chosen, take.executor_id, lease_s);
+end
+$$;
+
+-- sql/jobs/310_fn_claim.sql 6c462bd907f65a2a
+-- cogo_api.claim: leases up to qty ready jobs to an executor; returns [{job_id, token, attempt, type, payload, checkpoint, project_id,
+-- trace_id, lease_s, cancel_requested, steps?, children?}]. token (a string: it is a bigint) goes with every later call for the
+-- attempt. steps: outputs earlier attempts stored; children: the jobs it awaited, with their results.
+--
+-- Jobs pinned to the executor first, then its lanes by band, each roughly first in, first out, and no project more than its share
+-- while others wait. A worker token gets jobs of its project only. include_types: exact types or prefixes ending in '.*'. epoch: as
+-- register_executor gave it, so that a process another one of the same id has replaced gets nothing.
+-- The lease ends lease_s after the last beat, by the database's clock: count it on a monotonic clock and stop at 80 %.
+-- An empty answer is normal; nothing ever waits for a lock here.
+--
+-- As all calls of workers it keeps its plans, and keeps off scans of whole tables: a session that planned while cogo.jobs was almost
+-- empty, and not analyzed, would walk the table in every later call. seq_page_cost says so; much more of it would have plans compiled.
+-- Errors: CG001/CG002/CG004 as executor_scope; CG004 qty not 1 to 1000, lease_s not 5 to 3600; CG025 the executor is draining, or its
+-- epoch is over.
+create or replace function cogo_api.claim(
+  executor_id text, qty int default 1, lease_s int default 30, include_types text[] default null, epoch int default null)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
+as $$
+begin
+  return cogo.take(claim.executor_id, claim.qty, claim.lease_s, claim.include_types, claim.epoch)::jsonb;
+end
+$$;
+revoke all on function cogo_api.claim(text, int, int, text[], int) from public;
+grant execute on function cogo_api.claim(text, int, int, text[], int) to anon, authenticated, service_role;
 
 -- sql/jobs/320_fn_beat.sql 14f45374c532476d
 -- cogo_api.beat: keeps leases alive, all of an executor's in one call; returns [{job_id, verdict}].
@@ -512,6 +613,29 @@ end
 $$;
 revoke all on function cogo_api.finish(jsonb) from public;
 grant execute on function cogo_api.finish(jsonb) to anon, authenticated, service_role;
+
+-- sql/jobs/335_fn_turn.sql 6ca38bdf2944d4ea
+-- cogo_api.turn: finish and claim in one call and one transaction, which is what a busy worker does all day: half the calls and half
+-- the commits. Returns {verdicts: as finish, jobs: as claim}; results are recorded when the answer is there, both or neither.
+-- results: as finish, may be empty; the rest as claim. Errors: as finish and claim; then nothing was recorded, nor leased.
+create or replace function cogo_api.turn(
+  executor_id text, results jsonb, qty int default 1, lease_s int default 30, include_types text[] default null, epoch int default null)
+returns json
+language plpgsql
+security definer
+set search_path = ''
+set plan_cache_mode = 'force_generic_plan'
+set seq_page_cost = 40
+as $$
+declare
+  verdicts text := case when turn.results = '[]' then '[]' else cogo_api.finish(turn.results) end;
+begin
+  return ('{"verdicts":' || verdicts || ',"jobs":'
+    || cogo.take(turn.executor_id, turn.qty, turn.lease_s, turn.include_types, turn.epoch) || '}')::json;
+end
+$$;
+revoke all on function cogo_api.turn(text, jsonb, int, int, text[], int) from public;
+grant execute on function cogo_api.turn(text, jsonb, int, int, text[], int) to anon, authenticated, service_role;
 
 -- sql/jobs/340_fn_fail.sql 90b4297ac0d9562b
 -- cogo_api.fail: records failed attempts; returns [{job_id, verdict, state}] by job id.
