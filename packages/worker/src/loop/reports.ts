@@ -4,6 +4,7 @@
 //
 // Results that become due while a call is under way go together in the next one, as a database commits in groups. Nobody waits for
 // others to come: where nothing is under way a call starts at once.
+import { setImmediate } from 'node:timers';
 import type { CogoError } from '@cogo/spec/errors.ts';
 import { err, ok, type Result } from '@cogo/spec/result.ts';
 import type { ClaimedJob, JobResult, Settled } from '../client/worker_link.ts';
