@@ -60,7 +60,9 @@ function world(slots: number, wrap: (link: WorkerLink) => Partial<WorkerLink> = 
     lines,
     turns,
     run,
-    holdTurns: () => void (hold = true),
+    holdTurns: () => {
+      hold = true;
+    },
     answer: () => held.shift()!(),
     enqueue: (n: number) => Array.from({ length: n }, () => dispatcher.enqueue('code.build.test')),
     end: (id: string, result: unknown = 'done') => running.get(id)!({ kind: 'finished', result }),
