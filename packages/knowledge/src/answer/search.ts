@@ -28,6 +28,8 @@ export interface SearchOptions {
   filter?: SearchFilter;
   /** Each item says how its score came about. */
   explain?: boolean;
+  /** Sections of documents come first, as when someone asks how to do something. */
+  manual?: boolean;
   /** Makes the question's vector where the project's vectors are not hash-1024-v1; by the process' environment unless given. */
   questionVector?: QuestionVector | undefined;
   /** How long it may take, in ms; then the search goes without. Default 5,000. */
@@ -114,7 +116,7 @@ export async function search(options: SearchOptions): Promise<Result<SearchAnswe
     strategy,
     route: question.route,
     weights: { ...FIELD_WEIGHTS[question.route], lexical: 1, vector: Math.max(weight, 0.1) },
-    rank: rankOf(question),
+    rank: { ...rankOf(question), ...(options.manual ? { how_to: true } : {}) },
     ...(options.filter ? { filter: options.filter } : {}),
     ...(options.explain ? { explain: true } : {}),
   };
