@@ -48,6 +48,20 @@ Deno.test('the same key and body give the stored answer, marked as replayed', as
   assert.equal(second.headers.get('x-trace-id'), first.headers.get('x-trace-id'));
 });
 
+Deno.test('an anonymous caller is not given what another one keeps under the same key', async () => {
+  const { app, state } = counting(fakePlane());
+  const from = async (address: string) => {
+    const init = post({ a: 1 }, 'anon', { 'idempotency-key': 'order-1', 'x-forwarded-for': address });
+    const response = await app.request('/demo', init);
+    await app.idle();
+    return response.headers.get('idempotency-replayed');
+  };
+  assert.equal(await from('203.0.113.7'), null);
+  assert.equal(await from('203.0.113.8'), null);
+  assert.equal(await from('203.0.113.7'), 'true');
+  assert.equal(state.runs, 2);
+});
+
 Deno.test('the same key with another body is a conflict', async () => {
   const { app, state, ask } = counting(fakePlane());
   await ask({ a: 1 }, 'k');

@@ -31,6 +31,11 @@ export async function bucketOf(
   };
 }
 
+/** A name for whoever calls without credentials of their own, by address and key; the same caller gets the same one. */
+export async function anonymousCaller(headers: Headers, apikey: string | undefined): Promise<string> {
+  return await sha256Hex(`${addressOf(headers)}\n${apikey ?? ''}`);
+}
+
 function addressOf(headers: Headers): string {
   return (
     headers.get('cf-connecting-ip') ??

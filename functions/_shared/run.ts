@@ -19,9 +19,10 @@ import type { KeySet } from './jwks.ts';
 import { prepare, type Arrival, type Prepared, type Route } from './prepare.ts';
 import { NOBODY, type Principal } from './principal.ts';
 import { projectIdOf, sessionIdOf, type ProjectAccess } from './project_access.ts';
-import { bucketOf, DEFAULT_RATE, rateHeaders, type MemoryBuckets } from './rate.ts';
+import { anonymousCaller, bucketOf, DEFAULT_RATE, rateHeaders, type MemoryBuckets } from './rate.ts';
 import { endRequest, snapshotOf, type Ending } from './record.ts';
 import { redact } from './redact.ts';
+import { sha256Hex } from '@cogo/spec/sha256.ts';
 import { failureResponse, replayResponse, replyResponse } from './respond.ts';
 import { STREAM_HEADERS, streamBody } from './stream.ts';
 
@@ -184,7 +185,16 @@ class Run {
       stream: prepared.wantsStream,
       body: prepared.rawBody,
     });
-    return ok({ ...ask, idempotency: { key: key.value, request_hash, ttl_s: IDEMPOTENCY_TTL_S } });
+    const own = await this.ownKey(key.value);
+    return ok({ ...ask, idempotency: { key: own, request_hash, ttl_s: IDEMPOTENCY_TTL_S } });
+  }
+
+  /** `anon` is everybody: what one of them keeps under a key, another who guesses the key must not be given. */
+  private async ownKey(key: string): Promise<string> {
+    const { kind, credentials } = this.principal;
+    if (kind !== 'anon') return key;
+    const who = await anonymousCaller(this.arrival.request.headers, credentials?.apikey);
+    return await sha256Hex(`${who}\n${key}`);
   }
 
   private async handle(prepared: Prepared): Promise<Response> {

@@ -240,6 +240,23 @@ Deno.test('malformed JSON is 400 and no key is 401', async () => {
   await failedJson(await app.request('/chat', { ...init, headers }), 401, 'unauthorized');
 });
 
+Deno.test('a search that had to go by words alone is told of in the answer and in the stream', async () => {
+  const plain = memoryIndex(CHUNKS);
+  const model = { name: 'bge-m3', dims: 8, fingerprint: 'f' };
+  // No embedder is configured here, so nobody can make the question's vector.
+  const search: FakeFunction = async (args, caller) => ({
+    ...((await plain.search(args, caller)) as object),
+    model,
+  });
+  const { app } = stage({ search });
+  const answer = await okJson<ChatResponse>(chat, await app.request('/chat', post(ask(), 'anon')));
+  assert.equal(answer.degraded?.code, 'not_configured');
+  assert.match(answer.degraded!.message, /bge-m3/);
+  const { frames } = await readStream(chat, await app.request('/chat', post(ask(), 'anon', SSE)));
+  assert.deepEqual(dataOf<ChatResponse>(frames, 'llm.done')[0]!.degraded, answer.degraded);
+  await app.idle();
+});
+
 Deno.test('the same key replays the stream byte for byte, and the work is done once', async () => {
   const { app, plane } = stage();
   const init = post(ask(), 'anon', { ...SSE, 'idempotency-key': 'k-1' });

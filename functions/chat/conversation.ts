@@ -9,7 +9,7 @@ import type { Result } from '@cogo/spec/result.ts';
 import { failure, ok } from '@cogo/spec/result.ts';
 import type { Context } from '../_shared/context.ts';
 import { searchSummary } from '../_shared/search_summary.ts';
-import { findEvidence } from '@cogo/knowledge/answer/find_evidence.ts';
+import { findAnswerEvidence } from '@cogo/knowledge/answer/find_evidence.ts';
 import { answerEmbedded, EMBEDDED, type EmbeddedAnswer } from '@cogo/knowledge/answer/embedded_answer.ts';
 
 /** Spans an answer is made from, unless `retrieval.k` says. */
@@ -57,7 +57,7 @@ export class Conversation {
     const found: Result<SearchAnswer> =
       k === 0
         ? ok({ items: [], route: 'docs', strategy: 'lexical', generation: null, took_ms: 0, terms: {} })
-        : await findEvidence({
+        : await findAnswerEvidence({
             rpc,
             projectId: body.project_id,
             q: this.question,
@@ -135,6 +135,7 @@ export class Conversation {
       ...EMBEDDED,
       role_id: body.role_id ?? null,
       route: found.route,
+      ...(found.degraded ? { degraded: found.degraded } : {}),
       finish_reason: answer.refused ? 'no_evidence' : 'stop',
       usage,
     };

@@ -62,7 +62,8 @@ export const askTool = tool({
     if (!asked.ok) return asked;
     const { answer, found } = asked.value;
     const { text, refused, language, citations } = answer;
-    return ok({ generation: found.generation, refused, language, text, citations });
+    const { generation, degraded } = found;
+    return ok({ generation, ...(degraded ? { degraded } : {}), refused, language, text, citations });
   },
 });
 

@@ -104,8 +104,14 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
   const sweeps = cogoCalls(url, 1);
   let sweeping: Promise<unknown> = Promise.resolve();
   const sweeper = setInterval(() => {
-    sweeping = sweeps.sweep().catch(() => {});
+    // one after the other, and none beside a truncate, which it could meet in a circle
+    sweeping = sweeping.then(() => sweeps.sweep()).catch(() => {});
   }, 1000);
+  const betweenSweeps = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = sweeping.then(work);
+    sweeping = done.catch(() => {});
+    return done;
+  };
   // A few sessions of their own, as a program that enqueues and a worker have: plans and caches of each are warm.
   const senders = cogoCalls(url, 3);
   const worker = cogoCalls(url, 2);
@@ -155,7 +161,7 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
         union all select 'pgmq.q_' || queue_name from cogo.lanes`;
       // An enqueue rings everybody who might take the job.
       await admin`delete from cogo.executors`;
-      await admin.unsafe(`truncate ${tables.map((t) => t.name).join(', ')} cascade`);
+      await betweenSweeps(() => admin.unsafe(`truncate ${tables.map((t) => t.name).join(', ')} cascade`));
     },
     async settle() {
       await admin.unsafe('vacuum analyze');

@@ -32,6 +32,8 @@ export function registerAsk(host: Host, root: Command): void {
         onToken: (text) => run.say(text),
       });
       run.say('\n');
+      if (answer.degraded)
+        run.io.stderr.write(`warning: searched by words only: ${answer.degraded.message}\n`);
       const text = citationLines(answer.citations).join('\n');
       return {
         json: { ok: true, ...answer },

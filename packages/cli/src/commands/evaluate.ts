@@ -90,16 +90,24 @@ export function registerEval(host: Host, root: Command): void {
     },
   });
   registerEvalCallgraph(host, group);
-  addCommand<Common & { repo: string }>(host, group, {
+  addCommand<Common & { repo: string; questions?: string }>(host, group, {
     name: 'answers',
     about: 'measure the verifier on true sentences of a repository and on the same with an error put in',
     after: AFTER,
-    options: (command) => withCommon(command.requiredOption('--repo <dir>', 'folder of a repository')),
+    options: (command) =>
+      withCommon(
+        command
+          .requiredOption('--repo <dir>', 'folder of a repository')
+          .option('--questions <file>', 'jsonl: {q, files[]} a line; no files: must be refused'),
+      ),
     action: async (run, options) => {
       const { evalAnswers } = await import('@cogo/knowledge/eval/answers.ts');
       const repo = await repositoryFolder(resolve(run.io.cwd, options.repo));
+      const questions = options.questions
+        ? { questions: await readQuestions(resolve(run.io.cwd, options.questions)) }
+        : {};
       return await runEvaluation(run, options, 'answers', async (bench) =>
-        unwrap(await evalAnswers({ ...bench, repo, ...limited(options) }), 'evaluate answers'),
+        unwrap(await evalAnswers({ ...bench, repo, ...questions, ...limited(options) }), 'evaluate answers'),
       );
     },
   });
@@ -167,6 +175,18 @@ async function runEvaluation(
   }
 }
 
+async function readQuestions(file: string): Promise<string> {
+  return await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new CommandError({
+      code: 'not_found',
+      what: `The questions ${file} cannot be read.`,
+      why: error.code ?? error.message,
+      todo: 'give a jsonl file with {q, files[]} a line',
+      exit: 2,
+    });
+  });
+}
+
 async function readBaseline(file: string): Promise<Measured> {
   try {
     const report = JSON.parse(await readFile(file, 'utf8')) as Measured;
@@ -204,7 +224,15 @@ function reportText(report: EvalReport | AnswersReport): string {
   const shown = table(['metric', 'mean', '95 % interval'], rows);
   if (report.name === 'answers') {
     const kinds = Object.entries(report.by_kind).map(([kind, { n, caught }]) => `${kind} ${caught}/${n}`);
-    return `${report.truths} true sentences, ${report.lies} with an error\n${shown}\ncaught: ${kinds.join(', ')}`;
+    const missed = (report.elsewhere ?? []).map(
+      ({ q, cited }) => `elsewhere: ${q} (${cited.join(', ') || 'refused'})`,
+    );
+    return [
+      `${report.truths} true sentences, ${report.lies} with an error`,
+      shown,
+      `caught: ${kinds.join(', ')}`,
+      ...missed,
+    ].join('\n');
   }
   return [
     `${report.queries} questions, ${report.documents} documents, ${report.database}`,

@@ -21,6 +21,8 @@ export interface ChatAnswer {
   text: string;
   citations: Citation[];
   refused: boolean;
+  /** Why the search went by words alone, where it did. */
+  degraded?: { code: string; message: string };
   session_id: string;
   trace_id: string;
 }

@@ -1,7 +1,7 @@
 import { ok, type Result } from '@cogo/spec/result.ts';
 import { answerEmbedded } from './embedded_answer.ts';
 import type { ExtractiveAnswer } from './extractive.ts';
-import { findEvidence } from './find_evidence.ts';
+import { findAnswerEvidence } from './find_evidence.ts';
 import type { SearchAnswer, SearchOptions } from './search.ts';
 
 export interface Asked {
@@ -12,7 +12,7 @@ export interface Asked {
 /** Finds evidence, answers and verifies in one step, without a language model: what `chat` does with the embedded answerer. */
 export async function ask(options: SearchOptions): Promise<Result<Asked>> {
   const { limit = 8, strategy = 'auto', ...question } = options;
-  const found = await findEvidence({ ...question, limit, strategy });
+  const found = await findAnswerEvidence({ ...question, limit, strategy });
   if (!found.ok) return found;
   const answered = answerEmbedded(options.q, found.value);
   return answered.ok ? ok({ answer: answered.value.answer, found: found.value }) : answered;

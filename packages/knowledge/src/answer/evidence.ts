@@ -12,19 +12,27 @@ export function isCovered(concept: Concept, tokens: ReadonlySet<string>): boolea
 }
 
 const UNKNOWN = 0.8;
+/** Who asks about a thing by its name asks about that thing: where the name is unknown, so is the answer. */
+const UNKNOWN_NAME = 2;
+
+const DOING = 0.5;
 
 /**
  * How much a concept matters: how rare its most telling known wording is (nats). Without a lexicon all matter the
  * same. A word nobody ever wrote is as likely a turn of phrase as the topic, so it weighs less than the rarest term.
  */
 export function conceptWeight(concept: Concept, lexicon?: Lexicon): number {
+  return (concept.isDoing ? DOING : 1) * rarity(concept, lexicon);
+}
+
+function rarity(concept: Concept, lexicon?: Lexicon): number {
   if (!lexicon || lexicon.n === 0) return 1;
   const df = new Map(Object.entries(lexicon.df));
   const idf = (count: number) => Math.log(1 + (lexicon.n - count + 0.5) / (count + 0.5));
   const known = concept.ways
     .filter((way) => way.every((token) => (df.get(token) ?? 0) > 0))
     .map((way) => Math.max(...way.map((token) => idf(df.get(token)!))));
-  return known.length > 0 ? Math.min(...known) : UNKNOWN * idf(0);
+  return known.length > 0 ? Math.min(...known) : (concept.isName ? UNKNOWN_NAME : UNKNOWN) * idf(0);
 }
 
 export interface WeightedConcept {

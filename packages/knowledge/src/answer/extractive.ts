@@ -1,8 +1,9 @@
 import { coverage, spanTokens, weigh, type WeightedConcept } from './evidence.ts';
 import { isProse } from './prose.ts';
+import { type Facet, facetOf, wantsTests, withoutEcho } from './rerank.ts';
 import { LABELS, leadSentence, nameOf } from './phrases.ts';
 import { type Language, type Question, readQuestion } from './question.ts';
-import { bestLine, codeQuote, newlyCovered, type Quote, sentenceQuotes } from './quotes.ts';
+import { announced, bestLine, codeQuote, newlyCovered, type Quote, sentenceQuotes } from './quotes.ts';
 import type { Lexicon, Span } from './span.ts';
 
 export interface ExtractiveOptions {
@@ -44,13 +45,18 @@ export interface ExtractiveAnswer {
 }
 
 /** Below this share of the question's weight in the best span, or in the best five together, nothing is answered. */
-const MIN_BEST = 0.34;
+const MIN_BEST = 0.45;
+const MIN_BEST_SHORT = 0.52;
 const MIN_TOGETHER = 0.5;
 const MIN_TOGETHER_SHORT = 0.6;
 const TOGETHER = 5;
 const MAX_SPANS = 8;
 const MAX_MAIN_SENTENCES = 3;
 const MAX_OTHERS = 3;
+/** A further place says so much of the question, or so much of what was not said yet. */
+const MIN_OTHER = 0.34;
+const MIN_OTHER_NEW = 0.15;
+const FACETS: readonly Facet[] = ['manual', 'code', 'beside'];
 
 /**
  * The answerer without a language model: quotes the sentences and code that speak of the question, each with its
@@ -61,10 +67,13 @@ export function answerExtractive(options: ExtractiveOptions): ExtractiveAnswer {
   const language = options.language ?? question.language;
   const spans = options.spans.slice(0, MAX_SPANS);
   const concepts = weigh(question.concepts, options.lexicon);
-  const tokens = spans.map(spanTokens);
-  if (!isSupported(question, concepts, tokens)) return refusal(language);
+  const tokens = spans.map((span) => spanTokens({ ...span, text: withoutEcho(span.text, question.text) }));
+  // A test may say anything: what only it speaks of, nothing speaks of.
+  const isBeside = spans.map((span) => facetOf(span) === 'beside' && !wantsTests(question));
+  const counts = tokens.filter((_, at) => !isBeside[at]);
+  if (!isSupported(question, concepts, counts)) return refusal(language);
 
-  const ranked = rankSpans(concepts, tokens);
+  const ranked = rankSpans(concepts, tokens, isBeside);
   const composer = new Composer(spans, language);
   const main = ranked[0]!;
   const seen = new Set<string>();
@@ -72,7 +81,7 @@ export function answerExtractive(options: ExtractiveOptions): ExtractiveAnswer {
   const files = new Set([spans[main]!.path]);
   const others = ranked.slice(1).flatMap((index) => {
     const quote = bestQuote(spans[index]!, index, concepts);
-    return quote && quote.score > 0 ? [{ index, quote }] : [];
+    return quote && isTelling(quote) ? [{ index, quote }] : [];
   });
   // A file not shown yet tells more than another place in the same one.
   others.sort((a, b) => otherWorth(b) - otherWorth(a));
@@ -87,9 +96,16 @@ export function answerExtractive(options: ExtractiveOptions): ExtractiveAnswer {
     })
     .slice(0, MAX_OTHERS)
     .sort((a, b) => ranked.indexOf(a.index) - ranked.indexOf(b.index));
-  if (chosen.length > 0) composer.label(LABELS[language].also);
-  for (const { quote } of chosen) composer.other(quote);
+  for (const facet of FACETS) {
+    const ofFacet = chosen.filter(({ index }) => facetOf(spans[index]!) === facet);
+    if (ofFacet.length > 0) composer.label(LABELS[language][facet]);
+    for (const { quote } of ofFacet) composer.other(quote);
+  }
   return composer.finish();
+
+  function isTelling({ score, tokens: said }: Quote): boolean {
+    return score >= MIN_OTHER || newlyCovered(concepts, said, seen) >= MIN_OTHER_NEW;
+  }
 
   function otherWorth({ index, quote }: { index: number; quote: Quote }): number {
     const isNewFile = files.has(spans[index]!.path) ? 0 : 0.2;
@@ -105,13 +121,16 @@ function isSupported(question: Question, concepts: WeightedConcept[], tokens: Ar
   const together = coverage(concepts, new Set(tokens.slice(0, TOGETHER).flatMap((one) => [...one])));
   if (question.route === 'symbol' || question.route === 'path') return best >= MIN_TOGETHER;
   // Half of a question of two words is another question.
-  const needed = concepts.length <= 2 ? MIN_TOGETHER_SHORT : MIN_TOGETHER;
-  return best >= MIN_BEST && together >= needed;
+  const isShort = concepts.length <= 2;
+  return (
+    best >= (isShort ? MIN_BEST_SHORT : MIN_BEST) &&
+    Math.max(best, together) >= (isShort ? MIN_TOGETHER_SHORT : MIN_TOGETHER)
+  );
 }
 
-/** The order of the search, unless a span speaks of clearly more of the question. Indexes of spans, best first. */
-function rankSpans(concepts: WeightedConcept[], tokens: Array<Set<string>>): number[] {
-  const worth = tokens.map((one, index) => coverage(concepts, one) - 0.08 * index);
+/** The order they are given in, unless a span speaks of clearly more of the question. Indexes of spans, best first. */
+function rankSpans(concepts: WeightedConcept[], tokens: Array<Set<string>>, isBeside: boolean[]): number[] {
+  const worth = tokens.map((one, index) => coverage(concepts, one) - 0.2 * index - (isBeside[index] ? 1 : 0));
   return tokens.map((_, index) => index).sort((a, b) => worth[b]! - worth[a]! || a - b);
 }
 
@@ -127,7 +146,11 @@ function composeMain(
   const isCode = !isProse(span);
   const showsCode =
     code !== undefined && (isCode || newlyCovered(concepts, code.tokens, seen) > 0 || sentences.length === 0);
-  const quotes = [...sentences, ...(showsCode ? [code] : [])];
+  const told = sentences.flatMap((sentence) => {
+    const list = announced(span, sentence);
+    return list ? [sentence, list] : [sentence];
+  });
+  const quotes = [...told, ...(showsCode ? [code] : [])];
   // A span can match by its name alone; its first line is then what there is to show.
   composer.main(span, quotes.length > 0 ? quotes : [firstLine(span, index)]);
   for (const quote of quotes) for (const token of quote.tokens) seen.add(token);

@@ -1,5 +1,7 @@
 // Evidence for a question; rag serves it, chat and research.run answer from it: one code, so all see the same spans.
 import type { QuestionVector } from '../embed/question_vectors.ts';
+import { readQuestion } from './question.ts';
+import { ANSWER_CANDIDATES, rerank } from './rerank.ts';
 import { search, type SearchAnswer } from './search.ts';
 import type { CallRpc, ScoredSpan } from './span.ts';
 import type { SearchFilter, Span, Strategy } from '@cogo/spec/schemas/evidence.ts';
@@ -17,6 +19,8 @@ export interface EvidenceQuestion {
   /** As in search. */
   questionVector?: QuestionVector | undefined;
   signal?: AbortSignal;
+  /** As in search. */
+  manual?: boolean;
 }
 
 /** Asked for beyond the limit, to fill the places of spans that others hold already. */
@@ -32,9 +36,19 @@ export async function findEvidence(question: EvidenceQuestion): Promise<Result<S
   return ok({ ...found.value, items: withoutNested(found.value.items).slice(0, question.limit) });
 }
 
+/** The spans to answer from: chosen among more than are asked for, by what the question asks. Errors as `findEvidence`. */
+export async function findAnswerEvidence(asked: EvidenceQuestion): Promise<Result<SearchAnswer>> {
+  const question = readQuestion(asked.q);
+  const manual = question.asks === 'account' && question.route !== 'symbol' && question.route !== 'path';
+  const found = await findEvidence({ ...asked, limit: Math.max(asked.limit, ANSWER_CANDIDATES), manual });
+  if (!found.ok) return found;
+  const { items, lexicon } = found.value;
+  return ok({ ...found.value, items: rerank(question, items, lexicon).slice(0, asked.limit) });
+}
+
 /** The hits of the search as they come. Errors as `findEvidence`. */
 export async function findHits(question: EvidenceQuestion): Promise<Result<SearchAnswer>> {
-  const { rpc, projectId, q, limit, strategy, filter, explain, signal } = question;
+  const { rpc, projectId, q, limit, strategy, filter, explain, manual, signal } = question;
   if (strategy === 'graph') {
     return failure(
       'not_configured',
@@ -50,6 +64,7 @@ export async function findHits(question: EvidenceQuestion): Promise<Result<Searc
     strategy,
     ...(filter ? { filter: definedFields(filter) } : {}),
     ...(explain ? { explain } : {}),
+    ...(manual ? { manual } : {}),
     ...(question.questionVector ? { questionVector: question.questionVector } : {}),
     ...(signal ? { signal } : {}),
   });

@@ -21,6 +21,8 @@ const TERMS = `
 하위 child,sub|한도 limit,quota|할당 assign,allocate|함수 function|합계 sum,total|합성 synthesize,compose|해결 resolve|해석 interpret,resolve,parse|해시 hash|해제 release,unsubscribe|핸들러 handler|행 row|허용 allow|헤더 header|형식 format|호스트 host|호출 call,invoke|호환 compatible|화면 screen,view|확인 check,confirm|확장 extend,extension|환경변수 environment,env|환경 environment,env|활성 active,enable|회전 rotate|획득 acquire|횟수 count|훅 hook|흐름 flow|힌트 hint
 마크다운 markdown|한글 hangul,korean|한국어 korean|영어 english|제외 exclude,skip|건너뛰 skip|멱등성 idempotency,idempotent|멱등 idempotent,idempotency|샌드박스 sandbox|격리 isolate,sandbox|하트비트 heartbeat,beat|심볼 symbol|섹션 section|단어 word|어간 stem|점수 score|순위 rank|신뢰도 confidence|정확도 accuracy,precision|메트릭 metric|지표 metric|감지 detect|탐지 detect|발견 find,discover|전파 propagate|버킷 bucket|스냅샷 snapshot|백업 backup|복원 restore|롤백 rollback|롤아웃 rollout|스케줄러 scheduler|스케줄 schedule|크론 cron|게이트웨이 gateway|데몬 daemon|감독 supervise|신호 signal|명세 spec,specification|사양 spec|계약 contract|봉투 envelope|헬스 health|키워드 keyword|스트립 strip|파생 derive|프로젝트 project|멤버 member|구성원 member|초대 invite|역직렬화 deserialize|직렬화 serialize|문법 syntax,grammar|토픽 topic|개수 count|줄 line|바이트 byte|비트 bit|해싱 hash|체크섬 checksum|세대 generation|발급 issue,create|폐기 revoke|취소된 cancelled|취소 cancel|예산 budget|한계 limit|조합 combine|융합 fusion,fuse|후보 candidate|필터링 filter|페이지네이션 pagination|정지 stop,pause|실행기 executor|실행자 executor|시크릿 secret|평문 plaintext|이슈 issue|깃 git|저장된 stored|심볼릭 symbolic|링크 link|순환 cycle,circular|의존 depend|모의 mock|가짜 fake|단언 assert|버그 bug|벤치마크 benchmark,bench|프로파일 profile|지연시간 latency|처리량 throughput|메모이제이션 memoize|상태코드 status
 결제 payment,charge|초과 exceed,timeout|할인 discount|반올림 round|환불 refund|주문 order|배송 shipping,delivery|재고 stock,inventory|장바구니 cart|고객 customer|상품 product,article|구매 purchase|판매 sell|수량 quantity|금액 amount|청구 charge,invoice|예치 reserve|통화 currency|개월 month
+미러 mirror|켜 enable,start,on|켤 enable,start,on|끄 disable,stop,off|끌 disable,stop,off|만드 create,make|만든 create,make|만들 create,make,build|자료 data|보관 keep,store,retain|네트워크 network|컴퓨터 machine,computer|백그라운드 background
+사용법 usage|바꿀 change,switch,replace|전환 switch|교체 replace,switch|나뉘 split|멈추 stop|멈출 stop|끝나 end,finish|끝내 end,finish|열쇠 key|증거 evidence|도커 docker|리스 lease|수신자 receiver|켰 enable,start|껐 disable,stop
 `;
 
 const GLOSSARY: ReadonlyMap<string, string[]> = new Map(
@@ -58,7 +60,15 @@ export function isKoreanScaffolding(word: string): boolean {
 }
 
 const SCAFFOLDING =
-  /^(?:어떻게|어떤|어떠한|어디(?:에|서|에서|에는|인가요|인지|에서는)?|언제|누가|누구|왜|무엇(?:을|이|인가요|인지|인가|을|입니까)?|무슨|뭐(?:야|가|를|예요|에요)?|뭘|얼마나|얼마|몇|며칠|안에|안|시|때에|이|그|저|것|수|때|등|및|또는|그리고|대해|대한|대해서|관해|관한|위해|위한|통해|하는|하고|하면|하나요|하는지|합니까|한다|하지|해|해서|해줘|해주세요|하여|했을|할|할까요|함|되는|되나요|되는지|되면|됩니까|된|될|돼|돼요|되어|있는|있나요|있는지|있습니까|있어|있어요|없는|없나요|인가요|인지|입니까|이란|란|이야|일까요|알려(?:줘|주세요|줄래)?|설명(?:해|해줘|해주세요|하라|하세요)?|보여(?:줘|주세요)?|찾아(?:줘|주세요)?|코드|프로젝트|방법(?:은|이|을)?|경우|정의(?:되어|된|되나요|돼)?|구현(?:되어|된|되나요|돼)?|사용(?:하는|하나요|되나요|되는|해|하려면)?|동작(?:하는|하나요|해)?|나요|까요|가요)$/;
+  /^(?:어떻게|어떤|어떠한|어디(?:에|서|에서|에는|인가요|인지|에서는)?|언제|누가|누구|왜|무엇(?:을|이|인가요|인지|인가|을|입니까)?|무슨|뭐(?:야|가|를|예요|에요)?|뭘|얼마나|얼마|몇|며칠|안에|안|시|때에|이|그|저|것|수|때|등|및|또는|그리고|대해|대한|대해서|관해|관한|위해|위한|통해|하는|하고|하면|하나요|하는지|합니까|한다|하지|해|해서|해줘|해주세요|하여|했을|할|할까요|함|되는|되나요|되는지|되면|됩니까|된|될|돼|돼요|되어|있는|있나요|있는지|있습니까|있어|있어요|없는|없나요|인가요|인지|입니까|이란|란|이야|일까요|알려(?:줘|주세요|줄래)?|설명(?:해|해줘|해주세요|하라|하세요)?|보여(?:줘|주세요)?|찾아(?:줘|주세요)?|코드|방법(?:은|이|을)?|경우|정의(?:되어|된|되나요|돼)?|구현(?:되어|된|되나요|돼)?|사용(?:하는|하나요|되나요|되는|해|하려면)?|동작(?:하는|하나요|해)?|나요|까요|가요)$/;
+
+/** Words that only fill a question (다른, 몇 번, 것이): they are searched for, and an answer need not speak of them. */
+export function isKoreanFiller(word: string): boolean {
+  return FILLER.test(word);
+}
+
+const FILLER =
+  /^(?:번|것(?:이|은|을|들|들이)?|다른|모두|모든|가장|혹시|지금|현재|여러|각|각각|다시|매번|바로|서로|직접|따로|몇인가요|어떤가요|어떤지|가지나요|가집니까|있을까요|없을까요|쓸|쓰는|쓰나요|쓰려면|되어|된다|한|두|수도)$/;
 
 /** 어떻게 설치하나요, 실행 방법: asks how to do something. */
 export function isKoreanHowTo(text: string): boolean {
@@ -68,10 +78,14 @@ export function isKoreanHowTo(text: string): boolean {
 const HOW_TO =
   /(?:설치|설정|실행|시작|사용|배포|기여)(?:은|는|을|를)?\s*(?:하려면|하는\s*(?:법|방법)|방법|어떻게)|어떻게\s*(?:설치|설정|실행|시작|사용|배포|기여)\S*(?:하나요|합니까|하죠|해요|할까요|하면)|라이선스|문서|^\S+(?:은|는|이|가)?\s*(?:무엇인가요|무엇입니까|뭐야|뭔가요|뭐예요|이란)\W*$/;
 
-/** A verb without 하다 or 되다 and what follows them: 소멸하나요 -> 소멸. Two syllables always stay. */
+/** 읽나요, 읽으려면, 읽는지: what a question adds to any verb. */
+const ENDINGS = /(?<=[가-힣])(?:나요|는가요|은가요|습니까|을까요|으려면|려면|는지|은지)$/;
+
+/** A verb without 하다 or 되다 and what follows them: 소멸하나요 -> 소멸 (two syllables always stay); of others without the ending. */
 export function koreanVerbStem(word: string): string {
-  return word.replace(
+  const noun = word.replace(
     /(?<=[가-힣]{2})(?:하|되|합|됩|했|됐|한|된|할|될|해|돼|시키|시킨|시킬)[가-힣]{0,4}$/,
     '',
   );
+  return noun === word ? word.replace(ENDINGS, '') : noun;
 }

@@ -1,14 +1,19 @@
 import type { Language } from './question.ts';
+import type { Facet } from './rerank.ts';
 import type { Span } from './span.ts';
 
 /** Sentences that say nothing about the sources: they connect, and need no citation. The verifier knows them. */
-export const LABELS: Record<Language, { also: string; refusal: string }> = {
+export const LABELS: Record<Language, Record<Facet | 'refusal', string>> = {
   en: {
-    also: 'Also relevant:',
+    manual: 'Also in the documents:',
+    code: 'Also in the code:',
+    beside: 'Also in tests and data:',
     refusal: 'No grounded answer: nothing in the indexed sources supports an answer to this question.',
   },
   ko: {
-    also: '함께 볼 곳:',
+    manual: '문서에서 함께 볼 곳:',
+    code: '코드에서 함께 볼 곳:',
+    beside: '테스트와 데이터에서 함께 볼 곳:',
     refusal: '근거 있는 답을 찾지 못했습니다. 색인된 내용 가운데 이 질문의 답을 뒷받침하는 부분이 없습니다.',
   },
 };

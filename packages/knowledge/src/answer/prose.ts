@@ -81,7 +81,17 @@ class RunBuilder {
 function documentRuns(text: string): Run[] {
   const builder = new RunBuilder();
   let fence: string | undefined;
-  for (const { line, from } of eachLine(text)) {
+  const lines = [...eachLine(text)];
+  for (const [at, { line, from }] of lines.entries()) {
+    // The head of a table names its columns and says nothing.
+    if (
+      fence === undefined &&
+      /^\s*\|/.test(line) &&
+      /^\s*\|?\s*:?-{2,}:?\s*\|/.test(lines[at + 1]?.line ?? '')
+    ) {
+      builder.end();
+      continue;
+    }
     const mark = /^\s*(`{3,}|~{3,})/.exec(line)?.[1];
     if (mark) {
       builder.end();
@@ -147,6 +157,19 @@ function commentRuns(text: string, language: string): Run[] {
   return builder.runs;
 }
 
+/** `[text](target)`: a person reads the text. */
+export const LINK = /\[([^\]\n]+)\]\([^()\s]*\)/g;
+
+/** On one line, links by their text, cells of a table row set apart. The verifier takes these for the same (`flat`). */
+function readable(text: string): string {
+  return text
+    .replace(LINK, '$1')
+    .replace(/\s*\|\s*$/, '')
+    .replace(/\s+\|\s+(?=\|)/g, ' ')
+    .replace(/\s+\|\s+/g, ' — ')
+    .replace(/\s+/g, ' ');
+}
+
 /** A full stop ends a sentence when a space and something that can begin one follow, and no abbreviation precedes. */
 const SENTENCE_END = /[.!?。！？][)"'”’`*]*(?=\s+[\p{Lu}\p{Lo}\d`"'“‘([*_]|\s*$)/gu;
 const ABBREVIATION = /(?:\b(?:e\.g|i\.e|etc|vs|cf|Mr|Dr|No|approx)|\b[A-Z]|^\s*\d+)\.$/;
@@ -161,7 +184,7 @@ function splitRun(run: Run): Sentence[] {
     while (end > start && /\s/.test(run.text[end - 1]!)) end -= 1;
     from = to;
     if (end <= start) return;
-    const reading = run.text.slice(start, end).replace(/\s+/g, ' ');
+    const reading = readable(run.text.slice(start, end));
     out.push({ start: run.at[start]!, end: run.at[end - 1]! + 1, reading });
   };
   for (const match of run.text.matchAll(SENTENCE_END)) {

@@ -15,6 +15,18 @@ test('the route follows from how the question is written', () => {
     ['Where is indexRepository called?', 'symbol'],
     ['How does indexRepository treat symlinks?', 'code'],
     ['How do I install it?', 'docs'],
+    ['fix(client): form arrays', 'issue'],
+    ['skip an undefined entry inside a form array', 'issue'],
+    ['Login crashes when the cookie has no value', 'issue'],
+    ["TypeError: can't read properties of undefined", 'issue'],
+    ['Why does login fail?', 'code'],
+    ['remove duplicates from a list python', 'code'],
+    ['Which columns does the jobs table have?', 'sql'],
+    ['policy on cogo.jobs', 'sql'],
+    ['select id from jobs where state = 1', 'sql'],
+    ['row level security of projects', 'sql'],
+    ['how to load an sql file', 'docs'],
+    ['the hash table of terms', 'code'],
     ['license', 'symbol'],
     ['which license does it have', 'docs'],
     ['작업은 어떻게 취소하나요?', 'ko'],
@@ -93,4 +105,31 @@ test('what code writes for a word is searched for as well, and a language name c
   assert.ok(terms['dict']! > 0 && terms['dict']! < terms['dictionary']!);
   assert.ok(terms['int']! > 0 && terms['val']! > 0);
   assert.ok(terms['python']! > 0 && terms['python']! < terms['int']!);
+});
+
+test('what is asked for decides which sources tell: a place, an account, or nothing in particular', () => {
+  const asks = (text: string) => readQuestion(text).asks;
+  for (const text of [
+    'where is BM25 computed?',
+    'which function enqueues jobs?',
+    'What does parseFrame do?',
+    '점수는 어디에서 계산하나요?',
+  ])
+    assert.equal(asks(text), 'place', text);
+  for (const text of [
+    'how do I revoke a token?',
+    'which files are not indexed?',
+    '토큰을 폐기하려면 어떻게 하나요?',
+  ])
+    assert.equal(asks(text), 'account', text);
+  assert.equal(asks('rate limit bucket'), 'words');
+});
+
+test('a thing asked for by its name is marked, an identifier is not', () => {
+  const names = (text: string) =>
+    readQuestion(text)
+      .concepts.filter((concept) => concept.isName)
+      .map((concept) => concept.surface);
+  assert.deepEqual(names('how do I connect this to MySQL?'), ['MySQL']);
+  assert.deepEqual(names('what does parseFrame return in take_rate?'), []);
 });

@@ -1,22 +1,34 @@
 import { soundOfHangul } from '@cogo/spec/sound_key.ts';
 import { stripJosa, tokenize } from '@cogo/spec/tokenize.ts';
-import { isKoreanHowTo, isKoreanScaffolding, koreanVerbStem, translateKorean } from './korean_terms.ts';
+import {
+  isKoreanFiller,
+  isKoreanHowTo,
+  isKoreanScaffolding,
+  koreanVerbStem,
+  translateKorean,
+} from './korean_terms.ts';
 import { codeWordsOf, isLanguageName } from './programming_terms.ts';
+import { asksForSql, isIssueLike } from './question_kind.ts';
 import { otherForms } from './word_forms.ts';
 
 export type Language = 'en' | 'ko';
 
 /**
- * What kind of question it is decides how much the vector counts.
- * `symbol` an identifier alone, `path` a file name, `ko` Korean, `docs` how to use something, `code` everything else.
+ * What kind of question it is decides how it is searched.
+ * `symbol` an identifier alone, `path` a file name, `ko` Korean, `sql` about the database, `issue` a title or an error that
+ * asks which files to change, `docs` how to use something, `code` everything else.
  */
-export type Route = 'symbol' | 'path' | 'ko' | 'docs' | 'code';
+export type Route = 'symbol' | 'path' | 'ko' | 'sql' | 'issue' | 'docs' | 'code';
 
 /** One word of a question that carries meaning. An answer speaks of it when any of `ways` is in its text. */
 export interface Concept {
   surface: string;
   /** Alternatives; each is a set of tokens that must all be there. */
   ways: string[][];
+  /** Written as the name of something (MySQL, Jupiter). */
+  isName?: boolean;
+  /** What is done with the thing (how do I run …, where is … computed): tells less than the thing. */
+  isDoing?: boolean;
 }
 
 export interface Question {
@@ -34,6 +46,8 @@ export interface Question {
   howTo: boolean;
   /** Asks what one thing is: where its README opens, that is the answer. */
   overview: boolean;
+  /** `place`: where something is, or one thing by its name. `account`: how, what, why, which. Else `words`. */
+  asks: 'place' | 'account' | 'words';
   /** Identifiers and paths as written, without quotes: `indexRepository`, `cogo_api.search`. */
   identifiers: string[];
 }
@@ -67,6 +81,9 @@ export function readQuestion(raw: string): Question {
   const concepts: Concept[] = [];
   const translated: Question['translated'] = [];
   const words = new Set<string>();
+  const doing = DOING.exec(text)
+    ?.slice(1)
+    .find((word) => word !== undefined);
   for (const surface of asked) {
     // Terms keep the ending: in Korean text it tells passages apart (react-ko-learn, MRR .464 against .445).
     const word = /[가-힣]/.test(surface) ? koreanVerbStem(surface) : surface;
@@ -92,7 +109,12 @@ export function readQuestion(raw: string): Question {
       for (const english of group)
         for (const token of tokenize(english)) add(token, TRANSLATION_WEIGHT / group.length);
     }
-    concepts.push(...conceptsOf(word, word === surface ? own : tokenize(word), other, translations));
+    if (!isKoreanFiller(surface))
+      concepts.push(
+        ...conceptsOf(word, word === surface ? own : tokenize(word), other, translations).map((concept) =>
+          isNameIn(text, surface) ? { ...concept, isName: true } : concept,
+        ),
+      );
   }
   for (const surface of asked) {
     for (const token of codeWordsOf(surface).flatMap((word) => tokenize(word)))
@@ -120,7 +142,24 @@ export function readQuestion(raw: string): Question {
     identifiers,
     howTo: isHowTo(text),
     overview,
+    asks: asksOf(text, identifiers, language),
   };
+}
+
+const ASKS_WHERE =
+  /^\W*(?:(?:in|from) which|where)\b|\bwhich (?:\w+ )?(?:file|function|method|class|module|type|interface|constant|folder|package|script|line)\b|어디(?:에|서|인|지|$)|어느 (?:파일|함수|메서드|클래스|모듈|타입|폴더|패키지)/i;
+const ASKS_ABOUT =
+  /^\W*(?:how|what|why|when|which|who|whose|can|could|does|do|did|is|are|may|must|should|will|explain|describe)\b|\?\s*$|[가-힣]/i;
+
+/** A place is answered by code, an account by the manual where there is one. */
+function asksOf(text: string, identifiers: string[], language: Language): Question['asks'] {
+  // `What does parseFrame do?` asks for one thing by its name.
+  if (
+    ASKS_WHERE.test(text) ||
+    (identifiers.length > 0 && language === 'en' && /\bdoes?\b.*\bdo\b/i.test(text))
+  )
+    return 'place';
+  return ASKS_ABOUT.test(text) ? 'account' : 'words';
 }
 
 /** Hangul is cut from what it is written against: `lease가` is `lease` and a particle. */
@@ -163,11 +202,27 @@ function isScaffolding(word: string): boolean {
   return /[가-힣]/.test(word) ? isKoreanScaffolding(word) : SCAFFOLDING.has(word.toLowerCase());
 }
 
+/** A capital inside the sentence or inside the word; not an identifier, which is in code or nowhere. */
+function isNameIn(text: string, word: string): boolean {
+  if (/[_.\-/$\d]|^[a-z]+[A-Z][a-z]/.test(word)) return false;
+  return /^[A-Z]/.test(word)
+    ? text.indexOf(word) > 0 || /^[A-Z][A-Za-z]*[A-Z]/.test(word)
+    : /[A-Z]/.test(word);
+}
+
+const DOING =
+  /^\W*how (?:do|can|could|should|would|to) (?:i |we |you |one )?(\w+)|^\W*where (?:is|are|was|were|does|do) .* (\w+)\W*$/i;
+
+/** MySQL, GraphQL, iOS: capitals that no camelCase has, so its parts are not its meaning. */
+const BRAND = /^(?:[A-Z][a-z]+[A-Z]{2,}|[a-z][A-Z]{2})$/;
+
 function conceptsOf(word: string, own: string[], other: string[], translations: string[][]): Concept[] {
   if (!/[가-힣]/.test(word)) {
     const [whole, ...parts] = own;
     // `camelCase` is said by the whole identifier or by all of its parts.
-    const ways = [[whole!], parts, ...other.map((token) => [token])].filter((way) => way.length > 0);
+    const ways = [[whole!], BRAND.test(word) ? [] : parts, ...other.map((token) => [token])].filter(
+      (way) => way.length > 0,
+    );
     return [{ surface: word, ways }];
   }
   const literal = own.filter((token) => token.startsWith('='));
@@ -216,6 +271,8 @@ function routeOf(text: string, words: string[], identifiers: string[], language:
   }
   if (identifiers.length > 0 && words.length <= identifiers.length && language === 'en') return 'symbol';
   if (language === 'ko') return 'ko';
+  if (asksForSql(text)) return 'sql';
+  if (isIssueLike(text)) return 'issue';
   return isHowTo(text) ? 'docs' : 'code';
 }
 

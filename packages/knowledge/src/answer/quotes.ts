@@ -44,8 +44,7 @@ export function sentenceQuotes(span: Span, index: number, concepts: WeightedConc
         reading: sentence.reading,
         tokens,
         // The first sentence of a comment or section says what the thing is.
-        score:
-          coverage(concepts, tokens) + (order === 0 ? 0.15 : 0) - (isFragment(sentence.reading) ? 0.1 : 0),
+        score: coverage(concepts, tokens) + (order === 0 ? 0.15 : 0) - fragmentCost(sentence.reading),
         start: sentence.start,
       };
     });
@@ -138,7 +137,33 @@ export function bestLine(code: Quote, concepts: WeightedConcept[]): Quote {
   if (!best) return code;
   const { line, at } = best;
   const place = code.startLine + at;
-  return { ...code, quote: line, reading: line, startLine: place, endLine: place };
+  const tokens = new Set(tokenize(line));
+  const score = coverage(concepts, tokens);
+  return { ...code, quote: line, reading: line, startLine: place, endLine: place, tokens, score };
+}
+
+const MAX_LISTED = 10;
+
+/** The table or list that a sentence ending in a colon announces, as it stands; nothing where none follows. */
+export function announced(span: Span, sentence: Quote): Quote | undefined {
+  if (sentence.form !== 'sentence' || !sentence.reading.endsWith(':')) return undefined;
+  const lines = span.text.split('\n');
+  let from = sentence.endLine - span.start_line + 1;
+  while (from < lines.length && lines[from]!.trim() === '') from += 1;
+  let to = from;
+  while (to < lines.length && to - from < MAX_LISTED && /^\s*(?:\||[-*+]\s|\d+[.)]\s)/.test(lines[to]!))
+    to += 1;
+  if (to === from) return undefined;
+  const quote = lines.slice(from, to).join('\n');
+  return {
+    ...sentence,
+    form: 'code',
+    quote,
+    reading: quote,
+    startLine: span.start_line + from,
+    endLine: span.start_line + to - 1,
+    tokens: new Set(tokenize(quote)),
+  };
 }
 
 /** Concepts `tokens` speaks of that `seen` does not yet, by weight share. */
@@ -156,8 +181,12 @@ export function newlyCovered(
   return all === 0 ? 0 : fresh / all;
 }
 
-function isFragment(reading: string): boolean {
-  return !/[.!?:。다요]$/.test(reading.replace(/["'`”’)*]+$/, ''));
+/** What is no whole sentence tells less; a cell of a table tells what its row says, a few words alone next to nothing. */
+function fragmentCost(reading: string): number {
+  if ((reading.match(/[\p{L}\p{N}]+/gu)?.length ?? 0) < 3) return 0.5;
+  if (/[.!?:。다요]$/.test(reading.replace(/["'`”’)*]+$/, ''))) return 0;
+  if (reading.includes(' — ')) return 0.02;
+  return reading.split(' ').length < 5 ? 0.3 : 0.1;
 }
 
 function countLines(text: string, to: number): number {

@@ -28,6 +28,8 @@ export interface SearchOptions {
   filter?: SearchFilter;
   /** Each item says how its score came about. */
   explain?: boolean;
+  /** Sections of documents come first, as when someone asks how to do something. */
+  manual?: boolean;
   /** Makes the question's vector where the project's vectors are not hash-1024-v1; by the process' environment unless given. */
   questionVector?: QuestionVector | undefined;
   /** How long it may take, in ms; then the search goes without. Default 5,000. */
@@ -57,13 +59,23 @@ const QUESTION_VECTOR_MS = 5000;
  * Weight of the hash vector beside BM25 (max-normalised, linear), by route: it helps questions about code, where words
  * are spelled in many ways, and hurts where the exact word is meant. With another embedding model, fit them again.
  */
-export const VECTOR_WEIGHT: Record<Route, number> = { symbol: 0, path: 0, ko: 0.1, docs: 0.4, code: 0.4 };
+export const VECTOR_WEIGHT: Record<Route, number> = {
+  symbol: 0,
+  path: 0,
+  ko: 0.1,
+  sql: 0.4,
+  issue: 0.4,
+  docs: 0.4,
+  code: 0.4,
+};
 
 /** BM25F field weights by route, for `cogo_api.search`. */
 export const FIELD_WEIGHTS: Record<Route, Record<'path' | 'name' | 'doc' | 'body', number>> = {
   symbol: { path: 1, name: 4, doc: 1, body: 1 },
   path: { path: 4, name: 2, doc: 1, body: 1 },
   ko: { path: 1, name: 2, doc: 1, body: 1 },
+  sql: { path: 2, name: 3, doc: 1.3, body: 1 },
+  issue: { path: 2, name: 3, doc: 1.3, body: 1 },
   docs: { path: 2, name: 3, doc: 1.3, body: 1 },
   code: { path: 2, name: 3, doc: 1.3, body: 1 },
 };
@@ -104,7 +116,7 @@ export async function search(options: SearchOptions): Promise<Result<SearchAnswe
     strategy,
     route: question.route,
     weights: { ...FIELD_WEIGHTS[question.route], lexical: 1, vector: Math.max(weight, 0.1) },
-    rank: rankOf(question),
+    rank: { ...rankOf(question), ...(options.manual ? { how_to: true } : {}) },
     ...(options.filter ? { filter: options.filter } : {}),
     ...(options.explain ? { explain: true } : {}),
   };

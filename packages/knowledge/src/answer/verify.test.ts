@@ -65,7 +65,7 @@ test('sentences that say what their span says stand', () => {
     'A cancelled order is never deleted [1].',
     '주문은 결제 후 3일 안에 발송됩니다 [2].',
     '```ts\n  return gateway.charge(cents, orderKey);\n```\n[1]',
-    LABELS.en.also,
+    LABELS.en.code,
   ];
   for (const sentence of sentences) assert.deepEqual(faultsOf(sentence), [], sentence);
 });
@@ -122,7 +122,7 @@ test('unsupported sentences are dropped, and an answer without any is refused', 
     ['identifier_not_in_span'],
   );
   assert.equal(mixed.refused, false);
-  const none = verifyAnswer({ claims: splitClaims(`${LABELS.en.also}\nIt is magic [9].`), spans: SPANS });
+  const none = verifyAnswer({ claims: splitClaims(`${LABELS.en.code}\nIt is magic [9].`), spans: SPANS });
   assert.deepEqual([none.text, none.kept, none.refused], ['', [], true]);
 });
 

@@ -1,6 +1,7 @@
 import { tokenize } from '@cogo/spec/tokenize.ts';
 import { coverage, spanTokens, weigh } from './evidence.ts';
 import { isLabel, templateText } from './phrases.ts';
+import { LINK } from './prose.ts';
 import { readQuestion } from './question.ts';
 import type { Lexicon, Span } from './span.ts';
 
@@ -138,8 +139,9 @@ function withoutCitations(text: string): string {
 function evidenceText(span: Span): string {
   const names = [span.path, span.symbol, span.heading, span.kind, span.language, span.repo];
   return [
-    names.filter((name) => name !== null).join(' '),
-    `${span.start_line} ${span.end_line}`,
+    // A full stop each: what the span is called is no part of what its first sentence denies.
+    `${names.filter((name) => name !== null).join(' ')} .`,
+    `${span.start_line} ${span.end_line} .`,
     span.text,
   ].join('\n');
 }
@@ -164,6 +166,8 @@ function flat(text: string): string {
   return text
     .replace(/^\s*(?:\/\*+|\*+\/|\*(?!\*)|\/\/+|--+|#+|>|[-+]\s)/gm, ' ')
     .replace(/\*\//g, ' ')
+    .replace(LINK, '$1')
+    .replace(/(?:^|\s+)[|—](?=\s|$)/g, ' ')
     .replace(/\s+/g, ' ')
     .trim();
 }

@@ -11,6 +11,8 @@ export function otherForms(word: string): string[] {
   // A verb of three letters is too short for the stem: adds, added and adding are three tokens.
   const short = /^([a-z]{3})(?:s|d|ed|ing)?$/.exec(lower)?.[1];
   if (short !== undefined) for (const ending of ['', 's', 'ed', 'ing']) forms.add(`${short}${ending}`);
+  // running, setting: the last letter is doubled, and the stem keeps both.
+  if (short !== undefined && /^[^aeiouy][aeiou][bdgmnprt]$/.test(short)) forms.add(`${short}${short.at(-1)}`);
   if (lower.length < 4) return [...forms].filter((form) => form !== lower);
   for (const spelling of [lower, ...otherSpelling(lower)]) {
     forms.add(spelling);
@@ -22,6 +24,7 @@ export function otherForms(word: string): string[] {
     } else if (spelling.endsWith('e')) forms.add(spelling.slice(0, -1));
     else if (spelling.endsWith('y')) forms.add(spelling.slice(0, -1));
   }
+  for (const form of irregularForms(lower)) forms.add(form);
   const own = new Set(tokenize(word));
   const out = new Set<string>();
   for (const form of forms) {
@@ -30,6 +33,23 @@ export function otherForms(word: string): string[] {
     if (!own.has(token)) out.add(token);
   }
   return [...out];
+}
+
+/** Verbs that change inside, as far as questions about software use them. */
+const IRREGULAR: ReadonlyMap<string, string[]> = new Map(
+  (
+    'make made|keep kept|send sent|build built|lose lost|write wrote written|hold held|find found|choose chose chosen|break broke broken|' +
+    'take took taken|give gave given|begin began begun|throw threw thrown|catch caught|know knew known|hide hid hidden|bind bound|' +
+    'leave left|drive drove driven|shrink shrank shrunk|steal stole stolen|wake woke woken|grow grew grown|draw drew drawn'
+  )
+    .split('|')
+    .map((line) => line.split(' '))
+    .flatMap((forms) => forms.map((form) => [form, forms] as const)),
+);
+
+function irregularForms(word: string): string[] {
+  const forms = IRREGULAR.get(word) ?? IRREGULAR.get(word.replace(/s$/, '')) ?? [];
+  return forms.filter((form) => form !== word);
 }
 
 /** The British spelling of an American word and the other way round. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Rpc } from '@cogo/client/rpc.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import { ask } from '../answer/ask.ts';
@@ -15,6 +16,8 @@ export interface AnswersOptions {
   projectId: string;
   /** Folder of a repository. */
   repo: string;
+  /** Text of a jsonl file with `{q, files[]}` a line: questions and the files that tell; none for what must be refused. */
+  questions?: string;
   /** At most so many true sentences, spread over the repository. Default 400. */
   limit?: number;
   database: 'pglite' | 'postgres';
@@ -35,30 +38,24 @@ export interface AnswersReport {
     precision: Estimate;
     /** Share of answers about a symbol of the repository in which every sentence cites a span of that answer, verbatim. */
     cited: Estimate;
-    /** Share of questions about other things that are refused. */
+    /** Share of questions about other things, and of those given without files, that are refused. */
     refused: Estimate;
+    /** Of the questions given: share whose answer quotes one of their files first, and at all. */
+    source_first?: Estimate;
+    source_cited?: Estimate;
   };
+  /** The questions given whose answer does not quote one of their files first, with the files it quotes. */
+  elsewhere?: Array<{ q: string; cited: string[] }>;
   by_kind: Record<Injection, { n: number; caught: number }>;
   /** Up to ten of each, to look at. */
   missed: Array<{ kind: Injection; path: string; lie: string }>;
   false_alarms: Array<{ path: string; truth: string; faults: string }>;
 }
 
-/** About nothing a code repository is about. */
-const OFF_TOPIC = [
-  'What is the boiling point of ethanol at sea level?',
-  'Who won the football world cup in 1966?',
-  'How long should I roast a chicken of two kilograms?',
-  'Which moons of Jupiter have volcanoes?',
-  'When was the cathedral of Cologne finished?',
-  'What did Beethoven write for solo cello?',
-  'How do penguins keep their eggs warm in winter?',
-  'What causes the tides of the ocean?',
-  '김치찌개는 몇 분 끓여야 하나요?',
-  '세종대왕은 언제 태어났나요?',
-  '제주도에서 가장 높은 오름은 어디인가요?',
-  '고래는 왜 노래를 부르나요?',
-];
+/** About nothing a code repository is about. In a file that is not indexed, or each question would find itself. */
+const OFF_TOPIC = JSON.parse(
+  readFileSync(new URL('../../fixtures/off_topic.json', import.meta.url), 'utf8'),
+) as string[];
 
 const SYMBOL_QUESTIONS = 40;
 
@@ -108,8 +105,22 @@ export async function evalAnswers(options: AnswersOptions): Promise<Result<Answe
     cited.push(isVerbatim && isCited && numbers.size > 0 ? 1 : 0);
     onProgress?.(`asked ${cited.length}`);
   }
+  const given = labelled(options.questions);
+  if (!given.ok) return given;
+  const first: number[] = [];
+  const anywhere: number[] = [];
+  const elsewhere: NonNullable<AnswersReport['elsewhere']> = [];
+  for (const { q, files } of given.value.filter((one) => one.files.length > 0)) {
+    const asked = await ask({ rpc, projectId, q, ...(signal ? { signal } : {}) });
+    if (!asked.ok) return asked;
+    const paths = [...new Set(asked.value.answer.citations.map((one) => one.path))];
+    first.push(paths[0] !== undefined && files.includes(paths[0]) ? 1 : 0);
+    anywhere.push(paths.some((path) => files.includes(path)) ? 1 : 0);
+    if (first.at(-1) === 0) elsewhere.push({ q, cited: paths });
+  }
   const refused: number[] = [];
-  for (const q of OFF_TOPIC) {
+  const unanswerable = given.value.filter((one) => one.files.length === 0).map((one) => one.q);
+  for (const q of [...OFF_TOPIC, ...unanswerable]) {
     const asked = await ask({ rpc, projectId, q, ...(signal ? { signal } : {}) });
     if (!asked.ok) return asked;
     refused.push(asked.value.answer.refused ? 1 : 0);
@@ -124,7 +135,9 @@ export async function evalAnswers(options: AnswersOptions): Promise<Result<Answe
       precision: estimate(dropped),
       cited: estimate(cited),
       refused: estimate(refused),
+      ...(first.length > 0 ? { source_first: estimate(first), source_cited: estimate(anywhere) } : {}),
     },
+    ...(first.length > 0 ? { elsewhere } : {}),
     by_kind: Object.fromEntries(
       INJECTIONS.map((kind) => {
         const of = verdicts.filter((one) => one.lie.kind === kind);
@@ -140,6 +153,24 @@ export async function evalAnswers(options: AnswersOptions): Promise<Result<Answe
       .slice(0, 10)
       .map(({ span, truth, faults }) => ({ path: span.path, truth, faults })),
   });
+}
+
+function labelled(text = ''): Result<Array<{ q: string; files: string[] }>> {
+  const questions: Array<{ q: string; files: string[] }> = [];
+  for (const [at, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue;
+    try {
+      const { q, files } = JSON.parse(line) as { q?: unknown; files?: unknown };
+      if (typeof q !== 'string' || !Array.isArray(files)) throw new Error('it is not {q, files[]}');
+      questions.push({ q, files: files as string[] });
+    } catch (error) {
+      return failure(
+        'bad_request',
+        `Line ${at + 1} of the questions cannot be read: ${(error as Error).message}.`,
+      );
+    }
+  }
+  return ok(questions);
 }
 
 /** The faults of a sentence that cites its span, or nothing. */
@@ -158,7 +189,7 @@ async function spansOf(root: string, signal: AbortSignal | undefined): Promise<S
     typeof walkRepository
   >[0]);
   const spans: Span[] = [];
-  for await (const document of readDocuments(walk.candidates, new Map(), signal)) {
+  for await (const document of readDocuments(walk.candidates, new Map(), { signal })) {
     if (document.kind !== 'row') continue;
     const { path, language, chunks } = document.row;
     for (const chunk of chunks) {

@@ -72,6 +72,7 @@ const answer = {
   model: z.string(),
   role_id: z.string().nullable(),
   route: z.string().nullable().describe('The retrieval route taken.'),
+  degraded,
   finish_reason: z.string(),
   usage,
 };

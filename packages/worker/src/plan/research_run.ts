@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { answerEmbedded, EMBEDDED } from '@cogo/knowledge/answer/embedded_answer.ts';
-import { findEvidence, publicSpan } from '@cogo/knowledge/answer/find_evidence.ts';
+import { findAnswerEvidence, publicSpan } from '@cogo/knowledge/answer/find_evidence.ts';
 import { searchFilter, strategy } from '@cogo/spec/schemas/evidence.ts';
 import { refused } from '../executors/executor.ts';
 import { type PlanHandler, valueOrFail } from './handler.ts';
@@ -33,7 +33,7 @@ export const researchRun: PlanHandler = {
     context.progress({ step: 'search', question });
     const found = await context.step('search', async () =>
       valueOrFail(
-        await findEvidence({
+        await findAnswerEvidence({
           rpc: context.rpc,
           projectId: job.projectId,
           q: question,
