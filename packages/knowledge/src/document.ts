@@ -54,16 +54,20 @@ export function contentHash(bytes: Uint8Array | string): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Parses, cuts and tokenises one file. `bytes` only for its hash and size; `text` is what it decodes to. */
-export async function documentRow(path: string, bytes: Uint8Array, text: string): Promise<FileRow> {
+/** Parses, cuts and tokenises one file. `bytes`: their hash and how many they are; `text` is what they decode to. */
+export async function documentRow(
+  path: string,
+  bytes: { hash: string; size: number },
+  text: string,
+): Promise<FileRow> {
   const language = languageOf(path);
   const source = sourceText(path, text);
   const { chunks, warning } = await language.chunk(source);
   return fileRow({
     path,
-    content_hash: contentHash(bytes),
+    content_hash: bytes.hash,
     language: language.id,
-    bytes: bytes.byteLength,
+    bytes: bytes.size,
     extractor: EXTRACTOR_VERSION,
     ...(warning === undefined ? {} : { warning }),
     chunks,

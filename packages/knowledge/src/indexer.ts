@@ -252,7 +252,7 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     let done = 0;
     const compared = new Map([...known, ...already]);
     const entries = await entryFiles(place, walked.candidates, options.entries);
-    for await (const document of readDocuments(walk.candidates, compared, signal, graph, entries)) {
+    for await (const document of readDocuments(walk.candidates, compared, { signal, graph, entries })) {
       done += 1;
       note(document, kept, known, already, report);
       if (document.kind === 'row') {

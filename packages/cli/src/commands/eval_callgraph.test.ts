@@ -47,7 +47,15 @@ test('eval callgraph --traces adds what was seen to the graph of symbols and sco
   const repo = tempRepo({
     'a.js': 'function f() {  }\nfunction g() {  }\n(f)();\neval("g")();\nconst x = f();\n',
     'a.json': JSON.stringify({ ...RECORDED, fun2fun }),
-    'seen/a.jsonl': '{"from": "a.js", "to": "a.js#g"}\n',
+    'seen/a.jsonl': [
+      { from: 'a.js', to: 'a.js#g' },
+      {
+        from: { file: 'a.js', line: 4, column: 1, end_line: 4, end_column: 12 },
+        to: { file: 'a.js', line: 2, column: 1, end_line: 2, end_column: 18 },
+      },
+    ]
+      .map((row) => `${JSON.stringify(row)}\n`)
+      .join(''),
   });
   t.after(repo.remove);
   const ran = await runCli([
@@ -59,7 +67,9 @@ test('eval callgraph --traces adds what was seen to the graph of symbols and sco
     `${repo.root}/seen`,
     '--json',
   ]);
-  const { symbols } = JSON.parse(ran.stdout);
+  const { symbols, merged } = JSON.parse(ran.stdout);
+  // call by call: what the first test misses was seen; `const x = f()` was not recorded
+  assert.deepEqual(merged, { found: 3, common: 2, recall: 1, precision: 2 / 3 });
   assert.deepEqual(symbols, {
     truth: 2,
     traces: 1,

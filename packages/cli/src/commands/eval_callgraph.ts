@@ -59,6 +59,11 @@ export function registerEvalCallgraph(host: Host, group: Command): void {
           ...(options.verbose ? edges : []),
           ...report.skipped.map(({ file, why }) => `skipped ${file}: ${why}`),
           ...(report.symbols ? [symbolText(report.symbols)] : []),
+          ...(report.merged
+            ? [
+                `call by call with traces: recall ${report.merged.recall.toFixed(3)}, precision ${report.merged.precision.toFixed(3)}`,
+              ]
+            : []),
           `recall ${shown(report.recall)}, precision ${shown(report.precision)}: ${report.files.length} call graphs, ${report.truth} recorded edges, ${report.found} found, ${report.common} common, ${report.ms} ms`,
         ].join('\n');
         const none = report.files.length === 0;

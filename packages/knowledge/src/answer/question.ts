@@ -8,15 +8,17 @@ import {
   translateKorean,
 } from './korean_terms.ts';
 import { codeWordsOf, isLanguageName } from './programming_terms.ts';
+import { asksForSql, isIssueLike } from './question_kind.ts';
 import { otherForms } from './word_forms.ts';
 
 export type Language = 'en' | 'ko';
 
 /**
- * What kind of question it is decides how much the vector counts.
- * `symbol` an identifier alone, `path` a file name, `ko` Korean, `docs` how to use something, `code` everything else.
+ * What kind of question it is decides how it is searched.
+ * `symbol` an identifier alone, `path` a file name, `ko` Korean, `sql` about the database, `issue` a title or an error that
+ * asks which files to change, `docs` how to use something, `code` everything else.
  */
-export type Route = 'symbol' | 'path' | 'ko' | 'docs' | 'code';
+export type Route = 'symbol' | 'path' | 'ko' | 'sql' | 'issue' | 'docs' | 'code';
 
 /** One word of a question that carries meaning. An answer speaks of it when any of `ways` is in its text. */
 export interface Concept {
@@ -269,6 +271,8 @@ function routeOf(text: string, words: string[], identifiers: string[], language:
   }
   if (identifiers.length > 0 && words.length <= identifiers.length && language === 'en') return 'symbol';
   if (language === 'ko') return 'ko';
+  if (asksForSql(text)) return 'sql';
+  if (isIssueLike(text)) return 'issue';
   return isHowTo(text) ? 'docs' : 'code';
 }
 

@@ -1,3 +1,6 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { RecordedCall } from '../graph/record/record_run.ts';
 import { type CallGraphScore, scoreCallGraph, truthFiles, truthName } from '../graph/callgraph_truth.ts';
 import { scoreSymbols, type SymbolScore } from '../graph/symbol_truth.ts';
 import { type Estimate, mulberry32 } from './bootstrap.ts';
@@ -11,6 +14,8 @@ export interface CallGraphReport {
   found: number;
   common: number;
   files: Array<Omit<CallGraphScore, 'file'> & { file: string; recall: number; precision: number }>;
+  /** With traces: the same call by call once what call traces (`.jsonl`, with the ends of places) saw is added. */
+  merged?: { found: number; common: number; recall: number; precision: number };
   /** Call graphs whose sources are not there, or that the analysis broke on, with the reason. */
   skipped: Array<{ file: string; why: string }>;
   /** With traces or types: calls between symbols as the index has them, before and after the traces are added. */
@@ -45,7 +50,8 @@ export async function evalCallGraph(
     const file = truthName(folder, path);
     onProgress(`${at + 1}/${all.length} ${file}`);
     try {
-      const score = scoreCallGraph(path);
+      const seen = more.traces === undefined ? undefined : recordedCalls(more.traces, path);
+      const score = scoreCallGraph(path, seen);
       if (score)
         files.push({
           ...score,
@@ -60,6 +66,14 @@ export async function evalCallGraph(
     }
   }
   const sum = (key: 'truth' | 'found' | 'common') => files.reduce((total, one) => total + one[key], 0);
+  const withSeen = (key: 'found' | 'common') =>
+    files.reduce((total, one) => total + (one.merged?.[key] ?? 0), 0);
+  const merged = {
+    found: withSeen('found'),
+    common: withSeen('common'),
+    recall: part(withSeen('common'), sum('truth')),
+    precision: part(withSeen('common'), withSeen('found')),
+  };
   return {
     kind: 'callgraph',
     recall: ratio(files, 'truth'),
@@ -69,9 +83,21 @@ export async function evalCallGraph(
     common: sum('common'),
     files,
     skipped,
+    ...(more.traces === undefined ? {} : { merged }),
     ...(withSymbols ? { symbols: symbolSums(scored) } : {}),
     ms: Math.round(performance.now() - started),
   };
+}
+
+/** Calls of `NAME.jsonl` that tell where they end; other lines are for the graph of symbols alone. */
+function recordedCalls(folder: string, file: string): RecordedCall[] {
+  const trace = join(folder, `${basename(file, '.json')}.jsonl`);
+  if (!existsSync(trace)) return [];
+  const rows = readFileSync(trace, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Partial<RecordedCall>);
+  return rows.filter((row): row is RecordedCall => Boolean(row.from?.end_line && row.to?.end_line));
 }
 
 function symbolSums(scores: readonly SymbolScore[]): NonNullable<CallGraphReport['symbols']> {

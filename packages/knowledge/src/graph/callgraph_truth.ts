@@ -3,6 +3,7 @@ import { dirname, join, posix, relative, sep } from 'node:path';
 import { positions } from './modules/position.ts';
 import { analyseProgram, type ProgramCalls } from './flow/program.ts';
 import { loadProgram } from './flow/load_program.ts';
+import type { RecordedCall } from './record/record_run.ts';
 
 /**
  * A call graph as jelly writes it (github.com/cs-au-dk/jelly, `-j`, and its recorder of executions): places are
@@ -20,6 +21,8 @@ interface JellyGraph {
 
 export interface CallGraphScore {
   file: string;
+  /** With a recorded trace: what was found or seen, and how much of it is in the truth. */
+  merged?: { found: number; common: number };
   /** Edges from a call to a function: in the truth, found by us, and both. */
   truth: number;
   found: number;
@@ -57,9 +60,10 @@ export function readTruth(file: string): JellyGraph | undefined {
 
 /**
  * Holds our static call graph against a recorded one. Ours counts only where the program could have run: calls in code
- * reached from the entries, in files the truth has. Undefined when a source is missing.
+ * reached from the entries, in files the truth has. `seen`: calls that were recorded, to be scored with them. Undefined
+ * when a source is missing.
  */
-export function scoreCallGraph(file: string): CallGraphScore | undefined {
+export function scoreCallGraph(file: string, seen?: readonly RecordedCall[]): CallGraphScore | undefined {
   const truth = readTruth(file)!;
   const folder = dirname(file);
   const started = performance.now();
@@ -114,9 +118,40 @@ export function scoreCallGraph(file: string): CallGraphScore | undefined {
       ours.add(`${callPlace(site.file, site.start, site.end)} -> ${start}`);
     }
   }
-  const common = [...ours].filter((one) => theirs.has(one)).length;
+  const inBoth = (all: ReadonlySet<string>) => [...all].filter((one) => theirs.has(one)).length;
+  const merged = new Set(ours);
+  for (const { from, to } of seen ?? []) {
+    const [call, callee] = [texts.get(from.file), texts.get(to.file)];
+    if (
+      call === undefined ||
+      callee === undefined ||
+      from.end_line === undefined ||
+      to.end_line === undefined
+    )
+      continue;
+    if (!inTruth.has(from.file) || !inTruth.has(to.file)) continue;
+    const begin = offsetAt(call, from.line, from.column);
+    if (call.startsWith('super', begin)) continue;
+    const [start, end] = [
+      offsetAt(callee, to.line, to.column),
+      offsetAt(callee, to.end_line, to.end_column!),
+    ];
+    // a recorder has `static` in a method, the truth does not
+    const body = [...calls.bodies.values()].find(
+      (one) =>
+        one.file === to.file &&
+        one.end === end &&
+        one.start >= start &&
+        /^(?:static\s+)?$/.test(callee.slice(start, one.start)),
+    );
+    const target = places.get(to.file)!(body?.start ?? start);
+    const site = callPlace(from.file, begin, offsetAt(call, from.end_line, from.end_column!));
+    merged.add(`${site} -> ${to.file}:${target.line}:${target.column}`);
+  }
+  const common = inBoth(ours);
   return {
     file,
+    ...(seen ? { merged: { found: merged.size, common: inBoth(merged) } } : {}),
     truth: theirs.size,
     found: ours.size,
     common,

@@ -5,6 +5,7 @@ import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import type { SymbolGraph } from '../symbol_graph.ts';
 import { coverageCalls } from './coverage.ts';
 import { profileCalls } from './cpu_profile.ts';
+import { symbolsByPlace } from './place.ts';
 
 /** Calls seen, by key. */
 export interface SeenCall {
@@ -28,6 +29,8 @@ export interface Frame {
   url: string;
   name: string;
   line: number;
+  /** 1-based, in UTF-16 units, where the recorder knows the place to the column: then it decides alone. */
+  column?: number | undefined;
 }
 
 /** Turns a place into the key of the symbol there; undefined outside the repository. */
@@ -37,7 +40,8 @@ const MAX_TRACE_BYTES = 500_000_000;
 
 /**
  * Reads a trace: a V8 `.cpuprofile`, coverage (V8's JSON or Istanbul's), or COGO's call trace, a JSON line a call:
- * `{"from": KEY | {file, line, name?}, "to": …, "count"?: n}`. Errors: `not_found`, `payload_too_large`, `bad_request`.
+ * `{"from": KEY | {file, line, column?, name?}, "to": …, "count"?: n}`, `from` the place of the call or its function, `to`
+ * where the called function begins. Errors: `not_found`, `payload_too_large`, `bad_request`.
  */
 export async function readTrace(file: string, root: string, graph: SymbolGraph): Promise<Result<Trace>> {
   let text: string;
@@ -74,10 +78,14 @@ export async function readTrace(file: string, root: string, graph: SymbolGraph):
 function traceCalls(text: string, locate: Locate, graph: SymbolGraph): Pick<Trace, 'calls' | 'unknown'> {
   const sums = new Map<string, SeenCall>();
   let unknown = 0;
+  // A nameless function within `f` that `f` calls is `f` calling itself, as places go; only the sources tell.
+  const recursive = new Set(
+    graph.edges.flatMap((one) => (one.kind === 'calls' && one.from === one.to ? [one.from] : [])),
+  );
   const keyOf = (end: unknown): string | undefined => {
     if (typeof end === 'string') return graph.nodes.has(end) ? end : undefined;
-    const { file, line, name } = (end ?? {}) as { file?: string; line?: number; name?: string };
-    return file === undefined ? undefined : locate({ url: file, line: line ?? 0, name: name ?? '' });
+    const { file, line, column, name } = (end ?? {}) as Partial<Frame> & { file?: string };
+    return file === undefined ? undefined : locate({ url: file, line: line ?? 0, column, name: name ?? '' });
   };
   for (const [at, line] of text.split('\n').entries()) {
     if (line.trim() === '') continue;
@@ -90,7 +98,7 @@ function traceCalls(text: string, locate: Locate, graph: SymbolGraph): Pick<Trac
     const [from, to] = [keyOf(row.from), keyOf(row.to)];
     const count = typeof row.count === 'number' && row.count > 0 ? row.count : 1;
     if (from === undefined || to === undefined) unknown += 1;
-    else add(sums, from, to, count);
+    else if (from !== to || recursive.has(from)) add(sums, from, to, count);
   }
   return { calls: [...sums.values()], unknown };
 }
@@ -115,9 +123,11 @@ function locator(root: string, graph: SymbolGraph): Locate {
     list.push({ key, name, start: start_line, end: end_line });
     byFile.set(path, list);
   }
-  return ({ url, name, line }) => {
+  const innermost = symbolsByPlace(graph);
+  return ({ url, name, line, column }) => {
     const path = repoPath(root, url);
     if (path === undefined || !graph.nodes.has(path)) return undefined;
+    if (column !== undefined) return innermost(path, line, column, line, column);
     const plain = name
       .replace(/^(?:async |get |set |static )+/, '')
       .split('.')
