@@ -15,7 +15,6 @@ set search_path = ''
 as $$
 declare
   asked  record;
-  session cogo.chat_sessions;
   sent   int := 0;
   stored boolean := false;
   moment timestamptz := clock_timestamp();
@@ -29,12 +28,7 @@ begin
   end if;
 
   if jsonb_typeof(asked.chat) = 'object' then
-    select s.* into session from cogo.chat_sessions s
-     where s.id = (asked.chat ->> 'session_id')::uuid and (asked.principal = 'service' or s.owner = asked.principal);
-    if not found then
-      perform cogo.fail('CG003', 'no such chat session', jsonb_build_object('session_id', asked.chat -> 'session_id'));
-    end if;
-    perform cogo.store_answer(session, (asked.chat ->> 'message_id')::bigint, asked.trace_id, asked.chat -> 'answer', asked.chat -> 'usage');
+    perform cogo.store_answer_of(asked.principal, asked.trace_id, asked.chat);
   end if;
 
   if jsonb_typeof(asked.events) = 'array' and jsonb_array_length(asked.events) > 0 then

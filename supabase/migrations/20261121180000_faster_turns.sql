@@ -64,7 +64,7 @@ create or replace trigger bus_events_broadcast
   referencing new table as inserted
   for each statement execute function cogo.bus_events_broadcast();
 
--- sql/http/220_fn_request_end.sql 643e97ba48735d44
+-- sql/http/220_fn_request_end.sql d3df82b8f2d949c1
 -- cogo_api.request_end: the last database call of every request, one round trip: events, trace, idempotency.
 --
 -- request: {trace_id, function, principal, status, duration_ms, trace_status:"ready"|"failed"|"running", output?, error?,
@@ -82,7 +82,6 @@ set search_path = ''
 as $$
 declare
   asked  record;
-  session cogo.chat_sessions;
   sent   int := 0;
   stored boolean := false;
   moment timestamptz := clock_timestamp();
@@ -96,12 +95,7 @@ begin
   end if;
 
   if jsonb_typeof(asked.chat) = 'object' then
-    select s.* into session from cogo.chat_sessions s
-     where s.id = (asked.chat ->> 'session_id')::uuid and (asked.principal = 'service' or s.owner = asked.principal);
-    if not found then
-      perform cogo.fail('CG003', 'no such chat session', jsonb_build_object('session_id', asked.chat -> 'session_id'));
-    end if;
-    perform cogo.store_answer(session, (asked.chat ->> 'message_id')::bigint, asked.trace_id, asked.chat -> 'answer', asked.chat -> 'usage');
+    perform cogo.store_answer_of(asked.principal, asked.trace_id, asked.chat);
   end if;
 
   if jsonb_typeof(asked.events) = 'array' and jsonb_array_length(asked.events) > 0 then
@@ -581,6 +575,26 @@ begin
       coalesce((usage ->> 'estimated')::boolean, false));
   end if;
   return made;
+end
+$$;
+
+-- sql/chat/207_fn_store_answer_of.sql 70f843057b736379
+-- cogo.store_answer_of: store_answer for a principal the server vouches for. chat: {session_id, message_id?, answer, usage?}.
+-- Error: CG003 no such session, or another's.
+create or replace function cogo.store_answer_of(principal text, trace_id text, chat jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  session cogo.chat_sessions;
+begin
+  select s.* into session from cogo.chat_sessions s
+   where s.id = (chat ->> 'session_id')::uuid and (store_answer_of.principal = 'service' or s.owner = store_answer_of.principal);
+  if not found then
+    perform cogo.fail('CG003', 'no such chat session', jsonb_build_object('session_id', chat -> 'session_id'));
+  end if;
+  perform cogo.store_answer(session, (chat ->> 'message_id')::bigint, store_answer_of.trace_id, chat -> 'answer', chat -> 'usage');
 end
 $$;
 
