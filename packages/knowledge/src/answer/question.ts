@@ -7,7 +7,7 @@ import {
   koreanVerbStem,
   translateKorean,
 } from './korean_terms.ts';
-import { codeWordsOf, isLanguageName } from './programming_terms.ts';
+import { codeWordsOf, isLanguageName, taskWordsOf } from './programming_terms.ts';
 import { asksForSql, isIssueLike } from './question_kind.ts';
 import { otherForms } from './word_forms.ts';
 
@@ -55,6 +55,8 @@ export interface Question {
 /** A translated word counts a little less than one the asker wrote. */
 const TRANSLATION_WEIGHT = 0.8;
 const SCAFFOLDING_WEIGHT = 0.5;
+/** Of several forms of a word at most one is meant: at 0.8 each CoSQA had .358, at 0.5 .369 (Cranfield +.5 [.1, 1.0]). */
+const FORM_WEIGHT = 0.5;
 /** What code would write for a word of the question is a guess. */
 const CODE_WORD_WEIGHT = 0.3;
 const LANGUAGE_WEIGHT = 0.2;
@@ -93,7 +95,7 @@ export function readQuestion(raw: string): Question {
     const ownWeight = language === 'en' && isLanguageName(surface) ? LANGUAGE_WEIGHT : 1;
     for (const token of own) add(token, ownWeight);
     const other = otherForms(word);
-    for (const token of other) if (!own.includes(token)) add(token, TRANSLATION_WEIGHT);
+    for (const token of other) if (!own.includes(token)) add(token, FORM_WEIGHT);
     const translations = /[가-힣]/.test(word) ? translateKorean(stripJosa(word)) : [];
     // A Korean word may be an English one by its sound: whether, the corpus decides.
     const sound = /[가-힣]/.test(word) ? soundOfHangul(stripJosa(word)) : undefined;
@@ -116,8 +118,12 @@ export function readQuestion(raw: string): Question {
         ),
       );
   }
+  const route = routeOf(text, asked, identifiers, language);
+  // Who knows the names of the project says them.
+  const isPlain = identifiers.length === 0 && (route === 'docs' || route === 'code');
   for (const surface of asked) {
-    for (const token of codeWordsOf(surface).flatMap((word) => tokenize(word)))
+    const written = isPlain ? [...codeWordsOf(surface), ...taskWordsOf(surface)] : codeWordsOf(surface);
+    for (const token of written.flatMap((word) => tokenize(word)))
       if (!(token in terms)) add(token, CODE_WORD_WEIGHT);
   }
   // Words that ask are also words of the text ("get a list of"); they count, but carry no meaning of their own.
@@ -134,7 +140,7 @@ export function readQuestion(raw: string): Question {
   return {
     text,
     language,
-    route: routeOf(text, asked, identifiers, language),
+    route,
     terms: { ...terms },
     concepts: things,
     translated: translated.slice(0, MAX_TERMS),
