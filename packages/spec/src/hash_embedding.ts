@@ -88,11 +88,11 @@ const DIRECTION_SCALE = 30_000;
  */
 export function toSparseDirection(vector: Float32Array): string | null {
   // Digit by digit into bytes: some 350 small strings a chunk were a tenth of all reading.
+  if (digits.length < vector.length * MAX_DIGITS) digits = new Uint8Array(vector.length * MAX_DIGITS);
   let end = 0;
   for (let at = 0; at < vector.length; at++) {
     const value = Math.round(vector[at]! * DIRECTION_SCALE);
     if (value === 0) continue;
-    if (end + 16 > digits.length) digits = grown(digits);
     if (end > 0) digits[end++] = COMMA;
     end = writeNumber(end, at + 1);
     digits[end++] = COLON;
@@ -104,13 +104,9 @@ export function toSparseDirection(vector: Float32Array): string | null {
 
 const [ZERO, COMMA, COLON, MINUS] = [0x30, 0x2c, 0x3a, 0x2d];
 const decoder = new TextDecoder('latin1');
-let digits = new Uint8Array(HASH_DIMENSIONS * 13);
-
-function grown(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(bytes.length * 2);
-  larger.set(bytes);
-  return larger;
-}
+/** Of a place, a value and their marks. */
+const MAX_DIGITS = 24;
+let digits = new Uint8Array(0);
 
 /** Writes a whole number from 0 in decimal digits; where they end. */
 function writeNumber(at: number, value: number): number {

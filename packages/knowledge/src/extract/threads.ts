@@ -34,9 +34,9 @@ interface Waiting {
 }
 
 function startThread(): ExtractThread {
-  // JIT code and trees are short-lived: a larger nursery copies less of them.
+  // trees are short-lived: a larger nursery copies less of them
   const worker = new Worker(new URL('./thread.mjs', import.meta.url), {
-    resourceLimits: { maxYoungGenerationSizeMb: 192 },
+    resourceLimits: { maxYoungGenerationSizeMb: 64 },
   });
   worker.unref();
   const waiting = new Map<number, Waiting>();
