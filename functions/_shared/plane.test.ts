@@ -468,6 +468,46 @@ Deno.test('a failing request_end does not break the answer and is logged', async
   );
 });
 
+Deno.test('an answer that is kept with the record of its request leaves only once it is kept', async () => {
+  const gate = Promise.withResolvers<void>();
+  let fails = false;
+  const plane = fakePlane({
+    functions: {
+      request_end: async () => {
+        await gate.promise;
+        return fails ? err(cogoError('unavailable', 'The database is gone.')) : {};
+      },
+    },
+  });
+  const app = createApp({ name: 'demo', deps: plane.deps }).route(
+    { method: 'POST', path: '/', auth: 'anon', body: z.object({}) },
+    (ctx) => {
+      ctx.keep('chat', { text: 'a' });
+      return ctx.ok({ text: 'a' });
+    },
+  );
+  let answered = false;
+  const first = app.request('/demo', post({}, 'anon')).then((response) => {
+    answered = true;
+    return response;
+  });
+  while (!plane.calls.some((call) => call.fn === 'request_end')) await Promise.resolve();
+  assert.equal(answered, false);
+  gate.resolve();
+  assert.equal((await first).status, 200);
+  const { request } = plane.calls.find((call) => call.fn === 'request_end')!.args as {
+    request: Record<string, unknown>;
+  };
+  assert.deepEqual([request['chat'], request['output']], [{ text: 'a' }, undefined]);
+
+  fails = true;
+  const lost = await app.request('/demo', post({}, 'anon'));
+  assert.deepEqual([lost.status, (await json(lost))['code']], [503, 'unavailable']);
+  await app.idle();
+  const last = plane.calls.at(-1)!.args['request'] as Record<string, unknown>;
+  assert.deepEqual([last['trace_status'], last['chat']], ['failed', undefined]);
+});
+
 Deno.test('reads leave no trace row', async () => {
   const plane = fakePlane();
   const app = demo(plane);

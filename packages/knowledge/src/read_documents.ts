@@ -1,114 +1,216 @@
-import { contentHash, documentRow, EXTRACTOR_VERSION, type FileRow } from './document.ts';
-import { decodeText, skipByContent } from './policy/content_policy.ts';
-import { chunkGraph } from './graph/symbols/chunk_graph.ts';
+import { setImmediate } from 'node:timers/promises';
+import type { FileRow } from './document.ts';
+import { EXTRACTOR_VERSION } from './document.ts';
+import { type Extracted, fileExtractor, graphWithout } from './extract/extract_file.ts';
+import { borrowThread, DEFAULT_THREADS, type ExtractThread } from './extract/threads.ts';
+import type { FileFacts } from './graph/symbols/file_facts.ts';
 import type { GraphReader } from './graph/symbols/file_graph.ts';
-import { configSurface } from './graph/symbols/outlook.ts';
 import type { FileGraph } from './graph/symbols/symbol.ts';
-import { readSource } from './read_source.ts';
+import { type ReadFile, readSource } from './read_source.ts';
 import type { Candidate } from './walk/candidates.ts';
 
 export type ReadDocument =
   /** `graph`: its symbols and relationships, when they were asked for. */
-  | { kind: 'row'; path: string; row: FileRow; graph?: FileGraph }
-  | { kind: 'unchanged'; path: string }
-  | { kind: 'gone'; path: string }
-  /** `keep`: the version already indexed may stay. */
-  | { kind: 'skipped'; path: string; why: string; keep: boolean };
+  { kind: 'row'; path: string; row: FileRow; graph?: FileGraph } | Exclude<Extracted, { kind: 'row' }>;
 
-/** Files read ahead of the one being parsed. */
-const READ_AHEAD = 16;
+export interface ReadOptions {
+  signal?: AbortSignal | undefined;
+  /** Reads symbols and relationships too. */
+  graph?: GraphReader | undefined;
+  /** Where the program begins. */
+  entries?: readonly string[];
+  /** Beside this one; they are used where enough files are new. */
+  threads?: number;
+}
+
+/** Files read ahead of the one that is handed out, alone and with threads. */
+const AHEAD = 16;
+const AHEAD_WITH_THREADS = 64;
+/** Files that are new to the index and make threads worth their start. */
+const WORTH_THREADS = 60;
+/** Files a thread knows of: enough to go on with while this one is busy with a long file. */
+const BACKLOG = 6;
+/** Text of files that were read and wait for the summary of another; above it, such summaries are read for themselves. Bytes. */
+const MAX_HELD = 4_000_000;
+
+interface Job {
+  candidate: Candidate;
+  read?: Promise<ReadFile>;
+  done?: Extracted;
+}
 
 /**
  * Every candidate as rows to write or the reason why not: the entries first, then what they import, and so on; then the
  * rest in order. So what a program is made of is in the index before its fixtures are, when a run is stopped and goes on
- * later. Throws only when aborted.
+ * later. What a file says by itself is read by this thread and others at once, the same on any; here it is linked with
+ * what other files say. Throws only when aborted.
  */
 export async function* readDocuments(
-  candidates: Candidate[],
+  candidates: readonly Candidate[],
   known: ReadonlyMap<string, { content_hash: string; extractor: string }>,
-  signal?: AbortSignal,
-  graph?: GraphReader,
-  entries: readonly string[] = [],
+  { signal, graph, entries = [], threads = DEFAULT_THREADS }: ReadOptions = {},
 ): AsyncGenerator<ReadDocument> {
+  const input = graph ? { graph: graph.input } : {};
+  const own = fileExtractor(input, graph?.facts);
+  const helpers: ExtractThread[] = [];
+  /** Not begun; then begun, in the order in which they are handed out. */
   const waiting = new Map(candidates.map((one) => [one.path, one]));
-  const rest = waiting.values();
-  const near: Candidate[] = [];
-  const ahead: Array<{ candidate: Candidate; read: ReturnType<typeof readSource> }> = [];
-  const approach = (paths: Iterable<string>): void => {
-    for (const path of paths) {
-      const found = waiting.get(path);
-      if (found) near.push(found);
-      waiting.delete(path);
+  const line: Job[] = [];
+  const begun = new Map<string, Job>();
+  /** Begun, and nobody reads them yet. */
+  let todo: Job[] = [];
+  const near: string[] = [...entries];
+  const rest = candidates.values();
+  let isPast = entries.length === 0;
+  let unread = 0;
+  let held = 0;
+  let fresh = candidates.filter(({ path }) => known.get(path)?.extractor !== EXTRACTOR_VERSION).length;
+  let news: (() => void) | undefined;
+  const wake = () => news?.();
+  signal?.addEventListener('abort', wake);
+
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      if (helpers.length < threads && fresh >= WORTH_THREADS) callHelpers();
+      fill();
+      const head = line[0];
+      if (!head) return;
+      const document = head.done && finished(head.done);
+      if (document) {
+        line.shift();
+        begun.delete(head.candidate.path);
+        if (head.done?.kind === 'row') held -= head.done.row.bytes;
+        yield document;
+      } else await progress();
     }
-  };
-  const next = (): Candidate | undefined => {
-    if (near.length > 0) return near.shift();
+  } finally {
+    signal?.removeEventListener('abort', wake);
+    for (const helper of helpers) helper.release();
+  }
+
+  function callHelpers(): void {
+    while (helpers.length < threads) {
+      const helper = borrowThread();
+      helper.open(input);
+      helpers.push(helper);
+    }
+  }
+
+  function fill(): void {
+    const ahead = helpers.length > 0 ? AHEAD_WITH_THREADS : AHEAD;
+    while (line.length < ahead) {
+      const next = nextPath();
+      if (next === undefined) break;
+      begin(next);
+    }
+    for (const helper of helpers)
+      while (helper.busy < BACKLOG && todo.length > 0) void send(helper, todo.shift()!);
+  }
+
+  function nextPath(): string | undefined {
+    for (let path = near.shift(); path !== undefined; path = near.shift()) if (waiting.has(path)) return path;
     // what is being read may still lead on to files that are nearer than the rest
-    if (ahead.length > 0 && entries.length > 0 && !isPast) return undefined;
+    if (unread > 0 && !isPast) return undefined;
     isPast = true;
-    const one = rest.next().value as Candidate | undefined;
-    if (one) waiting.delete(one.path);
-    return one;
-  };
-  let isPast = false;
-  approach(entries);
-  for (;;) {
-    signal?.throwIfAborted();
-    while (ahead.length <= READ_AHEAD) {
-      const candidate = next();
-      if (!candidate) break;
-      ahead.push({ candidate, read: readSource(candidate.file) });
+    for (let one = rest.next(); !one.done; one = rest.next())
+      if (waiting.has(one.value.path)) return one.value.path;
+    return undefined;
+  }
+
+  function begin(path: string): Job {
+    const candidate = waiting.get(path)!;
+    const job: Job = { candidate };
+    waiting.delete(path);
+    begun.set(path, job);
+    line.push(job);
+    todo.push(job);
+    unread += 1;
+    if (helpers.length === 0) job.read = readSource(candidate.file);
+    return job;
+  }
+
+  /** One file further on this thread, or, where others have them all, what comes first from them. */
+  async function progress(): Promise<void> {
+    const job = todo.shift();
+    if (job) {
+      await readHere(job);
+      // what others have sent meanwhile
+      if (helpers.length > 0) await setImmediate();
+      return;
     }
-    const first = ahead.shift();
-    if (!first) return;
-    const { path } = first.candidate;
-    const read = await first.read;
-    if (read.kind === 'gone') yield { kind: 'gone', path };
-    else if (read.kind === 'skipped') yield { ...read, path };
-    else {
-      const document = await toDocument(path, read.bytes, known.get(path), graph);
-      if (!isPast && document.kind === 'row' && document.graph) approach(importsOf(document.graph));
-      yield document;
+    await new Promise<void>((resolve) => {
+      news = resolve;
+    });
+  }
+
+  async function readHere(job: Job): Promise<void> {
+    take(job, await own.extract(requestOf(job), job.read));
+  }
+
+  async function send(helper: ExtractThread, job: Job): Promise<void> {
+    try {
+      const { extracted, warnings } = await helper.extract(requestOf(job));
+      graph?.warn(warnings);
+      take(job, extracted);
+      fill();
+    } catch {
+      // the thread is gone: this one reads what it had
+      todo.unshift(job);
+    }
+    wake();
+  }
+
+  function requestOf({ candidate: { path, file } }: Job) {
+    return { path, file, before: known.get(path) };
+  }
+
+  function take(job: Job, extracted: Extracted): void {
+    job.done = extracted;
+    delete job.read;
+    unread -= 1;
+    if (extracted.kind !== 'row') return;
+    held += extracted.row.bytes;
+    if (known.get(extracted.path)?.extractor === EXTRACTOR_VERSION) fresh += 1;
+    if (extracted.facts) graph?.learn(extracted.facts.summary);
+    if (!isPast) for (const path of importsOf(extracted)) near.push(path);
+  }
+
+  function isOnItsWay(path: string): boolean {
+    const job = begun.get(path);
+    return job ? job.done === undefined : waiting.has(path) && held < MAX_HELD;
+  }
+
+  /** Undefined while it waits for others. */
+  function finished(extracted: Extracted): ReadDocument | undefined {
+    if (extracted.kind !== 'row') return extracted;
+    const { facts, ...document } = extracted;
+    if (!facts || !graph) return document;
+    const needs = facts.found.edges.filter((one) => one.provenance !== 'pattern' && isOnItsWay(one.to));
+    for (const { to } of needs) hurry(to);
+    if (needs.length > 0) return undefined;
+    const linked = linkedGraph(facts, document.row);
+    if ('needs' in linked) hurry(linked.needs);
+    return 'needs' in linked ? undefined : { ...document, graph: linked };
+  }
+
+  function linkedGraph(facts: FileFacts, row: FileRow): FileGraph | { needs: string } {
+    try {
+      return graph!.link(facts, isOnItsWay);
+    } catch (error) {
+      return graphWithout(row, error);
     }
   }
-}
 
-function* importsOf({ edges }: FileGraph): Generator<string> {
-  for (const { kind, to } of edges) if (kind === 'imports') yield to;
-}
-
-async function toDocument(
-  path: string,
-  bytes: Buffer,
-  before: { content_hash: string; extractor: string } | undefined,
-  graph: GraphReader | undefined,
-): Promise<ReadDocument> {
-  if (before?.extractor === EXTRACTOR_VERSION && before.content_hash === contentHash(bytes)) {
-    return { kind: 'unchanged', path };
-  }
-  try {
-    const decoded = decodeText(bytes);
-    if (!decoded.ok) return { kind: 'skipped', path, why: decoded.why, keep: false };
-    const why = skipByContent(decoded.text, path);
-    if (why !== undefined) return { kind: 'skipped', path, why, keep: false };
-    const row = await documentRow(path, bytes, decoded.text);
-    return { kind: 'row', path, row, ...(graph ? { graph: readGraph(graph, row, decoded.text) } : {}) };
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return { kind: 'skipped', path, why: `could not be cut into chunks: ${message}`, keep: false };
+  /** Others wait for this one. */
+  function hurry(path: string): void {
+    const job = waiting.has(path) ? begin(path) : begun.get(path)!;
+    const at = todo.indexOf(job);
+    if (at > 0) todo = [job, ...todo.slice(0, at), ...todo.slice(at + 1)];
   }
 }
 
-/** A file whose graph cannot be read is still indexed as text: what its chunks name is its graph then. */
-function readGraph(reader: GraphReader, row: FileRow, text: string): FileGraph {
-  try {
-    const read = reader.read(row.path, text);
-    if (read) return read;
-    const surface = configSurface(row.path, text);
-    return { ...chunkGraph(row.path, row.chunks), ...(surface === undefined ? {} : { surface }) };
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    row.warning ??= `its relationships could not be read: ${message}`;
-    return chunkGraph(row.path, row.chunks);
-  }
+function importsOf({ facts, graph }: Extracted & { kind: 'row' }): string[] {
+  if (facts) return facts.found.edges.map(({ to }) => to);
+  return (graph?.edges ?? []).flatMap(({ kind, to }) => (kind === 'imports' ? [to] : []));
 }

@@ -1,8 +1,9 @@
 import type { Rpc } from '@cogo/client/rpc.ts';
 import { ok, type Result } from '@cogo/spec/result.ts';
-import { documentRow } from './document.ts';
+import { contentHash, documentRow } from './document.ts';
 import { CODE_FILE } from './graph/modules/module_graph.ts';
-import { type GraphReader, PYTHON_FILE } from './graph/symbols/file_graph.ts';
+import { PYTHON_FILE } from './graph/symbols/file_facts.ts';
+import type { GraphReader } from './graph/symbols/file_graph.ts';
 import { ANY_FILE, configScope, stem, stemsOf } from './graph/symbols/outlook.ts';
 import type { Writer } from './index_writer.ts';
 import { loadPython } from './languages/python_syntax.ts';
@@ -99,7 +100,8 @@ export async function relinkDependents(input: RelinkInput): Promise<Result<numbe
       const relations = graph.read(path, decoded.text);
       if (!relations || relations.hash === hash) continue;
       done.add(path);
-      const added = await writer.add(await documentRow(path, read.bytes, decoded.text), relations);
+      const bytes = { hash: contentHash(read.bytes), size: read.bytes.byteLength };
+      const added = await writer.add(await documentRow(path, bytes, decoded.text), relations);
       if (!added.ok) return added;
       written += 1;
       changes.read(path, known.get(path), relations.surface);

@@ -138,7 +138,7 @@ async function readAll(root: string): Promise<void> {
     root,
     candidates.map(({ path }) => path),
   );
-  for await (const _ of readDocuments(candidates, new Map(), undefined, graph));
+  for await (const _ of readDocuments(candidates, new Map(), { graph }));
 }
 
 async function project(db: ScratchDatabase): Promise<string> {

@@ -7,16 +7,18 @@ import {
   koreanVerbStem,
   translateKorean,
 } from './korean_terms.ts';
-import { codeWordsOf, isLanguageName } from './programming_terms.ts';
+import { codeWordsOf, isLanguageName, taskWordsOf } from './programming_terms.ts';
+import { asksForSql, isIssueLike } from './question_kind.ts';
 import { otherForms } from './word_forms.ts';
 
 export type Language = 'en' | 'ko';
 
 /**
- * What kind of question it is decides how much the vector counts.
- * `symbol` an identifier alone, `path` a file name, `ko` Korean, `docs` how to use something, `code` everything else.
+ * What kind of question it is decides how it is searched.
+ * `symbol` an identifier alone, `path` a file name, `ko` Korean, `sql` about the database, `issue` a title or an error that
+ * asks which files to change, `docs` how to use something, `code` everything else.
  */
-export type Route = 'symbol' | 'path' | 'ko' | 'docs' | 'code';
+export type Route = 'symbol' | 'path' | 'ko' | 'sql' | 'issue' | 'docs' | 'code';
 
 /** One word of a question that carries meaning. An answer speaks of it when any of `ways` is in its text. */
 export interface Concept {
@@ -53,6 +55,8 @@ export interface Question {
 /** A translated word counts a little less than one the asker wrote. */
 const TRANSLATION_WEIGHT = 0.8;
 const SCAFFOLDING_WEIGHT = 0.5;
+/** Of several forms of a word at most one is meant: at 0.8 each CoSQA had .358, at 0.5 .369 (Cranfield +.5 [.1, 1.0]). */
+const FORM_WEIGHT = 0.5;
 /** What code would write for a word of the question is a guess. */
 const CODE_WORD_WEIGHT = 0.3;
 const LANGUAGE_WEIGHT = 0.2;
@@ -91,7 +95,7 @@ export function readQuestion(raw: string): Question {
     const ownWeight = language === 'en' && isLanguageName(surface) ? LANGUAGE_WEIGHT : 1;
     for (const token of own) add(token, ownWeight);
     const other = otherForms(word);
-    for (const token of other) if (!own.includes(token)) add(token, TRANSLATION_WEIGHT);
+    for (const token of other) if (!own.includes(token)) add(token, FORM_WEIGHT);
     const translations = /[가-힣]/.test(word) ? translateKorean(stripJosa(word)) : [];
     // A Korean word may be an English one by its sound: whether, the corpus decides.
     const sound = /[가-힣]/.test(word) ? soundOfHangul(stripJosa(word)) : undefined;
@@ -114,8 +118,12 @@ export function readQuestion(raw: string): Question {
         ),
       );
   }
+  const route = routeOf(text, asked, identifiers, language);
+  // Who knows the names of the project says them.
+  const isPlain = identifiers.length === 0 && (route === 'docs' || route === 'code');
   for (const surface of asked) {
-    for (const token of codeWordsOf(surface).flatMap((word) => tokenize(word)))
+    const written = isPlain ? [...codeWordsOf(surface), ...taskWordsOf(surface)] : codeWordsOf(surface);
+    for (const token of written.flatMap((word) => tokenize(word)))
       if (!(token in terms)) add(token, CODE_WORD_WEIGHT);
   }
   // Words that ask are also words of the text ("get a list of"); they count, but carry no meaning of their own.
@@ -132,7 +140,7 @@ export function readQuestion(raw: string): Question {
   return {
     text,
     language,
-    route: routeOf(text, asked, identifiers, language),
+    route,
     terms: { ...terms },
     concepts: things,
     translated: translated.slice(0, MAX_TERMS),
@@ -269,6 +277,8 @@ function routeOf(text: string, words: string[], identifiers: string[], language:
   }
   if (identifiers.length > 0 && words.length <= identifiers.length && language === 'en') return 'symbol';
   if (language === 'ko') return 'ko';
+  if (asksForSql(text)) return 'sql';
+  if (isIssueLike(text)) return 'issue';
   return isHowTo(text) ? 'docs' : 'code';
 }
 

@@ -189,7 +189,7 @@ async function spansOf(root: string, signal: AbortSignal | undefined): Promise<S
     typeof walkRepository
   >[0]);
   const spans: Span[] = [];
-  for await (const document of readDocuments(walk.candidates, new Map(), signal)) {
+  for await (const document of readDocuments(walk.candidates, new Map(), { signal })) {
     if (document.kind !== 'row') continue;
     const { path, language, chunks } = document.row;
     for (const chunk of chunks) {

@@ -1,7 +1,8 @@
 import type { Candidate } from '../walk/candidates.ts';
 import { CODE_FILE, readCode } from './modules/module_graph.ts';
 import { loadPython } from '../languages/python_syntax.ts';
-import { graphReader, PYTHON_FILE } from './symbols/file_graph.ts';
+import { PYTHON_FILE } from './symbols/file_facts.ts';
+import { graphReader } from './symbols/file_graph.ts';
 import type { TypeChecker } from './types/type_checker.ts';
 import type { GraphNode, GraphRelation, RelationKind } from './symbols/symbol.ts';
 

@@ -7,6 +7,7 @@ import type { Executor } from '../executors/executor.ts';
 import type { WorkerLog } from '../log.ts';
 import type { Policies } from '../policy.ts';
 import { Bell } from './bell.ts';
+import { Reports } from './reports.ts';
 import type { Slot } from './slots.ts';
 
 export interface WorkerSetup {
@@ -70,6 +71,7 @@ export class Core {
   readonly work = new Bell();
   /** Rung when there is news for a beat. */
   readonly news = new Bell();
+  readonly reports: Reports = new Reports(this);
   readonly sum: RunSummary = {
     claimed: 0,
     finished: 0,

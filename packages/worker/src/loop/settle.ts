@@ -1,20 +1,14 @@
-import type { ClaimedJob, Settled } from '../client/worker_link.ts';
+import type { Result } from '@cogo/spec/result.ts';
+import type { Settled } from '../client/worker_link.ts';
 import { backoffMs } from '../backoff.ts';
 import type { Outcome } from '../executors/executor.ts';
 import { CALL_MS, isFatal, type Core } from './core.ts';
+import { NO_JOBS, type NextJobs } from './reports.ts';
 import type { Slot } from './slots.ts';
 
-/** Jobs that came with the answer to a turn, and when it was sent. */
-export interface NextJobs {
-  jobs: ClaimedJob[];
-  sentAt: number;
-}
-
-const NONE: NextJobs = { jobs: [], sentAt: 0 };
-
 /**
- * Reports what became of a slot, until an answer comes: a gateway that is away must not cost a result. A result that leaves half of
- * the slots free fetches the next jobs with the same call.
+ * Reports what became of a slot, until an answer comes: a gateway that is away must not cost a result. A plain result goes with those
+ * of other slots (see `Reports`); where that fails, and for all other outcomes, each goes alone.
  */
 export async function settle(core: Core, slot: Slot, outcome: Outcome, ms: number): Promise<NextJobs> {
   const { link, clock, random, log, leaseS, includeTypes } = core.setup;
@@ -23,10 +17,10 @@ export async function settle(core: Core, slot: Slot, outcome: Outcome, ms: numbe
   if (stop === 'lost') {
     core.sum.lost++;
     log('warn', 'job stopped: its lease was lost', { job_id: jobId });
-    return NONE;
+    return NO_JOBS;
   }
   // On shutdown all leases go back in one call, at once: see `handBack`.
-  if (stop === 'shutdown') return NONE;
+  if (stop === 'shutdown') return NO_JOBS;
   // Last words: what a beat has not carried yet would be lost with the lease.
   const news = slot.takeNews();
   if (!stop && (news.progress !== undefined || news.log !== undefined)) {
@@ -38,23 +32,18 @@ export async function settle(core: Core, slot: Slot, outcome: Outcome, ms: numbe
   let { suspended } = slot;
   const children = slot.spawned.flatMap((spawned) => spawned.children);
   const finished = !stop && !suspended && final.kind === 'finished' && children.length === 0;
-  const qty = finished && !core.stopped.aborted ? core.refill(1) : 0;
-  if (qty > 0 && final.kind === 'finished') {
-    const sentAt = clock.now();
-    const results = [{ jobId, token, result: final.result }];
-    core.asked += qty - 1;
-    const got = await core.call(CALL_MS, (signal) =>
-      link.turn({ results, qty, leaseS, includeTypes }, { signal }),
-    );
-    core.asked -= qty - 1;
+  let failed: Result<Settled[]> | null = null;
+  if (finished && final.kind === 'finished') {
+    const got = await core.reports.send({ jobId, token, result: final.result });
     if (got.ok) {
-      count(core, slot, 'finished', got.value.settled[0] ?? null, ms);
-      return { jobs: got.value.jobs, sentAt };
+      count(core, slot, 'finished', got.value.settled, ms);
+      return got.value.next;
     }
-    // The claim may be why it was refused; the result goes on alone, and where it was recorded already the answer says lost.
+    // Another result, or the claim, may be why it was refused. Where it was recorded all the same, the answer below is lost.
+    if (got.error.alone) failed = got;
   }
   for (let attempt = 0; ; attempt++) {
-    const got = await core.call(CALL_MS, (signal) => {
+    const send = (signal: AbortSignal) => {
       if (stop) return link.release([{ jobId, token }], { signal });
       if (suspended) {
         const steps = slot.spawned.map(({ step }) => step);
@@ -68,20 +57,22 @@ export async function settle(core: Core, slot: Slot, outcome: Outcome, ms: numbe
       const { error, retryable, retryAfterS } = final;
       const again = retryAfterS === undefined ? {} : { retryAfterS };
       return link.fail([{ jobId, token, error, retryable, ...again }], { signal });
-    });
+    };
+    const got: Result<Settled[]> = failed ?? (await core.call(CALL_MS, send));
+    failed = null;
     const what = stop ? 'released' : suspended ? 'awaiting' : final.kind;
     if (got.ok || slot.stopped === 'lost') {
       count(core, slot, what, got.ok ? (got.value[0] ?? null) : null, ms);
-      return NONE;
+      return NO_JOBS;
     }
     if (isFatal(got.error)) {
       core.end(got.error);
-      return NONE;
+      return NO_JOBS;
     }
     if (!got.error.retryable) {
       if (stop || (final.kind === 'failed' && !suspended)) {
         log('error', `the outcome was refused: ${got.error.message}`, { job_id: jobId });
-        return NONE;
+        return NO_JOBS;
       }
       // The result or the children themselves are refused (too large, an unknown type): say so instead.
       const { code, message } = got.error;
@@ -97,7 +88,7 @@ export async function settle(core: Core, slot: Slot, outcome: Outcome, ms: numbe
     }
     if (core.stopped.aborted) {
       log('warn', 'could not report before the end; the lease will run out', { job_id: jobId });
-      return NONE;
+      return NO_JOBS;
     }
     if (attempt === 0) log('warn', `could not report: ${got.error.message}`, { job_id: jobId });
     await clock.sleep(backoffMs(attempt, random), core.stopped);

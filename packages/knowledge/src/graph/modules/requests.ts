@@ -19,33 +19,23 @@ export interface ModuleSource {
   text: string;
 }
 
-/** Trees are large, some 60 times their text; those of so much text are kept while others ask for them. UTF-16 units. */
-const KEPT_TEXT = 2_000_000;
-const kept = new Map<string, { text: string; parsed: ParseResult }>();
-let keptText = 0;
+/** The tree of the last file: trees are large, some 60 times their text. */
+let last: { path: string; text: string; parsed: ParseResult } | undefined;
 
 /**
- * Parses by file name; a script is tried as CommonJS and as JSX when the first reading fails. A file is cut into chunks,
- * summarised for those that import it, and read for its own relations: its tree is made once, until `forgetModuleFile`.
+ * Parses by file name; a script is tried as CommonJS and as JSX when the first reading fails. A file is cut into chunks and
+ * read for the graph one after the other: its tree is made once, until `forgetModuleFile`.
  */
 export function parseModuleFile({ path, text }: ModuleSource): ParseResult {
-  const known = kept.get(path);
-  if (known?.text === text) return known.parsed;
-  forgetModuleFile(path);
+  if (last?.path === path && last.text === text) return last.parsed;
   const parsed = orScript({ path, text }, parseSync(path, text));
-  kept.set(path, { text, parsed });
-  keptText += text.length;
-  for (const oldest of kept.keys()) {
-    if (keptText <= KEPT_TEXT || kept.size === 1) break;
-    forgetModuleFile(oldest);
-  }
+  last = { path, text, parsed };
   return parsed;
 }
 
 /** Lets go of a tree that was needed for the last time. */
 export function forgetModuleFile(path: string): void {
-  keptText -= kept.get(path)?.text.length ?? 0;
-  kept.delete(path);
+  if (last?.path === path) last = undefined;
 }
 
 /** The same on another thread: of many files, some are parsed while others are resolved. */

@@ -46,18 +46,8 @@ export function readDefinitions(path: string, text: string, parsed: ParseResult)
   };
   add({ node: file, start: 0, end: text.length, parent: '' });
   for (const statement of parsed.program.body as Node[]) visitStatement(statement, path, '');
-  // Larger ones first, so that the last match is the innermost.
-  const nested = [...definitions].sort((a, b) => a.start - b.start || b.end - a.end);
-  return { path, definitions, byKey, at, code };
-
-  function at(offset: number): string {
-    let found = path;
-    for (const one of nested) {
-      if (one.start > offset) break;
-      if (one.end > offset) found = one.node.key;
-    }
-    return found;
-  }
+  const around = innermost(Int32Array.from(definitions.flatMap(({ start, end }) => [start, end])));
+  return { path, definitions, byKey, code, at: (offset) => definitions[around(offset)]!.node.key };
 
   function range(start: number, end: number) {
     const [from, to] = [place(start), place(end)];
@@ -350,6 +340,35 @@ export function readDefinitions(path: string, text: string, parsed: ParseResult)
       .trim();
     return said === '' ? undefined : said.slice(0, 2000);
   }
+}
+
+/** Finds which of some spans (starts and ends in pairs, the first around all others) is the innermost around an offset, by its place. */
+export function innermost(spans: Int32Array): (offset: number) => number {
+  const start = (one: number) => spans[2 * one]!;
+  const end = (one: number) => spans[2 * one + 1]!;
+  // Larger ones first, so that the last that fits is the innermost.
+  const nested = Array.from({ length: spans.length / 2 }, (_, at) => at).sort(
+    (a, b) => start(a) - start(b) || end(b) - end(a),
+  );
+  /** Of each the last one before it that has not ended where it begins: none between them is around anything later. */
+  const outer = new Int32Array(nested.length).fill(-1);
+  for (let at = 1; at < nested.length; at += 1) {
+    let above = at - 1;
+    while (above >= 0 && end(nested[above]!) <= start(nested[at]!)) above = outer[above]!;
+    outer[at] = above;
+  }
+  return (offset) => {
+    let low = 0;
+    let high = nested.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (start(nested[middle]!) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    let found = low - 1;
+    while (found >= 0 && end(nested[found]!) <= offset) found = outer[found]!;
+    return found < 0 ? 0 : nested[found]!;
+  };
 }
 
 function keyName(key: Node): string | undefined {

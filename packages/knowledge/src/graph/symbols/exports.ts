@@ -1,10 +1,14 @@
 import type { Node, ParseResult } from 'oxc-parser';
-import type { FileDefinitions } from './definitions.ts';
+import { type FileDefinitions, innermost } from './definitions.ts';
 
-/** What a file gives to those who import it. */
+/** What a file gives to those who import it: plain data, so that another thread can have read it. */
 export interface FileSummary {
   path: string;
-  definitions: FileDefinitions;
+  /** Keys of all it defines, its own first. */
+  keys: ReadonlySet<string>;
+  /** Where each of them begins and ends, in the same order: UTF-16 offsets in pairs. */
+  spans: Int32Array;
+  methods: ReadonlyArray<{ name: string; key: string; parent: string }>;
   /** Of each exported name its key here, or the name in another file. */
   names: Map<string, { key: string } | { path: string; name: string }>;
   /** Files all of whose names it passes on. */
@@ -20,10 +24,21 @@ export function summarise(
   parsed: ParseResult,
   definitions: FileDefinitions,
   targets: ImportTargets,
+  imported: ReadonlyMap<string, { path: string; name: string }>,
 ): FileSummary {
   const { path } = definitions;
-  const summary: FileSummary = { path, definitions, names: new Map(), stars: [], parents: new Map() };
-  const imported = importedNames(parsed, targets);
+  const all = definitions.definitions;
+  const summary: FileSummary = {
+    path,
+    keys: new Set(all.map(({ node }) => node.key)),
+    spans: Int32Array.from(all.flatMap(({ start, end }) => [start, end])),
+    methods: all.flatMap(({ node: { kind, name, key }, parent }) =>
+      kind === 'method' ? [{ name, key, parent }] : [],
+    ),
+    names: new Map(),
+    stars: [],
+    parents: new Map(),
+  };
   const meaning = (name: string): { key: string } | { path: string; name: string } | undefined => {
     if (definitions.byKey.has(`${path}#${name}`)) return { key: `${path}#${name}` };
     return imported.get(name);
@@ -47,7 +62,7 @@ export function summarise(
     }
   }
   if (!parsed.module.hasModuleSyntax) {
-    for (const { node, top } of definitions.definitions) if (top) summary.names.set(top, { key: node.key });
+    for (const { node, top } of all) if (top) summary.names.set(top, { key: node.key });
   }
   for (const statement of parsed.program.body as Node[]) noteParents(statement);
   return summary;
@@ -138,7 +153,7 @@ export interface Linker {
   consulted(): ReadonlySet<string>;
 }
 
-/** Finds the definition a name of a file means, through re-exports. `read` reads a file. */
+/** Finds the definition a name of a file means, through re-exports. `read` reads a file; what it throws goes to who asked. */
 export function linker(read: (path: string) => FileSummary | undefined): Linker {
   const byFile = new Map<string, { names: Map<string, string[]>; from: ReadonlySet<string> }>();
   let looked = new Set<string>();
@@ -151,7 +166,8 @@ export function linker(read: (path: string) => FileSummary | undefined): Linker 
   }
 
   function at(path: string, offset: number): string | undefined {
-    return summaryOf(path)?.definitions.at(offset);
+    const summary = summaryOf(path);
+    return summary && [...summary.keys][innermost(summary.spans)(offset)];
   }
 
   function summaryOf(path: string): FileSummary | undefined {
@@ -175,9 +191,11 @@ export function linker(read: (path: string) => FileSummary | undefined): Linker 
     const found = new Map<string, string[]>();
     const keys = exported(path);
     for (const file of new Set([...keys].map((key) => key.split('#', 1)[0]!))) {
-      for (const { node, parent } of summaryOf(file)?.definitions.definitions ?? []) {
-        if (node.kind !== 'method' || !keys.has(parent)) continue;
-        found.set(node.name, [...(found.get(node.name) ?? []), node.key]);
+      for (const { name, key, parent } of summaryOf(file)?.methods ?? []) {
+        if (!keys.has(parent)) continue;
+        const others = found.get(name);
+        if (others) others.push(key);
+        else found.set(name, [key]);
       }
     }
     return found;
@@ -218,7 +236,7 @@ export function linker(read: (path: string) => FileSummary | undefined): Linker 
     if (hash < 0) return findName(key, member);
     const summary = summaryOf(key.slice(0, hash));
     if (!summary || depth > 10) return undefined;
-    if (summary.definitions.byKey.has(`${key}.${member}`)) return `${key}.${member}`;
+    if (summary.keys.has(`${key}.${member}`)) return `${key}.${member}`;
     for (const above of summary.parents.get(key) ?? []) {
       const parent = 'key' in above ? above.key : findName(above.path, above.name);
       const found = parent === undefined ? undefined : findMember(parent, member, depth + 1);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { parse as parseJsonc } from 'jsonc-parser';
 import type { ModuleGraph } from '../modules/module_graph.ts';
+import type { FileDefinitions } from './definitions.ts';
 import type { FileSummary } from './exports.ts';
 import type { FileGraph } from './symbol.ts';
 
@@ -28,7 +29,10 @@ export function stemsOf(path: string): string[] {
 }
 
 /** What others see of a code file: the names it gives out, where it passes them on from, members and base classes. */
-export function surfaceOf({ path, definitions, names, stars, parents }: FileSummary): string {
+export function surfaceOf(
+  { path, names, stars, parents }: FileSummary,
+  definitions: FileDefinitions,
+): string {
   const members = definitions.definitions.flatMap(({ node, parent }) => {
     const isInner =
       node.kind === 'function' &&
