@@ -7,7 +7,8 @@ drop index cogo.job_payloads_project;
 drop index cogo.jobs_running_now;
 create index jobs_leases on cogo.jobs (lease_until) where state = 'running';
 create sequence cogo.leases_seen as bigint;
--- their answers are text and json now
+-- their answers are text and json now, and hand_on has one argument more
+drop function cogo.hand_on(uuid, text, int);
 drop function cogo.lease_jobs(uuid[], text, int);
 drop function cogo_api.turn(text, jsonb, int, int, text[], int);
 
@@ -442,6 +443,51 @@ grant execute on function cogo_api.search(uuid, jsonb) to anon, authenticated, s
 
 -- sql/jobs/010_tables.sql 9aa608fc52bb898f
 -- by hand
+
+-- sql/jobs/179_fn_hand_on.sql 7b520dcbe66d9ca7
+-- cogo.hand_on: gives back n slots of a concurrency key and admits the next blocked jobs of it. A slot that one job leaves and the next
+-- one takes is not written at all. The caller holds the slot; blocked jobs are locked here, and one that is locked by another is left
+-- to it (sweep finds a slot that stays free). room: how many slots are free then, where the caller has read it with the lock. Within a
+-- turn that takes a job of any type nobody is rung: who made the room takes what is at the head of the lane in the same call.
+create or replace function cogo.hand_on(project_id uuid, key text, n int, room int default null)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  taken int := 0;
+  next  uuid[];
+  home  text;
+  same  boolean;
+begin
+  if room is null then
+    room := coalesce((select s.slots - greatest(s.used - n, 0) from cogo.job_slots s where s.project_id = hand_on.project_id and s.key = hand_on.key), 0);
+  end if;
+  if room > 0 then
+    select array_agg(x.id order by x.id), count(*), min(x.lane), bool_and(x.pinned_executor_id is null) and min(x.lane) = max(x.lane)
+      into next, taken, home, same
+      from (select j.id, j.lane, j.pinned_executor_id from cogo.jobs j
+             where j.project_id = hand_on.project_id and j.concurrency_key = hand_on.key and j.state = 'blocked' and j.blocked_on = 'slot'
+             order by j.band, j.id
+             limit room
+               for update skip locked) x;
+  end if;
+  if taken <> n then
+    update cogo.job_slots s set used = greatest(s.used - n, 0) + taken where s.project_id = hand_on.project_id and s.key = hand_on.key;
+  end if;
+  if same then
+    -- push_jobs for jobs of one lane
+    update cogo.jobs j set state = 'queued', blocked_on = null, msg_id = p.msg_id, queued_at = clock_timestamp()
+      from cogo.push(home, next) p
+     where j.id = p.job_id;
+    if not exists (select from cogo.executors e where e.id = current_setting('cogo.taker', true) and e.kind = split_part(home, '/', 1)) then
+      perform cogo.ring(hand_on.project_id, home, null, 0);
+    end if;
+  elsif taken > 0 then
+    perform cogo.push_jobs(next, true);
+  end if;
+end
+$$;
 
 -- sql/jobs/247_fn_earlier_work.sql 226358675a745e90
 -- cogo.earlier_work: what earlier attempts of a job left: {steps?: {name: output}, children?: [{job_id, type, state, result, error}]}.
@@ -897,6 +943,48 @@ begin
 end
 $$;
 
+-- sql/jobs/326_fn_finish_keyed.sql 71577f660173a018
+-- cogo.finish_keyed: finish_one for a single job that has a concurrency key: ends it well and hands its slot on; whether it did. False:
+-- nothing was changed, and the long way says why. The slot is locked before the job, as everywhere.
+create or replace function cogo.finish_keyed(results jsonb, every boolean, project_id uuid)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  item  jsonb := results -> 0;
+  home  record;
+  room  int;
+  done  record;
+begin
+  if item ?| array['children', 'events', 'await'] or (item ->> 'job_id') !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+     or (item ->> 'token') !~ '^[0-9]{1,18}$' then
+    return false;
+  end if;
+  -- keys and parents never change, so they can be read before the lock
+  select j.project_id, j.concurrency_key as key into home from cogo.jobs j
+   where j.id = (item ->> 'job_id')::uuid and j.state = 'running' and j.lease_token = (item ->> 'token')::bigint
+     and j.concurrency_key is not null and j.parent_id is null and (every or j.project_id = finish_keyed.project_id);
+  if not found then
+    return false;
+  end if;
+  select s.slots - greatest(s.used - 1, 0) into room from cogo.job_slots s where s.project_id = home.project_id and s.key = home.key for update;
+  update cogo.jobs j
+     set state = 'succeeded', finished_at = clock_timestamp(), lease_token = null, lease_until = null, result = item -> 'result'
+   where j.id = (item ->> 'job_id')::uuid and j.state = 'running' and j.lease_token = (item ->> 'token')::bigint
+     and j.cancel_requested_at is null
+  returning j.id, not j.quiet or j.trace_id is not null as heard into done;
+  if done.heard then
+    perform cogo.tell(array[done.id], 'job.done', '{"state":"succeeded"}');
+  end if;
+  if done.id is null then
+    return false;
+  end if;
+  perform cogo.hand_on(home.project_id, home.key, 1, coalesce(room, 0));
+  return true;
+end
+$$;
+
 -- sql/jobs/328_fn_finish_plain.sql 216530b616c5af0e
 -- cogo.finish_plain: ends running jobs well where none of the call's has more to it: no concurrency key, no parent, no wish to cancel,
 -- every token current. Returns the ids of those it ended, or null where something of that does not hold when it looks: then nothing
@@ -1031,7 +1119,7 @@ $$;
 revoke all on function cogo_api.finish(jsonb) from public;
 grant execute on function cogo_api.finish(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/335_fn_turn.sql 6ca38bdf2944d4ea
+-- sql/jobs/335_fn_turn.sql 2df9a4d355e47458
 -- cogo_api.turn: finish and claim in one call and one transaction, which is what a busy worker does all day: half the calls and half
 -- the commits. Returns {verdicts: as finish, jobs: as claim}; results are recorded when the answer is there, both or neither.
 -- results: as finish, may be empty; the rest as claim. Errors: as finish and claim; then nothing was recorded, nor leased.
@@ -1045,8 +1133,15 @@ set plan_cache_mode = 'force_generic_plan'
 set seq_page_cost = 40
 as $$
 declare
-  verdicts text := case when turn.results = '[]' then '[]' else cogo_api.finish(turn.results) end;
+  verdicts text := '[]';
+  taker    text;
 begin
+  if turn.results <> '[]' then
+    -- hand_on need not ring where this call takes whatever comes next
+    taker := set_config('cogo.taker', case when turn.include_types is null then turn.executor_id else '' end, true);
+    verdicts := cogo_api.finish(turn.results);
+    taker := set_config('cogo.taker', '', true);
+  end if;
   return ('{"verdicts":' || verdicts || ',"jobs":'
     || cogo.take(turn.executor_id, turn.qty, turn.lease_s, turn.include_types, turn.epoch) || '}')::json;
 end
