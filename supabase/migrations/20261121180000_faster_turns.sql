@@ -7,7 +7,8 @@ drop index cogo.job_payloads_project;
 drop index cogo.jobs_running_now;
 create index jobs_leases on cogo.jobs (lease_until) where state = 'running';
 create sequence cogo.leases_seen as bigint;
--- their answers are text and json now, and hand_on has one argument more
+-- their answers are text and json now, and hand_on and has_backlog have one argument more
+drop function cogo.has_backlog(text, uuid);
 drop function cogo.hand_on(uuid, text, int);
 drop function cogo.lease_jobs(uuid[], text, int);
 drop function cogo_api.turn(text, jsonb, int, int, text[], int);
@@ -444,6 +445,34 @@ grant execute on function cogo_api.search(uuid, jsonb) to anon, authenticated, s
 -- sql/jobs/010_tables.sql 9aa608fc52bb898f
 -- by hand
 
+-- sql/jobs/163_fn_has_backlog.sql c4f7b0f4c5b316c6
+-- cogo.has_backlog: whether jobs of the lane, and of the project where given, wait for their turn. In the order of the index: EXISTS
+-- alone may walk the table for its first row. It looks from the watermark on only, which is all that claims do; every: also before it,
+-- which walks every job that waited since an old snapshot was taken. sweep does, before it takes a mark back and now and then.
+create or replace function cogo.has_backlog(lane text, project_id uuid default null, every boolean default false)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  low timestamptz;
+begin
+  low := case when every then '-infinity' else to_timestamp(cogo.turn(has_backlog.lane) / 1000000.0) end;
+  if has_backlog.project_id is null then
+    return coalesce((
+      select true from cogo.jobs j
+       where j.lane = has_backlog.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low
+       order by j.project_id, j.type, j.run_at limit 1), false);
+  end if;
+  return coalesce((
+    select true from cogo.jobs j
+     where j.lane = has_backlog.lane and j.project_id = has_backlog.project_id and j.state = 'blocked' and j.blocked_on = 'turn'
+       and j.run_at >= low
+     order by j.type, j.run_at limit 1), false);
+end
+$$;
+
 -- sql/jobs/179_fn_hand_on.sql 7b520dcbe66d9ca7
 -- cogo.hand_on: gives back n slots of a concurrency key and admits the next blocked jobs of it. A slot that one job leaves and the next
 -- one takes is not written at all. The caller holds the slot; blocked jobs are locked here, and one that is locked by another is left
@@ -549,6 +578,106 @@ begin
     perform cogo.tell(ids, 'job.started', jsonb_build_object('executor_id', lease_jobs.executor_id));
   end if;
   return answer;
+end
+$$;
+
+-- sql/jobs/280_fn_expire_leases.sql 7d8a6651e2c88f96
+-- cogo.expire_leases: takes back leases that ran out, of jobs the caller has locked with lock_jobs: cancelled where that was asked for,
+-- dead (lease_lost) at the third loss, else queued again. Returns {expired, dead}.
+create or replace function cogo.expire_leases(late uuid[])
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  max_losses constant int := 3;
+  again     uuid[];
+  cancelled uuid[];
+  spent     uuid[];
+begin
+  if cardinality(late) = 0 then
+    return '{"expired": 0, "dead": 0}';
+  end if;
+  select coalesce(array_agg(j.id) filter (where j.cancel_requested_at is not null), '{}'),
+         coalesce(array_agg(j.id) filter (where j.cancel_requested_at is null and j.lease_losses + 1 >= max_losses), '{}'),
+         coalesce(array_agg(j.id) filter (where j.cancel_requested_at is null and j.lease_losses + 1 < max_losses), '{}')
+    into cancelled, spent, again
+    from cogo.jobs j where j.id = any (late) and j.state = 'running' and j.lease_until <= clock_timestamp();
+  late := cancelled || spent || again;
+  if cardinality(late) = 0 then
+    return '{"expired": 0, "dead": 0}';
+  end if;
+  perform cogo.close_attempts(late, 'lost');
+  update cogo.jobs j set lease_losses = j.lease_losses + 1 where j.id = any (late);
+  perform cogo.settle_cancelled(cancelled);
+  perform cogo.bury_job(s.id, 'lease_lost', 'lease_lost', jsonb_build_object('code', 'lease_lost',
+            'message', format('%s executors lost the lease, the last one was %s', max_losses, j.executor_id)))
+     from unnest(spent) as s(id) join cogo.jobs j on j.id = s.id;
+  insert into cogo.job_events (job_id, project_id, kind, data, trace_id, quiet)
+  select j.id, j.project_id, 'job.lease_lost', jsonb_build_object('attempt', j.attempt, 'executor_id', j.executor_id), j.trace_id, j.quiet
+    from cogo.jobs j where j.id = any (again) order by j.id;
+  perform cogo.push_jobs(again);
+  perform cogo.jobs_over(cancelled || spent, cancelled || spent);
+  return jsonb_build_object('expired', cardinality(late), 'dead', cardinality(spent));
+end
+$$;
+
+-- sql/jobs/290_fn_reconcile_lanes.sql dd1c0f3a6e80fb41
+-- cogo.reconcile_lanes: moves low watermarks up to where the queues begin, and takes back the mark of a backlog that is gone. Once in
+-- 15 s a lane it re-sends queued jobs whose message is gone (a purge, a lost queue table) or lies below the watermark (a slow
+-- transaction took its id long before it committed). Returns how many were re-sent.
+create or replace function cogo.reconcile_lanes(lim int)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  slack constant bigint := 500;
+  lane   record;
+  head   record;
+  lost   uuid[];
+  oldest timestamptz;
+  waits  boolean;
+  made   int := 0;
+begin
+  for lane in
+    select l.name, l.queue_name, l.backlog, l.reconciled_at < clock_timestamp() - interval '15 seconds' as due
+      from cogo.lanes l order by l.name
+  loop
+    -- of a lane without a mark only what came since the watermark, which moves along: it costs the same after any number of jobs
+    waits := cogo.has_backlog(lane.name, every => lane.backlog or lane.due);
+    if lane.backlog and not waits then
+      -- whoever adds to it now has marked it already and would lose the mark, so only where that holds still under the lock
+      update cogo.lanes l set backlog = false
+       where l.name in (select x.name from cogo.lanes x where x.name = lane.name for update skip locked)
+         and not cogo.has_backlog(lane.name, every => true);
+    elsif not lane.backlog and waits then
+      perform cogo.mark_backlog(array[lane.name]);
+    end if;
+    oldest := null;
+    if lane.backlog then
+      -- the oldest of each project and type, found without the watermark; where there are too many to look at all, no watermark
+      select case when count(*) < 1000 then min(w.run_at) else to_timestamp(3) end into oldest
+        from cogo.waiting_turns(lane.name) w;
+    end if;
+    if lane.backlog or not waits and cogo.turn(lane.name) < (extract(epoch from clock_timestamp() - interval '10 seconds') * 1000000)::bigint then
+      perform setval(format('cogo.turn_%s', lane.queue_name),
+        greatest(1, (extract(epoch from coalesce(oldest, clock_timestamp()) - interval '2 seconds') * 1000000)::bigint));
+    end if;
+    perform cogo.ensure_queue(lane.queue_name);
+    execute format('select h.oldest, h.newest from cogo.head_%s() h', lane.queue_name) into head;
+    if coalesce(head.oldest, head.newest) - slack > cogo.low(lane.name) then
+      perform setval(format('cogo.low_%s', lane.queue_name), coalesce(head.oldest, head.newest) - slack);
+    end if;
+    continue when not lane.due;
+    execute format('select cogo.lost_%s($1)', lane.queue_name) into lost using lim;
+    if cardinality(lost) > 0 then
+      perform cogo.push_jobs(lost);
+      made := made + cardinality(lost);
+    end if;
+    update cogo.lanes l set reconciled_at = clock_timestamp() where l.name = lane.name;
+  end loop;
+  return made;
 end
 $$;
 
