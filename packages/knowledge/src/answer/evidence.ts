@@ -15,17 +15,11 @@ const UNKNOWN = 0.8;
 /** Who asks about a thing by its name asks about that thing: where the name is unknown, so is the answer. */
 const UNKNOWN_NAME = 2;
 
-const DOING = 0.5;
-
 /**
  * How much a concept matters: how rare its most telling known wording is (nats). Without a lexicon all matter the
  * same. A word nobody ever wrote is as likely a turn of phrase as the topic, so it weighs less than the rarest term.
  */
 export function conceptWeight(concept: Concept, lexicon?: Lexicon): number {
-  return (concept.isDoing ? DOING : 1) * rarity(concept, lexicon);
-}
-
-function rarity(concept: Concept, lexicon?: Lexicon): number {
   if (!lexicon || lexicon.n === 0) return 1;
   const df = new Map(Object.entries(lexicon.df));
   const idf = (count: number) => Math.log(1 + (lexicon.n - count + 0.5) / (count + 0.5));
