@@ -69,7 +69,22 @@ async function remoteTarget(run: Run, given: string, options: TargetOption): Pro
   }
   const { dataApiRpc } = await import('@cogo/client/data_api_rpc.ts');
   const rpc = dataApiRpc({ url, apikey, ...(token ? { cogoToken: token } : {}) });
-  const project = async () => await getProject({ rpc }, { project: await slugOf(rpc, options, token) });
+  const project = async () => {
+    const slug = await slugOf(rpc, options, token);
+    try {
+      return await getProject({ rpc }, { project: slug });
+    } catch (error) {
+      if (!(error instanceof CommandError) || error.code !== 'not_found') throw error;
+      throw new CommandError({
+        code: 'not_found',
+        what: `${url} has no project ${slug} that you may see.`,
+        todo: token
+          ? 'leave --project out: the token is of one project'
+          : 'name it with --project, and put a token of it into COGO_TOKEN: a publishable key alone sees public projects only',
+        exit: 2,
+      });
+    }
+  };
   return {
     rpc,
     url,

@@ -34,8 +34,18 @@ export interface WeightedConcept {
   weight: number;
 }
 
+/** An identifier that the sources have is meant as it is written: `rate_limited` is not said by a rate and a limit. */
+function asWritten(concept: Concept, lexicon?: Lexicon): Concept {
+  const whole = concept.ways[0];
+  const isKnown = whole?.length === 1 && Object.hasOwn(lexicon?.df ?? {}, whole[0]!);
+  return isKnown && /[a-z0-9][_$.A-Z]/.test(concept.surface) ? { ...concept, ways: [whole] } : concept;
+}
+
 export function weigh(concepts: Concept[], lexicon?: Lexicon): WeightedConcept[] {
-  return concepts.map((concept) => ({ concept, weight: conceptWeight(concept, lexicon) }));
+  return concepts.map((given) => {
+    const concept = asWritten(given, lexicon);
+    return { concept, weight: conceptWeight(concept, lexicon) };
+  });
 }
 
 /** Share of the weight that is covered, 0 to 1; 0 for a text without concepts. */
