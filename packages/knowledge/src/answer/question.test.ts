@@ -133,3 +133,24 @@ test('a thing asked for by its name is marked, an identifier is not', () => {
   assert.deepEqual(names('how do I connect this to MySQL?'), ['MySQL']);
   assert.deepEqual(names('what does parseFrame return in take_rate?'), []);
 });
+
+test('plain words are searched for by what code calls such a task; who names things gets only those', () => {
+  const plain = readQuestion('how to remove whitespace from a string').terms;
+  assert.ok(plain['drop']! > 0 && plain['drop']! < plain['remov']!);
+  assert.equal(readQuestion('how does trimStart remove whitespace').terms['drop'], undefined);
+  assert.equal(readQuestion('add a way to remove whitespace').terms['drop'], undefined);
+});
+
+test('each other form of a word counts less than the word as written', () => {
+  const { terms } = readQuestion('how are values computed');
+  assert.equal(terms['comput'], 1);
+  assert.equal(terms['compute'], 0.5);
+});
+
+test('a Latin word made a verb in Korean is that word', () => {
+  const { concepts } = readQuestion('token을 revoke하려면?');
+  assert.deepEqual(
+    concepts.map((concept) => concept.surface),
+    ['token', 'revoke'],
+  );
+});

@@ -65,7 +65,7 @@ export const VECTOR_WEIGHT: Record<Route, number> = {
   ko: 0.1,
   sql: 0.4,
   issue: 0.4,
-  docs: 0.4,
+  docs: 0.5,
   code: 0.4,
 };
 
