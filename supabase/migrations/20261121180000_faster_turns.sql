@@ -39,7 +39,7 @@ as $$
            '(^|/)test_([^/]*)$|[._-](test|spec)s?$', '\1\2')
 $$;
 
--- sql/knowledge/164_fn_rank_chunks.sql 65390d6db6116685
+-- sql/knowledge/164_fn_rank_chunks.sql ab75e211f195e471
 -- cogo.rank_chunks: orders candidates by what a reader means, on top of how well the words fit. Strengths and wishes are query.rank (see search); one
 -- that is not given has no effect.
 --
@@ -47,7 +47,8 @@ $$;
 -- the words of the name that the question has; kind, of the chunk or language the question names; document, a section, when someone asks how
 -- to do something; overview, where a README opens, when someone asks what the thing is; coherence, the
 -- score of all candidates of the file over that of the best file; close, share of the question's worth that the best sentence (close_lines 1)
--- or three neighbouring ones (3) of the text have together; cover, share of the question's worth that the file's candidates have between them;
+-- or three neighbouring ones (3) of the text have together; phrase, share of query.phrases that the text
+-- has as they are written; cover, share of the question's worth that the file's candidates have between them;
 -- tested, the base of the best candidate among the tests of the file (cogo.source_key). Factors: test, migration, data by the file's role, unless asked for; barrel; copy, a
 -- text already listed; repeat, each further chunk of a file.
 create or replace function cogo.rank_chunks(fused cogo.fused_chunk[], query jsonb, asked cogo.asked_term[])
@@ -71,6 +72,8 @@ declare
   s_coherence  double precision := coalesce((k ->> 'coherence')::double precision, 0);
   s_close      double precision := coalesce((k ->> 'close')::double precision, 0);
   close_lines  int := coalesce((k ->> 'close_lines')::int, 1);
+  s_phrase     double precision := coalesce((k ->> 'phrase')::double precision, 0);
+  phrases      text[] := array(select jsonb_array_elements_text(coalesce(query -> 'phrases', '[]')));
   s_cover      double precision := coalesce((k ->> 'cover')::double precision, 0);
   s_tested     double precision := coalesce((k ->> 'tested')::double precision, 0);
   s_language   double precision := coalesce((k ->> 'language')::double precision, 0);
@@ -172,11 +175,15 @@ begin
                                from regexp_split_to_table(lower(b.text), '[.?!\n]+\s*') with ordinality as x(part, nth)
                               where x.part <> '' window w1 as (order by x.nth)) s
                        join word w on strpos(case when close_lines = 1 then s.part else s.three end, w.word) > 0
-                      group by s.nth) p), 0) as close
+                      group by s.nth) p), 0) as close,
+           case when s_phrase > 0 and cardinality(phrases) > 0
+                then s_phrase * (select count(*) from unnest(phrases) p(phrase) where strpos(lower(b.text), p.phrase) > 0)::double precision
+                     / cardinality(phrases) else 0 end as phrase
       from (select a.chunk_id, a.text from added a where s_close > 0 order by a.points * a.factor desc, a.chunk_id limit 30) b
   ),
   joined as (
-    select a.*, coalesce(n.close, 0) as close, (a.points + coalesce(n.close, 0)) * a.factor as sum
+    select a.*, coalesce(n.close, 0) as close, coalesce(n.phrase, 0) as phrase,
+           (a.points + coalesce(n.close, 0) + coalesce(n.phrase, 0)) * a.factor as sum
       from added a left join near n on n.chunk_id = a.chunk_id
   ),
   placed as (
@@ -189,14 +196,14 @@ begin
          case when explain then jsonb_build_object('lexical', p.lexical, 'vector', p.vector, 'base', p.base, 'definition', s_definition * p.definition,
            'symbol', s_symbol * p.named * p.of_name, 'file', s_file * p.named * p.of_base, 'folder', s_folder * p.of_folder,
            'kind', s_kind * p.of_kind, 'document', case when how_to and p.kind = 'section' then s_document else 0 end,
-           'coherence', s_coherence * p.share, 'close', p.close, 'cover', s_cover * p.cover, 'tested', s_tested * p.tested,
+           'coherence', s_coherence * p.share, 'close', p.close, 'phrase', p.phrase, 'cover', s_cover * p.cover, 'tested', s_tested * p.tested,
            'language', case when p.language = in_language then s_language else 0 end, 'factor', p.factor,
            'repeat', power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end) end
     from placed p;
 end
 $$;
 
--- sql/knowledge/300_fn_search.sql 571099df54574562
+-- sql/knowledge/300_fn_search.sql 279b4534262b5b01
 -- cogo_api.search: the chunks that speak of a question, ranked, in one call: BM25F over the inverted index and vector similarity, fused linearly
 -- after division by each one's maximum, then what a reader means (definition, names, file, kind of file).
 --
@@ -207,7 +214,8 @@ $$;
 --   translated?: [{korean:[term], english:[term], sound?}]   Korean words with their English wording and how they sound
 --   words?: [term]        words as the asker wrote them: one nobody uses is looked for by its spelling
 --   names?: [identifier]  lower case: whoever defines it comes first
---   rank?: {definition, symbol, file, folder, kind, document, overview, coherence, close, close_lines, cover, tested, language, in_language,
+--   phrases?: [text]      lower case: neighbouring words of the question as it has them; see rank_chunks
+--   rank?: {definition, symbol, file, folder, kind, document, overview, coherence, close, close_lines, phrase, cover, tested, language, in_language,
 --     test, barrel, migration, data, copy, repeat, how_to, overview_of, wants_tests, wants_data}   strengths of the ranking features, factors, and what the question wants
 --   filter?: {path_prefix?, languages?, kinds?, repo?}}
 -- strategy: lexical | vector | hybrid (anything else is hybrid); a part that cannot answer (no terms, no vector) is left out.
