@@ -39,7 +39,7 @@ as $$
            '(^|/)test_([^/]*)$|[._-](test|spec)s?$', '\1\2')
 $$;
 
--- sql/knowledge/164_fn_rank_chunks.sql ab75e211f195e471
+-- sql/knowledge/164_fn_rank_chunks.sql 913719d1e9456401
 -- cogo.rank_chunks: orders candidates by what a reader means, on top of how well the words fit. Strengths and wishes are query.rank (see search); one
 -- that is not given has no effect.
 --
@@ -172,14 +172,17 @@ begin
                from (select sum(w.worth) as worth
                        from (select x.part || coalesce(' ' || lead(x.part) over w1, '') || coalesce(' ' || lead(x.part, 2) over w1, '') as three,
                                     x.part, x.nth
-                               from regexp_split_to_table(lower(b.text), '[.?!\n]+\s*') with ordinality as x(part, nth)
+                               from regexp_split_to_table(b.low, '[.?!\n]+\s*') with ordinality as x(part, nth)
                               where x.part <> '' window w1 as (order by x.nth)) s
-                       join word w on strpos(case when close_lines = 1 then s.part else s.three end, w.word) > 0
+                       join unnest(h.words, h.worths) w(word, worth) on strpos(case when close_lines = 1 then s.part else s.three end, w.word) > 0
                       group by s.nth) p), 0) as close,
            case when s_phrase > 0 and cardinality(phrases) > 0
-                then s_phrase * (select count(*) from unnest(phrases) p(phrase) where strpos(lower(b.text), p.phrase) > 0)::double precision
+                then s_phrase * (select count(*) from unnest(phrases) p(phrase) where strpos(b.low, p.phrase) > 0)::double precision
                      / cardinality(phrases) else 0 end as phrase
-      from (select a.chunk_id, a.text from added a where s_close > 0 order by a.points * a.factor desc, a.chunk_id limit 30) b
+      from (select a.chunk_id, lower(a.text) as low from added a where s_close > 0 order by a.points * a.factor desc, a.chunk_id limit 30) b
+     -- few of the words are anywhere in a text: only those are looked for in each of its sentences
+     cross join lateral (
+       select array_agg(w.word) as words, array_agg(w.worth) as worths from word w where strpos(b.low, w.word) > 0) h
   ),
   joined as (
     select a.*, coalesce(n.close, 0) as close, coalesce(n.phrase, 0) as phrase,
