@@ -83,17 +83,19 @@ export function fileRow(
 ): FileRow {
   const { searchablePath, chunks, ...rest } = file;
   const path = searchablePath ?? file.path;
-  const pathTokens = tokenize(path);
+  const pathWords = scanWords(path);
   const scanned = chunks.map(scan);
+  const terms = fileTerms(pathWords);
   const tokens = scanned.map(({ name, doc, body }) => ({
-    name: tokensOf(name),
-    doc: tokensOf(doc),
-    body: tokensOf(body),
+    name: terms.places(name),
+    doc: terms.places(doc),
+    body: terms.places(body),
   }));
   // A document of one chunk says itself what it is about.
-  const context = chunks.length > 1 ? keyTerms(pathTokens, tokens) : [];
-  const contextWords = [...scanWords(context.join(' '))];
-  const terms = fileTerms(pathTokens);
+  const context = chunks.length > 1 ? keyTerms(terms.all, terms.places(pathWords), tokens) : [];
+  const contextWords = scanWords(context.join(' '));
+  // what is a term already is not taken apart again
+  const contextPlaces = terms.places(context.map((term) => ({ tokens: [term], pieces: [] })));
   const role = roleOf(path, file.language);
   const slash = path.lastIndexOf('/');
   const rows = chunks.map((chunk, ordinal) => {
@@ -110,13 +112,11 @@ export function fileRow(
       end_line: chunk.endLine,
       text: chunk.text,
       content_hash: contentHash(`${header}\n${chunk.text}`),
-      ...terms.count(name, doc, body, context),
+      ...terms.count(name, doc, body, contextPlaces),
       length: name.length + doc.length + body.length + context.length,
       name_terms: wordsOf(nameOf(chunk)),
       ...(isBarrel(chunk) ? { is_barrel: true } : {}),
-      embedding: toSparseDirection(
-        vectorOfWords(inTurn(scanWords(path), head, comment, bodyWords, contextWords)),
-      ),
+      embedding: toSparseDirection(vectorOfWords([pathWords, head, comment, bodyWords, contextWords])),
     };
   });
   return {
@@ -124,7 +124,7 @@ export function fileRow(
     ...(role === undefined ? {} : { role }),
     base_terms: wordsOf(path.slice(slash + 1).replace(/\.[^.]*$/, '')),
     folder_terms: wordsOf(path.slice(0, Math.max(slash, 0))),
-    terms: terms.all,
+    terms: chunks.length === 0 ? [] : terms.all,
     sounds: soundsOf(scanned),
     chunks: rows,
   };
@@ -153,13 +153,13 @@ interface Scanned {
 
 function scan(chunk: RawChunk): Scanned {
   const [says, does] = partsOf(chunk);
-  const comment = [...scanWords(says)];
-  const head = [...scanWords(chunk.symbol ?? chunk.heading ?? '')];
+  const comment = scanWords(says);
+  const head = scanWords(chunk.symbol ?? chunk.heading ?? '');
   return {
-    name: [...scanWords(chunk.names.join(' '))],
+    name: scanWords(chunk.names.join(' ')),
     // The chain above a section says what it is about, as a comment does for a symbol.
-    doc: chunk.kind === 'section' ? [...scanWords(chunk.heading ?? '')] : comment,
-    body: [...scanWords(does)],
+    doc: chunk.kind === 'section' ? scanWords(chunk.heading ?? '') : comment,
+    body: scanWords(does),
     head,
     comment,
   };
@@ -188,14 +188,4 @@ function endOfLines(text: string, lines: number): number {
     at = end + 1;
   }
   return at;
-}
-
-function* inTurn(...lists: Iterable<Word>[]): Generator<Word> {
-  for (const list of lists) yield* list;
-}
-
-function tokensOf(words: readonly Word[]): string[] {
-  const all: string[] = [];
-  for (const word of words) for (const token of word.tokens) all.push(token);
-  return all;
 }

@@ -7,10 +7,12 @@ import { graphReader } from './graph/symbols/file_graph.ts';
 import { EXTRACTOR_VERSION } from './document.ts';
 import { typeChecker } from './graph/types/type_checker.ts';
 import { indexWriter } from './index_writer.ts';
-import { type ReadDocument, readDocuments } from './read_documents.ts';
+import { emptyReport, inOrder, type IndexProgress, type IndexReport, note } from './index_report.ts';
+import { readDocuments } from './read_documents.ts';
 import { relinkDependents, surfaceChanges } from './relink.ts';
-import { CONFIG_FILE, readIndexConfig } from './repo_config.ts';
-import type { Skipped, Walk } from './walk/candidates.ts';
+import { readIndexConfig } from './repo_config.ts';
+import { type IndexMemory, memoryFor } from './index_memory.ts';
+import type { Walk } from './walk/candidates.ts';
 import { sinceScope } from './walk/since_scope.ts';
 import { walkRepository } from './walk/walk_repository.ts';
 
@@ -42,44 +44,11 @@ export interface IndexOptions {
   types?: boolean;
   /** Where the program begins, relative to the root; default: as `chooseEntries` says. */
   entries?: string[];
+  /** Of a program that indexes the same folder again and again and is told of every change: what runs hand on. */
+  memory?: IndexMemory;
 }
 
-export interface IndexProgress {
-  phase: 'walk' | 'read' | 'publish';
-  filesDone: number;
-  filesTotal: number;
-  /** Chunks the database has taken so far. */
-  chunksWritten: number;
-  path?: string;
-}
-
-export interface IndexReport {
-  /** Files and chunks of the repository that queries see now (of a dry run: that would be written). */
-  files: number;
-  chunks: number;
-  skipped: Skipped[];
-  warnings: Array<{ path?: string; why: string }>;
-  added: number;
-  changed: number;
-  deleted: number;
-  unchanged: number;
-  /** Unchanged files whose relationships were written anew, because something they lead through changed. */
-  relinked: number;
-  ms: number;
-  generation?: number;
-  commit?: string;
-  /** Of a dry run: every file that was looked at, in path order, with what would become of it. */
-  decisions?: Decision[];
-}
-
-export interface Decision {
-  path: string;
-  taken: boolean;
-  /** Taken: `new`, `changed` or `unchanged`. Left out: the rule. */
-  why: string;
-  language?: string;
-  chunks?: number;
-}
+export type { Decision, IndexProgress, IndexReport } from './index_report.ts';
 
 interface KnownFile {
   path: string;
@@ -97,20 +66,23 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
   const started = performance.now();
   const { rpc, signal, projectId, repo } = options;
   let chunksWritten = 0;
+  let memory: IndexMemory | undefined;
   try {
     const root = await folder(options.root);
     if (!root.ok) return root;
     const { config, warning } = await readIndexConfig(root.value);
     progress('walk', 0, 0);
     const call = signal ? { signal } : {};
+    memory = options.dryRun ? undefined : await memoryFor(options.memory, root.value, options.paths);
     const [walked, files, since] = await Promise.all([
-      walkRepository({
-        root: root.value,
-        ...config,
-        untracked: options.untracked ?? false,
-        status: !options.paths && !options.dryRun,
-        signal,
-      }),
+      memory?.walk ??
+        walkRepository({
+          root: root.value,
+          ...config,
+          untracked: options.untracked ?? false,
+          status: !options.paths && !options.dryRun,
+          signal,
+        }),
       rpc.call<KnownFile[]>('index_files', { project_id: projectId, repo }, call),
       options.since === undefined
         ? undefined
@@ -228,7 +200,11 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     const types = options.types && runId !== undefined ? typeChecker(place, paths) : undefined;
     if (types && !types.ok) report.warnings.push({ why: types.error.message });
     const graph =
-      runId === undefined ? undefined : graphReader(place, paths, types?.ok ? types.value : undefined);
+      runId === undefined
+        ? undefined
+        : (memory?.graph ?? graphReader(place, paths, types?.ok ? types.value : undefined));
+    // whether it is clean, only the run that asked knows
+    if (memory) Object.assign(memory, { walk: { ...walked, isClean: false }, graph });
     const writer =
       runId === undefined
         ? undefined
@@ -352,72 +328,4 @@ async function folder(path: string): Promise<Result<string>> {
     const code = (error as { code?: string }).code ?? 'unknown';
     return failure('not_found', `${asked} cannot be opened (${code}). Give the folder of a repository.`);
   }
-}
-
-function emptyReport(walk: Walk, configWarning: string | undefined): IndexReport {
-  const warnings: IndexReport['warnings'] = walk.warnings.map((why) => ({ why }));
-  if (configWarning !== undefined) warnings.push({ path: CONFIG_FILE, why: configWarning });
-  if (walk.candidates.length === 0) {
-    const what =
-      walk.by === 'git' ? 'git tracks no file here that can be indexed' : 'the folder has no file to index';
-    warnings.push({ why: what });
-  }
-  return {
-    files: 0,
-    chunks: 0,
-    skipped: [...walk.skipped],
-    warnings,
-    added: 0,
-    changed: 0,
-    deleted: 0,
-    unchanged: 0,
-    relinked: 0,
-    ms: 0,
-    ...(walk.commit === undefined ? {} : { commit: walk.commit }),
-  };
-}
-
-function inOrder(taken: Decision[], skipped: Skipped[]): Decision[] {
-  return [...taken, ...skipped.map(({ path, why }) => ({ path, taken: false, why }))].sort((a, b) =>
-    a.path < b.path ? -1 : 1,
-  );
-}
-
-function note(
-  document: ReadDocument,
-  kept: Set<string>,
-  known: Map<string, unknown>,
-  already: ReadonlyMap<string, unknown>,
-  report: IndexReport,
-): void {
-  const { path } = document;
-  if (document.kind === 'gone') return;
-  if (document.kind === 'skipped') {
-    report.skipped.push({ path, why: document.why });
-    if (document.keep) kept.add(path);
-    return;
-  }
-  kept.add(path);
-  if (document.kind === 'unchanged' && already.has(path)) {
-    if (known.has(path)) report.changed += 1;
-    else report.added += 1;
-    return;
-  }
-  if (document.kind === 'unchanged') {
-    report.unchanged += 1;
-    report.decisions?.push({ path, taken: true, why: 'unchanged' });
-    return;
-  }
-  report.decisions?.push({
-    path,
-    taken: true,
-    why: known.has(path) ? 'changed' : 'new',
-    language: document.row.language,
-    chunks: document.row.chunks.length,
-  });
-  if (known.has(path)) report.changed += 1;
-  else report.added += 1;
-  report.files += 1;
-  report.chunks += document.row.chunks.length;
-  if (document.row.warning !== undefined) report.warnings.push({ path, why: document.row.warning });
 }

@@ -146,3 +146,11 @@ test('each other form of a word counts less than the word as written', () => {
   assert.equal(terms['comput'], 1);
   assert.equal(terms['compute'], 0.5);
 });
+
+test('a Latin word made a verb in Korean is that word', () => {
+  const { concepts } = readQuestion('token을 revoke하려면?');
+  assert.deepEqual(
+    concepts.map((concept) => concept.surface),
+    ['token', 'revoke'],
+  );
+});

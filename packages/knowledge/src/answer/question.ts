@@ -27,8 +27,6 @@ export interface Concept {
   ways: string[][];
   /** Written as the name of something (MySQL, Jupiter). */
   isName?: boolean;
-  /** What is done with the thing (how do I run …, where is … computed): tells less than the thing. */
-  isDoing?: boolean;
 }
 
 export interface Question {
@@ -83,9 +81,6 @@ export function readQuestion(raw: string): Question {
   const concepts: Concept[] = [];
   const translated: Question['translated'] = [];
   const words = new Set<string>();
-  const doing = DOING.exec(text)
-    ?.slice(1)
-    .find((word) => word !== undefined);
   for (const surface of asked) {
     // Terms keep the ending: in Korean text it tells passages apart (react-ko-learn, MRR .464 against .445).
     const word = /[가-힣]/.test(surface) ? koreanVerbStem(surface) : surface;
@@ -175,10 +170,16 @@ const WORD =
 const PARTICLE =
   /^(?:은|는|이|가|을|를|의|에|와|과|도|로|만|나|란|에서|에게|으로|까지|부터|이나|에는|보다|처럼|라는|이란)$/;
 
-/** The words of a question; a particle written against a Latin word is none. */
+/** `revoke하려면`, `deploy되나요`: what makes a verb of a Latin word. */
+const VERBAL = /^(?:하|되|합|됩|했|됐|해|돼|한|된|할|될|시키)[가-힣]{0,4}$/;
+
+/** The words of a question; a particle or verb ending written against a Latin word is none. */
 function wordsOf(text: string): string[] {
   return [...text.matchAll(WORD)]
-    .filter(({ 0: word, index }) => !(PARTICLE.test(word) && /[^\s가-힣]/.test(text[index - 1] ?? ' ')))
+    .filter(
+      ({ 0: word, index }) =>
+        !((PARTICLE.test(word) || VERBAL.test(word)) && /[^\s가-힣]/.test(text[index - 1] ?? ' ')),
+    )
     .map(([word]) => word);
 }
 
@@ -215,9 +216,6 @@ function isNameIn(text: string, word: string): boolean {
     ? text.indexOf(word) > 0 || /^[A-Z][A-Za-z]*[A-Z]/.test(word)
     : /[A-Z]/.test(word);
 }
-
-const DOING =
-  /^\W*how (?:do|can|could|should|would|to) (?:i |we |you |one )?(\w+)|^\W*where (?:is|are|was|were|does|do) .* (\w+)\W*$/i;
 
 /** MySQL, GraphQL, iOS: capitals that no camelCase has, so its parts are not its meaning. */
 const BRAND = /^(?:[A-Z][a-z]+[A-Z]{2,}|[a-z][A-Z]{2})$/;

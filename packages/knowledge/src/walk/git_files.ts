@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { headCommit } from './head_commit.ts';
 import { type Candidate, isBrokenName, type Skipped, storedPath } from './candidates.ts';
 
 const run = promisify(execFile);
@@ -26,7 +27,10 @@ export async function gitFiles(
     options.untracked
       ? git(root, ['ls-files', '-z', '--others', '--exclude-standard'], options.signal)
       : undefined,
-    git(root, ['rev-parse', '--verify', '--quiet', 'HEAD'], options.signal),
+    headCommit(root).then(
+      async (known) =>
+        known ?? (await git(root, ['rev-parse', '--verify', '--quiet', 'HEAD'], options.signal)),
+    ),
     options.status
       ? git(
           root,
@@ -56,7 +60,7 @@ export async function gitFiles(
       found.set(relative, { path: storedPath(relative), file: join(root, relative) });
     }
   }
-  const commit = head.ok ? head.out.trim() : '';
+  const commit = typeof head === 'string' ? head : head.ok ? head.out.trim() : '';
   return {
     found: [...found.values()],
     skipped,
