@@ -133,7 +133,7 @@ async function measure(rpc: Rpc, projectId: string, questions: string[], close: 
   };
 }
 
-function withoutClose(args: Record<string, unknown>): Record<string, unknown> {
+function withoutClose(args: Record<string, unknown> = {}): Record<string, unknown> {
   const query = args['query'] as { rank?: Record<string, unknown> } | undefined;
   if (query?.rank === undefined) return args;
   return { ...args, query: { ...query, rank: { ...query.rank, close: 0, phrase: 0 } } };
