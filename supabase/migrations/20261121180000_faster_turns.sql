@@ -7,7 +7,9 @@ drop index cogo.job_payloads_project;
 drop index cogo.jobs_running_now;
 create index jobs_leases on cogo.jobs (lease_until) where state = 'running';
 create sequence cogo.leases_seen as bigint;
--- their answers are text and json now
+-- their answers are text and json now, and hand_on and has_backlog have one argument more
+drop function cogo.has_backlog(text, uuid);
+drop function cogo.hand_on(uuid, text, int);
 drop function cogo.lease_jobs(uuid[], text, int);
 drop function cogo_api.turn(text, jsonb, int, int, text[], int);
 
@@ -315,6 +317,76 @@ begin
     from placed p;
 end
 $$;
+
+-- sql/knowledge/250_fn_index_finish.sql 10e400eda06c1f8a
+-- cogo_api.index_finish: publishes a run in one transaction: what it replaced or deleted goes, df and lengths are brought up to
+-- date by the difference, and the repository shows the new generation. Cost follows the size of the change, not of the project.
+-- stats.clean, when given, replaces the run's meta.clean: only the end tells. Returns {generation, files, chunks, removed_files} (files and chunks: of the whole repository now).
+-- Errors: CG003/CG031 as running_run.
+create or replace function cogo_api.index_finish(run_id uuid, stats jsonb default '{}')
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  run      cogo.index_runs;
+  obsolete bigint[];
+  answer   jsonb;
+begin
+  -- the repository before the run, as index_begin does; then the project's counters
+  perform from cogo.repos r
+    where r.id = (select x.repo_id from cogo.index_runs x where x.id = index_finish.run_id) for update;
+  run := cogo.running_run(index_finish.run_id);
+  insert into cogo.lex_stats (project_id) values (run.project_id) on conflict do nothing;
+  perform from cogo.lex_stats s where s.project_id = run.project_id for update;
+
+  obsolete := array(
+    select f.id from cogo.source_files f
+     where f.repo_id = run.repo_id and f.generation < run.generation
+       and (f.dropped_by = run.generation
+            or f.path in (select n.path from cogo.source_files n where n.repo_id = run.repo_id and n.generation = run.generation)));
+
+  with moved as (
+    select c.id, c.length, c.term_ids, 1 as sign
+      from cogo.chunks c where c.project_id = run.project_id and c.repo_id = run.repo_id and c.generation = run.generation
+    union all
+    select c.id, c.length, c.term_ids, -1 from cogo.chunks c where c.file_id = any (obsolete)
+  ),
+  change as (
+    select t.term_id, sum(m.sign)::int as delta
+      from moved m cross join lateral unnest(m.term_ids) as t(term_id)
+     group by t.term_id
+    having sum(m.sign) <> 0
+  ),
+  counted as (
+    update cogo.lex_terms t set df = t.df + change.delta from change where t.id = change.term_id
+  )
+  update cogo.lex_stats s
+     set chunks = s.chunks + total.chunks, total_length = s.total_length + total.length
+    from (select coalesce(sum(m.sign), 0) as chunks, coalesce(sum(m.sign * m.length), 0) as length from moved m) total
+   where s.project_id = run.project_id;
+
+  perform cogo.embed_published(run, obsolete);
+  perform cogo.mirror_published(run, obsolete);
+  perform cogo.drop_files(obsolete);
+  update cogo.repos r
+     set generation = run.generation, meta = run.meta || jsonb_strip_nulls(jsonb_build_object('clean', stats -> 'clean')), commit_sha = run.commit_sha, published_at = clock_timestamp()
+   where r.id = run.repo_id;
+
+  answer := jsonb_build_object(
+    'generation', run.generation,
+    'files', (select count(*) from cogo.source_files f where f.repo_id = run.repo_id),
+    'chunks', (select count(*) from cogo.chunks c where c.project_id = run.project_id and c.repo_id = run.repo_id),
+    'removed_files', cardinality(obsolete));
+  update cogo.index_runs r
+     set state = 'published', stats = coalesce(index_finish.stats, '{}') || answer, finished_at = clock_timestamp()
+   where r.id = run.id;
+  return answer;
+end
+$$;
+revoke all on function cogo_api.index_finish(uuid, jsonb) from public;
+grant execute on function cogo_api.index_finish(uuid, jsonb) to anon, authenticated, service_role;
 
 -- sql/knowledge/270_fn_index_status.sql d16edc25261b1386
 -- cogo_api.index_status: {chunks, terms, avg_length, repos:[{repo, generation, commit_sha, meta, published_at, files, chunks, warnings,
@@ -751,6 +823,105 @@ grant execute on function cogo_api.chat_end(uuid, text, jsonb, jsonb) to anon, a
 -- sql/jobs/010_tables.sql 9aa608fc52bb898f
 -- by hand
 
+-- sql/jobs/011_fn_sound_job.sql 23d8e391df61a36c
+-- cogo.sound_job: whether a row of cogo.jobs is one that its state may have: the check of the table. One function of the whole row,
+-- because CHECK constraints are parsed anew by every statement that writes: ten of them were most of the cost of a single update.
+-- It names nothing but what Postgres has built in, so it pins no search path, which would cost a row as much as the rest of it.
+create or replace function cogo.sound_job(job cogo.jobs)
+returns boolean
+language plpgsql
+immutable
+as $$
+begin
+  return coalesce(case job.state
+    when 'running' then num_nulls(job.lease_token, job.lease_until, job.executor_id, job.lease_s) = 0
+      and num_nonnulls(job.msg_id, job.blocked_on, job.finished_at) = 0
+    when 'succeeded' then job.finished_at is not null and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on) = 0
+    when 'queued' then (job.pinned_executor_id is null) = (job.msg_id is not null)
+      and num_nonnulls(job.lease_token, job.lease_until, job.blocked_on, job.finished_at) = 0
+    when 'blocked' then (job.blocked_on in ('children', 'turn') or job.blocked_on = 'slot' and job.concurrency_key is not null)
+      and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.finished_at) = 0
+    when 'scheduled' then num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on, job.finished_at) = 0
+    when 'cancelled' then job.finished_at is not null and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on) = 0
+    when 'dead' then job.finished_at is not null and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on) = 0
+    end and least(job.attempt, job.failures, job.lease_losses, job.releases, job.pending_children) >= 0
+      and job.max_attempts between 1 and 50, false);
+end
+$$;
+
+-- sql/jobs/163_fn_has_backlog.sql c4f7b0f4c5b316c6
+-- cogo.has_backlog: whether jobs of the lane, and of the project where given, wait for their turn. In the order of the index: EXISTS
+-- alone may walk the table for its first row. It looks from the watermark on only, which is all that claims do; every: also before it,
+-- which walks every job that waited since an old snapshot was taken. sweep does, before it takes a mark back and now and then.
+create or replace function cogo.has_backlog(lane text, project_id uuid default null, every boolean default false)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  low timestamptz;
+begin
+  low := case when every then '-infinity' else to_timestamp(cogo.turn(has_backlog.lane) / 1000000.0) end;
+  if has_backlog.project_id is null then
+    return coalesce((
+      select true from cogo.jobs j
+       where j.lane = has_backlog.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low
+       order by j.project_id, j.type, j.run_at limit 1), false);
+  end if;
+  return coalesce((
+    select true from cogo.jobs j
+     where j.lane = has_backlog.lane and j.project_id = has_backlog.project_id and j.state = 'blocked' and j.blocked_on = 'turn'
+       and j.run_at >= low
+     order by j.type, j.run_at limit 1), false);
+end
+$$;
+
+-- sql/jobs/179_fn_hand_on.sql 7b520dcbe66d9ca7
+-- cogo.hand_on: gives back n slots of a concurrency key and admits the next blocked jobs of it. A slot that one job leaves and the next
+-- one takes is not written at all. The caller holds the slot; blocked jobs are locked here, and one that is locked by another is left
+-- to it (sweep finds a slot that stays free). room: how many slots are free then, where the caller has read it with the lock. Within a
+-- turn that takes a job of any type nobody is rung: who made the room takes what is at the head of the lane in the same call.
+create or replace function cogo.hand_on(project_id uuid, key text, n int, room int default null)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  taken int := 0;
+  next  uuid[];
+  home  text;
+  same  boolean;
+begin
+  if room is null then
+    room := coalesce((select s.slots - greatest(s.used - n, 0) from cogo.job_slots s where s.project_id = hand_on.project_id and s.key = hand_on.key), 0);
+  end if;
+  if room > 0 then
+    select array_agg(x.id order by x.id), count(*), min(x.lane), bool_and(x.pinned_executor_id is null) and min(x.lane) = max(x.lane)
+      into next, taken, home, same
+      from (select j.id, j.lane, j.pinned_executor_id from cogo.jobs j
+             where j.project_id = hand_on.project_id and j.concurrency_key = hand_on.key and j.state = 'blocked' and j.blocked_on = 'slot'
+             order by j.band, j.id
+             limit room
+               for update skip locked) x;
+  end if;
+  if taken <> n then
+    update cogo.job_slots s set used = greatest(s.used - n, 0) + taken where s.project_id = hand_on.project_id and s.key = hand_on.key;
+  end if;
+  if same then
+    -- push_jobs for jobs of one lane
+    update cogo.jobs j set state = 'queued', blocked_on = null, msg_id = p.msg_id, queued_at = clock_timestamp()
+      from cogo.push(home, next) p
+     where j.id = p.job_id;
+    if not exists (select from cogo.executors e where e.id = current_setting('cogo.taker', true) and e.kind = split_part(home, '/', 1)) then
+      perform cogo.ring(hand_on.project_id, home, null, 0);
+    end if;
+  elsif taken > 0 then
+    perform cogo.push_jobs(next, true);
+  end if;
+end
+$$;
+
 -- sql/jobs/247_fn_earlier_work.sql 226358675a745e90
 -- cogo.earlier_work: what earlier attempts of a job left: {steps?: {name: output}, children?: [{job_id, type, state, result, error}]}.
 create or replace function cogo.earlier_work(job_id uuid)
@@ -811,6 +982,106 @@ begin
     perform cogo.tell(ids, 'job.started', jsonb_build_object('executor_id', lease_jobs.executor_id));
   end if;
   return answer;
+end
+$$;
+
+-- sql/jobs/280_fn_expire_leases.sql 7d8a6651e2c88f96
+-- cogo.expire_leases: takes back leases that ran out, of jobs the caller has locked with lock_jobs: cancelled where that was asked for,
+-- dead (lease_lost) at the third loss, else queued again. Returns {expired, dead}.
+create or replace function cogo.expire_leases(late uuid[])
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  max_losses constant int := 3;
+  again     uuid[];
+  cancelled uuid[];
+  spent     uuid[];
+begin
+  if cardinality(late) = 0 then
+    return '{"expired": 0, "dead": 0}';
+  end if;
+  select coalesce(array_agg(j.id) filter (where j.cancel_requested_at is not null), '{}'),
+         coalesce(array_agg(j.id) filter (where j.cancel_requested_at is null and j.lease_losses + 1 >= max_losses), '{}'),
+         coalesce(array_agg(j.id) filter (where j.cancel_requested_at is null and j.lease_losses + 1 < max_losses), '{}')
+    into cancelled, spent, again
+    from cogo.jobs j where j.id = any (late) and j.state = 'running' and j.lease_until <= clock_timestamp();
+  late := cancelled || spent || again;
+  if cardinality(late) = 0 then
+    return '{"expired": 0, "dead": 0}';
+  end if;
+  perform cogo.close_attempts(late, 'lost');
+  update cogo.jobs j set lease_losses = j.lease_losses + 1 where j.id = any (late);
+  perform cogo.settle_cancelled(cancelled);
+  perform cogo.bury_job(s.id, 'lease_lost', 'lease_lost', jsonb_build_object('code', 'lease_lost',
+            'message', format('%s executors lost the lease, the last one was %s', max_losses, j.executor_id)))
+     from unnest(spent) as s(id) join cogo.jobs j on j.id = s.id;
+  insert into cogo.job_events (job_id, project_id, kind, data, trace_id, quiet)
+  select j.id, j.project_id, 'job.lease_lost', jsonb_build_object('attempt', j.attempt, 'executor_id', j.executor_id), j.trace_id, j.quiet
+    from cogo.jobs j where j.id = any (again) order by j.id;
+  perform cogo.push_jobs(again);
+  perform cogo.jobs_over(cancelled || spent, cancelled || spent);
+  return jsonb_build_object('expired', cardinality(late), 'dead', cardinality(spent));
+end
+$$;
+
+-- sql/jobs/290_fn_reconcile_lanes.sql dd1c0f3a6e80fb41
+-- cogo.reconcile_lanes: moves low watermarks up to where the queues begin, and takes back the mark of a backlog that is gone. Once in
+-- 15 s a lane it re-sends queued jobs whose message is gone (a purge, a lost queue table) or lies below the watermark (a slow
+-- transaction took its id long before it committed). Returns how many were re-sent.
+create or replace function cogo.reconcile_lanes(lim int)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  slack constant bigint := 500;
+  lane   record;
+  head   record;
+  lost   uuid[];
+  oldest timestamptz;
+  waits  boolean;
+  made   int := 0;
+begin
+  for lane in
+    select l.name, l.queue_name, l.backlog, l.reconciled_at < clock_timestamp() - interval '15 seconds' as due
+      from cogo.lanes l order by l.name
+  loop
+    -- of a lane without a mark only what came since the watermark, which moves along: it costs the same after any number of jobs
+    waits := cogo.has_backlog(lane.name, every => lane.backlog or lane.due);
+    if lane.backlog and not waits then
+      -- whoever adds to it now has marked it already and would lose the mark, so only where that holds still under the lock
+      update cogo.lanes l set backlog = false
+       where l.name in (select x.name from cogo.lanes x where x.name = lane.name for update skip locked)
+         and not cogo.has_backlog(lane.name, every => true);
+    elsif not lane.backlog and waits then
+      perform cogo.mark_backlog(array[lane.name]);
+    end if;
+    oldest := null;
+    if lane.backlog then
+      -- the oldest of each project and type, found without the watermark; where there are too many to look at all, no watermark
+      select case when count(*) < 1000 then min(w.run_at) else to_timestamp(3) end into oldest
+        from cogo.waiting_turns(lane.name) w;
+    end if;
+    if lane.backlog or not waits and cogo.turn(lane.name) < (extract(epoch from clock_timestamp() - interval '10 seconds') * 1000000)::bigint then
+      perform setval(format('cogo.turn_%s', lane.queue_name),
+        greatest(1, (extract(epoch from coalesce(oldest, clock_timestamp()) - interval '2 seconds') * 1000000)::bigint));
+    end if;
+    perform cogo.ensure_queue(lane.queue_name);
+    execute format('select h.oldest, h.newest from cogo.head_%s() h', lane.queue_name) into head;
+    if coalesce(head.oldest, head.newest) - slack > cogo.low(lane.name) then
+      perform setval(format('cogo.low_%s', lane.queue_name), coalesce(head.oldest, head.newest) - slack);
+    end if;
+    continue when not lane.due;
+    execute format('select cogo.lost_%s($1)', lane.queue_name) into lost using lim;
+    if cardinality(lost) > 0 then
+      perform cogo.push_jobs(lost);
+      made := made + cardinality(lost);
+    end if;
+    update cogo.lanes l set reconciled_at = clock_timestamp() where l.name = lane.name;
+  end loop;
+  return made;
 end
 $$;
 
@@ -1205,6 +1476,48 @@ begin
 end
 $$;
 
+-- sql/jobs/326_fn_finish_keyed.sql 71577f660173a018
+-- cogo.finish_keyed: finish_one for a single job that has a concurrency key: ends it well and hands its slot on; whether it did. False:
+-- nothing was changed, and the long way says why. The slot is locked before the job, as everywhere.
+create or replace function cogo.finish_keyed(results jsonb, every boolean, project_id uuid)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  item  jsonb := results -> 0;
+  home  record;
+  room  int;
+  done  record;
+begin
+  if item ?| array['children', 'events', 'await'] or (item ->> 'job_id') !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+     or (item ->> 'token') !~ '^[0-9]{1,18}$' then
+    return false;
+  end if;
+  -- keys and parents never change, so they can be read before the lock
+  select j.project_id, j.concurrency_key as key into home from cogo.jobs j
+   where j.id = (item ->> 'job_id')::uuid and j.state = 'running' and j.lease_token = (item ->> 'token')::bigint
+     and j.concurrency_key is not null and j.parent_id is null and (every or j.project_id = finish_keyed.project_id);
+  if not found then
+    return false;
+  end if;
+  select s.slots - greatest(s.used - 1, 0) into room from cogo.job_slots s where s.project_id = home.project_id and s.key = home.key for update;
+  update cogo.jobs j
+     set state = 'succeeded', finished_at = clock_timestamp(), lease_token = null, lease_until = null, result = item -> 'result'
+   where j.id = (item ->> 'job_id')::uuid and j.state = 'running' and j.lease_token = (item ->> 'token')::bigint
+     and j.cancel_requested_at is null
+  returning j.id, not j.quiet or j.trace_id is not null as heard into done;
+  if done.heard then
+    perform cogo.tell(array[done.id], 'job.done', '{"state":"succeeded"}');
+  end if;
+  if done.id is null then
+    return false;
+  end if;
+  perform cogo.hand_on(home.project_id, home.key, 1, coalesce(room, 0));
+  return true;
+end
+$$;
+
 -- sql/jobs/328_fn_finish_plain.sql 216530b616c5af0e
 -- cogo.finish_plain: ends running jobs well where none of the call's has more to it: no concurrency key, no parent, no wish to cancel,
 -- every token current. Returns the ids of those it ended, or null where something of that does not hold when it looks: then nothing
@@ -1339,7 +1652,7 @@ $$;
 revoke all on function cogo_api.finish(jsonb) from public;
 grant execute on function cogo_api.finish(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/335_fn_turn.sql 6ca38bdf2944d4ea
+-- sql/jobs/335_fn_turn.sql 2df9a4d355e47458
 -- cogo_api.turn: finish and claim in one call and one transaction, which is what a busy worker does all day: half the calls and half
 -- the commits. Returns {verdicts: as finish, jobs: as claim}; results are recorded when the answer is there, both or neither.
 -- results: as finish, may be empty; the rest as claim. Errors: as finish and claim; then nothing was recorded, nor leased.
@@ -1353,8 +1666,15 @@ set plan_cache_mode = 'force_generic_plan'
 set seq_page_cost = 40
 as $$
 declare
-  verdicts text := case when turn.results = '[]' then '[]' else cogo_api.finish(turn.results) end;
+  verdicts text := '[]';
+  taker    text;
 begin
+  if turn.results <> '[]' then
+    -- hand_on need not ring where this call takes whatever comes next
+    taker := set_config('cogo.taker', case when turn.include_types is null then turn.executor_id else '' end, true);
+    verdicts := cogo_api.finish(turn.results);
+    taker := set_config('cogo.taker', '', true);
+  end if;
   return ('{"verdicts":' || verdicts || ',"jobs":'
     || cogo.take(turn.executor_id, turn.qty, turn.lease_s, turn.include_types, turn.epoch) || '}')::json;
 end

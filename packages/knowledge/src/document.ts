@@ -3,6 +3,7 @@ import { HASH_MODEL_ID, toSparseDirection, vectorOfWords } from '@cogo/spec/hash
 import { scanWords, TOKENIZER_VERSION, tokenize, type Word } from '@cogo/spec/tokenize.ts';
 import { type FileRole, isBarrel, roleOf } from './answer/path_role.ts';
 import { type ChunkTerms, fileTerms } from './file_terms.ts';
+import { CODE_FILE } from './graph/modules/module_graph.ts';
 import { keyTerms } from './key_terms.ts';
 import type { RawChunk } from './languages/chunk.ts';
 import { languageOf } from './languages/detect.ts';
@@ -11,6 +12,16 @@ import { soundsOf } from './term_sounds.ts';
 
 /** Raise a number when chunks or graph rows of the same file come out differently: every file is then indexed again. */
 export const EXTRACTOR_VERSION = `chunks-6+graph-2+${TOKENIZER_VERSION}+${HASH_MODEL_ID}`;
+
+/** The version of what a run writes of a file: code whose calls a type checker was asked about is a version of its own. */
+export function extractorFor(path: string, types: boolean): string {
+  return types && CODE_FILE.test(path) ? `${EXTRACTOR_VERSION}+types` : EXTRACTOR_VERSION;
+}
+
+/** Whether the index has a file as a run would write it. What types said once is not taken back by a run that does not ask. */
+export function isCurrent(extractor: string | undefined, path: string, types: boolean): boolean {
+  return extractor === extractorFor(path, types) || extractor === extractorFor(path, true);
+}
 
 /** One chunk as `cogo_api.index_put` takes it. */
 export interface ChunkRow extends ChunkTerms {

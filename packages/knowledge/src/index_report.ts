@@ -72,7 +72,7 @@ export function inOrder(taken: Decision[], skipped: Skipped[]): Decision[] {
 export function note(
   document: ReadDocument,
   kept: Set<string>,
-  known: Map<string, unknown>,
+  known: ReadonlyMap<string, unknown>,
   already: ReadonlyMap<string, unknown>,
   report: IndexReport,
 ): void {

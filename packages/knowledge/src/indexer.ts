@@ -4,7 +4,7 @@ import type { Rpc } from '@cogo/client/rpc.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import { entryFiles } from './graph/repository_graph.ts';
 import { graphReader } from './graph/symbols/file_graph.ts';
-import { EXTRACTOR_VERSION } from './document.ts';
+import { isCurrent } from './document.ts';
 import { typeChecker } from './graph/types/type_checker.ts';
 import { indexWriter } from './index_writer.ts';
 import { emptyReport, inOrder, type IndexProgress, type IndexReport, note } from './index_report.ts';
@@ -13,6 +13,7 @@ import { relinkDependents, surfaceChanges } from './relink.ts';
 import { readIndexConfig } from './repo_config.ts';
 import { type IndexMemory, memoryFor } from './index_memory.ts';
 import type { Walk } from './walk/candidates.ts';
+import { isStillAt } from './walk/git_files.ts';
 import { sinceScope } from './walk/since_scope.ts';
 import { walkRepository } from './walk/walk_repository.ts';
 
@@ -50,6 +51,13 @@ export interface IndexOptions {
 
 export type { Decision, IndexProgress, IndexReport } from './index_report.ts';
 
+/** `files`: what a run that was gone on with holds. */
+interface OpenRun {
+  run_id: string;
+  generation: number;
+  files?: KnownFile[];
+}
+
 interface KnownFile {
   path: string;
   content_hash: string;
@@ -74,7 +82,7 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     progress('walk', 0, 0);
     const call = signal ? { signal } : {};
     memory = options.dryRun ? undefined : await memoryFor(options.memory, root.value, options.paths);
-    const [walked, files, since] = await Promise.all([
+    const [walked, files] = await Promise.all([
       memory?.walk ??
         walkRepository({
           root: root.value,
@@ -84,16 +92,19 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
           signal,
         }),
       rpc.call<KnownFile[]>('index_files', { project_id: projectId, repo }, call),
+    ]);
+    // after the walk: what is checked out in between differs from the commit that the walk saw, and shows at the end
+    const since =
       options.since === undefined
         ? undefined
-        : sinceScope({ root: root.value, rev: options.since, rpc, projectId, repo, signal }),
-    ]);
+        : await sinceScope({ root: root.value, rev: options.since, rpc, projectId, repo, signal });
     if (since && !since.ok) return since;
     if (!files.ok) return files;
     const only = options.paths ? new Set(options.paths) : since?.value.paths;
     // what another version of the indexer wrote is read again whatever changed
     if (only && !options.paths)
-      for (const { path, extractor } of files.value) if (extractor !== EXTRACTOR_VERSION) only.add(path);
+      for (const { path, extractor } of files.value)
+        if (!isCurrent(extractor, path, options.types === true)) only.add(path);
     const walk = only ? restricted(walked, only) : walked;
     const report = emptyReport(walk, warning);
     if (since?.value.why !== undefined)
@@ -132,15 +143,33 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
   async function run(
     walk: Walk,
     walked: Walk,
-    known: Map<string, KnownFile>,
+    known: ReadonlyMap<string, KnownFile>,
     indexed: ReadonlyMap<string, KnownFile>,
     report: IndexReport,
   ): Promise<Result<void>> {
-    // A run that looks at some files only cannot tell which of the others an open run's are still true.
-    const begun = options.dryRun ? undefined : await begin(walk, walk === walked);
+    // A run over named files cannot tell which of the others an open run's are still true, and begins anew.
+    const begun = options.dryRun ? undefined : await begin(walk, !options.paths);
     if (begun && !begun.ok) return begun;
-    const runId = begun?.value.run_id;
-    const already = new Map((begun?.value.files ?? []).map((file) => [file.path, file]));
+    if (begun?.value.files && walk !== walked) {
+      report.skipped = [...walked.skipped];
+      report.warnings.push({
+        why: `--since ${options.since}: every file was compared, for a run that was stopped is gone on with`,
+      });
+      return await runTo(begun.value, walked, walked, indexed, indexed, report);
+    }
+    return await runTo(begun?.value, walk, walked, known, indexed, report);
+  }
+
+  async function runTo(
+    begun: OpenRun | undefined,
+    walk: Walk,
+    walked: Walk,
+    known: ReadonlyMap<string, KnownFile>,
+    indexed: ReadonlyMap<string, KnownFile>,
+    report: IndexReport,
+  ): Promise<Result<void>> {
+    const runId = begun?.run_id;
+    const already = new Map((begun?.files ?? []).map((file) => [file.path, file]));
     const result = await write(runId, walk, walked, known, indexed, already, report).catch(
       (error: unknown) => {
         if (signal?.aborted)
@@ -158,15 +187,12 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
       // Best effort and without the caller's signal: the next run would deal with it as well.
       await rpc.call('index_abort', { run_id: runId, reason: result.error.message });
     }
-    if (result.ok && begun) report.generation = begun.value.generation;
+    if (result.ok && begun) report.generation = begun.generation;
     return result;
   }
 
   /** Opens a run, or goes on with an open one of this repository: `files` are those it holds. */
-  async function begin(
-    walk: Walk,
-    mayResume: boolean,
-  ): Promise<Result<{ run_id: string; generation: number; files?: KnownFile[] }>> {
+  async function begin(walk: Walk, mayResume: boolean): Promise<Result<OpenRun>> {
     const call = signal ? { signal } : {};
     const args = {
       project_id: projectId,
@@ -190,7 +216,7 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     runId: string | undefined,
     walk: Walk,
     walked: Walk,
-    known: Map<string, KnownFile>,
+    known: ReadonlyMap<string, KnownFile>,
     indexed: ReadonlyMap<string, KnownFile>,
     already: ReadonlyMap<string, KnownFile>,
     report: IndexReport,
@@ -279,10 +305,16 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
       if (!measured.ok) return measured;
     }
     for (const why of graph.warnings()) report.warnings.push({ why });
-    return await publish(runId, deleted, report);
+    return await publish(runId, place, walked, deleted, report);
   }
 
-  async function publish(runId: string, deleted: string[], report: IndexReport): Promise<Result<void>> {
+  async function publish(
+    runId: string,
+    place: string,
+    walked: Walk,
+    deleted: string[],
+    report: IndexReport,
+  ): Promise<Result<void>> {
     const call = signal ? { signal } : {};
     const { added, changed, unchanged, relinked } = report;
     const stats = {
@@ -292,6 +324,10 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
       relinked,
       deleted: deleted.length,
       skipped: report.skipped.length,
+      // files may have changed after git was asked and before they were read
+      clean:
+        walked.isClean &&
+        (await isStillAt(place, walked.commit, { untracked: options.untracked ?? false, signal })),
     };
     const finished = await rpc.call<{ files: number; chunks: number }>(
       'index_finish',
