@@ -8,6 +8,10 @@
 -- The lease ends lease_s after the last beat, by the database's clock: count it on a monotonic clock and stop at 80 %.
 -- An empty answer is normal; nothing ever waits for a lock here.
 --
+-- A claim alone in its transaction does not wait until its lease is on disk: after a crash of the server the job is ready again, at
+-- most as if it had not been claimed, and its worker is told so by the next beat or result. Where something was written before in the
+-- same transaction (turn with results), the commit waits as ever; write nothing after a claim that must not be lost.
+--
 -- As all calls of workers it keeps its plans, and keeps off scans of whole tables: a session that planned while cogo.jobs was almost
 -- empty, and not analyzed, would walk the table in every later call. seq_page_cost says so; much more of it would have plans compiled.
 -- Errors: CG001/CG002/CG004 as executor_scope; CG004 qty not 1 to 1000, lease_s not 5 to 3600; CG025 the executor is draining, or its
@@ -28,6 +32,9 @@ declare
   exact    text[];
   prefixes text[];
 begin
+  if pg_current_xact_id_if_assigned() is null then
+    perform set_config('synchronous_commit', 'off', true);
+  end if;
   if coalesce(qty, 0) not between 1 and 1000 then
     perform cogo.fail('CG004', 'qty must be 1 to 1000', jsonb_build_object('field', 'qty'));
   end if;
@@ -55,10 +62,12 @@ begin
        for update skip locked);
 
   for lane in
-    select l.name, l.backlog from cogo.lanes l where scope.kind is null or l.executor = scope.kind order by l.band, l.name
+    select l.name, l.backlog, l.ready from cogo.open_lanes(scope.kind) l
   loop
     exit when cardinality(chosen) >= qty;
-    if scope.project_id is null and include_types is null then
+    if not lane.ready then
+      null;
+    elsif scope.project_id is null and include_types is null then
       chosen := chosen || cogo.pop(lane.name, qty - cardinality(chosen));
     else
       chosen := chosen || cogo.pick_jobs(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
