@@ -4,7 +4,13 @@ import { jsonErrorOffset, lineAndColumn } from './json_position.ts';
 
 const MAX_DEPTH = 64;
 
-/** Reads at most `limit` bytes. A body that says or turns out to be larger is refused and the rest is not read. */
+/**
+ * So many limits' worth of a body without a length is read and thrown away once it is too large. A server that answers and hangs up
+ * while its caller still writes resets the connection, and the caller may never see the answer.
+ */
+const DISCARDED = 8;
+
+/** Keeps at most `limit` bytes. A body that says or turns out to be larger is refused. */
 export async function readBody(request: Request, limit: number): Promise<Result<Uint8Array>> {
   const declared = Number(request.headers.get('content-length') ?? 0);
   if (declared > limit) {
@@ -20,15 +26,16 @@ export async function readBody(request: Request, limit: number): Promise<Result<
       const { done, value } = await reader.read();
       if (done) break;
       size += value.byteLength;
-      if (size > limit) {
+      if (size <= limit) chunks.push(value);
+      else if (size > DISCARDED * limit) {
         await reader.cancel().catch(() => {});
         return tooLarge(limit);
-      }
-      chunks.push(value);
+      } else chunks.length = 0;
     }
   } catch {
     return failure('aborted', 'The connection ended before the whole body had arrived.');
   }
+  if (size > limit) return tooLarge(limit);
   const whole = new Uint8Array(size);
   let at = 0;
   for (const chunk of chunks) {

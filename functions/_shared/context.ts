@@ -85,6 +85,8 @@ export class Context<B = unknown, Q = unknown, P = unknown> implements ContextFi
   readonly emit!: (type: string, payload: unknown) => void;
   /** What `trace-status` shows as output; unless set, the answer itself. */
   output: unknown;
+  /** What is kept with the record of this request in one call, by its name in cogo_api.request_end; see keep. */
+  kept: { name: string; value: Record<string, unknown> } | undefined;
   /** The trace goes on in a job: it stays `running` when this request ends. */
   handedOff = false;
 
@@ -95,6 +97,11 @@ export class Context<B = unknown, Q = unknown, P = unknown> implements ContextFi
   /** `Last-Event-ID` of a client that reconnects, for streams that can resume by themselves. */
   get lastEventId(): string | undefined {
     return this.request.headers.get('last-event-id') ?? undefined;
+  }
+
+  /** Has cogo_api.request_end keep `value` under `name`. The answer leaves only once it is kept; where it cannot be, a failure leaves. */
+  keep(name: string, value: Record<string, unknown>): void {
+    this.kept = { name, value };
   }
 
   ok(

@@ -13,6 +13,8 @@ export interface Ending {
   /** The answer to keep for replays; without one the key is released. */
   stored?: StoredResponse | undefined;
   handedOff?: boolean;
+  /** Goes with the record, as `Context.keep` says. */
+  kept?: { name: string; value: Record<string, unknown> } | undefined;
 }
 
 export interface RequestIdentity {
@@ -24,8 +26,13 @@ export interface RequestIdentity {
   lock?: { key: string; lock_token: string } | undefined;
 }
 
-/** Never throws and never fails the request: what can not be recorded is logged. */
-export async function endRequest(deps: Deps, bus: Bus, who: RequestIdentity, end: Ending): Promise<void> {
+/** Never throws: what can not be recorded is logged, and given back for a request whose answer depends on it. */
+export async function endRequest(
+  deps: Deps,
+  bus: Bus,
+  who: RequestIdentity,
+  end: Ending,
+): Promise<CogoError | undefined> {
   bus.emit(end.error ? 'request.error' : 'request.done', {
     function: who.function,
     operation: who.operation,
@@ -42,6 +49,7 @@ export async function endRequest(deps: Deps, bus: Bus, who: RequestIdentity, end
     trace_status: end.error ? 'failed' : end.handedOff ? 'running' : 'ready',
     events: await bus.drain(),
   };
+  if (end.kept) request[end.kept.name] = end.kept.value;
   if (end.output !== undefined) request['output'] = bounded(end.output);
   if (end.error) request['error'] = { code: end.error.code, message: end.error.message };
   if (who.lock) {
@@ -54,7 +62,9 @@ export async function endRequest(deps: Deps, bus: Bus, who: RequestIdentity, end
   const answer = await deps.serviceRpc.call('request_end', { request });
   if (!answer.ok) {
     deps.log({ level: 'warn', msg: 'request_end failed', trace_id: who.traceId, error: answer.error.code });
+    return answer.error;
   }
+  return undefined;
 }
 
 const KEPT_HEADERS = ['etag', 'location', 'cache-control'];

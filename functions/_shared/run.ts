@@ -286,9 +286,24 @@ class Run {
     const stored = keep
       ? await snapshotOf(response, this.traceId, this.deps.limits.maxStoredBytes)
       : undefined;
-    const output = error ? undefined : (context?.output ?? payload);
-    this.record({ status: response.status, error, output, stored, handedOff: context?.handedOff ?? false });
-    return response;
+    const kept = error ? undefined : context?.kept;
+    const output = error ? undefined : (context?.output ?? (kept ? undefined : payload));
+    const end = {
+      status: response.status,
+      error,
+      output,
+      stored,
+      handedOff: context?.handedOff ?? false,
+      kept,
+    };
+    if (!kept) {
+      this.record(end);
+      return response;
+    }
+    const lost = await this.end(end);
+    if (!lost) return response;
+    this.over = false;
+    return this.refuse(lost);
   }
 
   /** A request refused before its handler. When nothing was begun, there is nothing to end but the log line. */
@@ -304,10 +319,16 @@ class Run {
   }
 
   private record(end: Ending): void {
-    if (this.over) return;
+    const ended = this.end(end);
+    if (ended) this.shared.later(ended);
+  }
+
+  /** Writes the request's last record, once; the error where it could not be written. */
+  private end(end: Ending): Promise<CogoError | undefined> | undefined {
+    if (this.over) return undefined;
     this.over = true;
     this.log(end.status, end.error);
-    if (!this.bus) return;
+    if (!this.bus) return undefined;
     const who = {
       traceId: this.traceId,
       function: this.shared.name,
@@ -316,7 +337,7 @@ class Run {
       durationMs: this.deps.now() - this.startedAt,
       lock: this.lock,
     };
-    this.shared.later(endRequest(this.deps, this.bus, who, end));
+    return endRequest(this.deps, this.bus, who, end);
   }
 
   private operation(): string {

@@ -135,3 +135,18 @@ Deno.test('over a socket: HEAD and OPTIONS have no body', async () => {
     }
   });
 });
+
+Deno.test('over a socket: a body of 5 MB without a length is told that it is too large', async () => {
+  await serve(fakePlane(), nothing, async (url) => {
+    for (let round = 0; round < 5; round += 1) {
+      const parts = Array.from({ length: 80 }, () => new Uint8Array(65_536).fill(97));
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: asCaller('anon'),
+        body: ReadableStream.from(parts),
+      });
+      assert.equal(response.status, 413);
+      assert.equal(((await response.json()) as { code: string }).code, 'payload_too_large');
+    }
+  });
+});

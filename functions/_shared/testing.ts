@@ -55,7 +55,10 @@ export function fakePlane(
     logs: [],
     keys: new Map(),
   };
-  const functions: Record<string, FakeFunction> = { ...ownFunctions(state), ...given.functions };
+  const functions: Record<string, FakeFunction> = {
+    ...ownFunctions(state, (kept, caller) => functions['chat_end']?.(kept, caller)),
+    ...given.functions,
+  };
   const rpcOf = (caller: Principal | 'service'): Rpc => ({
     async call<T>(fn: string, args: Record<string, unknown> = {}) {
       state.calls.push({ fn, args, caller });
@@ -87,17 +90,24 @@ export function fakePlane(
   };
 }
 
-function ownFunctions(state: Omit<FakePlane, 'deps'>): Record<string, FakeFunction> {
+function ownFunctions(
+  state: Omit<FakePlane, 'deps'>,
+  storeChat: (kept: Record<string, unknown>, caller: Principal | 'service') => unknown,
+): Record<string, FakeFunction> {
   return {
     get_project: ({ project }) => ({ id: project, slug: 'demo', name: 'Demo', role: 'viewer' }),
     whoami: (_args, caller) => whoami(caller),
     emit_events: ({ events }) => state.events.push(...(events as FakePlane['events'])),
     request_begin: ({ request }) => requestBegin(state, request as BeginRequest),
-    request_end: ({ request }) => {
+    request_end: async ({ request }, caller) => {
       const end = request as Record<string, unknown> & {
         events?: FakePlane['events'];
         idempotency?: { key: string; store: boolean; response?: StoredResponse };
       };
+      if (end['chat']) {
+        const stored = await storeChat(end['chat'] as Record<string, unknown>, caller);
+        if (isResult(stored) && !stored.ok) return stored;
+      }
       state.ended.push(end);
       state.events.push(...(end.events ?? []));
       if (end.idempotency) {

@@ -21,8 +21,8 @@ export function memoryChat(search: FakeFunction): MemoryChat {
   const sessions: MemoryChat['sessions'] = new Map();
   const usage: MemoryChat['usage'] = [];
   let ids = 0;
-  const say = (id: string, role: string, content: string) => {
-    const message = { id: ++ids, role, content, created_at: '2026-01-01T00:00:00+00:00' };
+  const say = (id: string, role: string, content: string, kept?: number) => {
+    const message = { id: kept ?? ++ids, role, content, created_at: '2026-01-01T00:00:00+00:00' };
     sessions.get(id)!.messages.push(message);
     return message.id;
   };
@@ -43,13 +43,20 @@ export function memoryChat(search: FakeFunction): MemoryChat {
         const history = sessions.get(id)!.messages.map(({ role, content }) => ({ role, content }));
         let message_id = 0;
         for (const { role, content } of args['messages'] as Message[]) message_id = say(id, role, content);
-        return { session_id: id, message_id, history, ...(query === undefined ? {} : { found }) };
+        return {
+          session_id: id,
+          message_id,
+          answer_id: ++ids,
+          history,
+          ...(query === undefined ? {} : { found }),
+        };
       },
       chat_end: (args) => {
         const id = String(args['session_id']);
         if (!sessions.has(id)) return unknown();
         usage.push(args['usage'] as Record<string, unknown>);
-        return { message_id: say(id, 'assistant', (args['answer'] as { text: string }).text) };
+        const { text } = args['answer'] as { text: string };
+        return { message_id: say(id, 'assistant', text, args['message_id'] as number | undefined) };
       },
       chat_history: (args) => {
         const id = String(args['session_id']);

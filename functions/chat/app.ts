@@ -36,9 +36,8 @@ async function answerAtOnce(ctx: Context<ChatRequest>): Promise<Reply> {
   const { session, found } = begun.value;
   const answered = turn.answer(found);
   if (!answered.ok) return ctx.failWith(answered.error, { via: 'embedded' });
-  const closed = await turn.close(session, found, answered.value);
-  if (!closed.ok) return ctx.failWith(closed.error);
-  return ctx.ok({ ...closed.value, message: { role: 'assistant', content: closed.value.text } });
+  const closed = turn.closeWithRequest(session, found, answered.value);
+  return ctx.ok({ ...closed, message: { role: 'assistant', content: closed.text } });
 }
 
 async function streamAnswer(ctx: Context<ChatRequest>, stream: FrameStream) {

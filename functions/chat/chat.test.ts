@@ -240,6 +240,26 @@ Deno.test('malformed JSON is 400 and no key is 401', async () => {
   await failedJson(await app.request('/chat', { ...init, headers }), 401, 'unauthorized');
 });
 
+Deno.test('an answer at once is stored by the call that ends its request, a retry gets the stored one', async () => {
+  const { app, plane, chats } = stage();
+  const init = post(ask(), 'anon', { 'idempotency-key': 'k-9' });
+  const first = await okJson<ChatResponse>(chat, await app.request('/chat', init));
+  // Nothing is awaited in between: what was answered is already stored.
+  const again = await app.request('/chat', init);
+  assert.equal(again.headers.get('idempotency-replayed'), 'true');
+  assert.deepEqual(await okJson<ChatResponse>(chat, again), first);
+  const { messages } = chats.sessions.get(first.session_id)!;
+  assert.deepEqual(
+    messages.map(({ id, role }) => [role, id === first.message_id]),
+    [
+      ['user', false],
+      ['assistant', true],
+    ],
+  );
+  assert.ok(!plane.calls.some((call) => call.fn === 'chat_end'));
+  await app.idle();
+});
+
 Deno.test('a search that had to go by words alone is told of in the answer and in the stream', async () => {
   const plain = memoryIndex(CHUNKS);
   const model = { name: 'bge-m3', dims: 8, fingerprint: 'f' };

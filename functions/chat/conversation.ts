@@ -17,6 +17,8 @@ const DEFAULT_SPANS = 8;
 
 interface Session {
   session_id: string;
+  /** Id of the message the answer will be. */
+  answer_id: number;
 }
 
 export class Conversation {
@@ -92,9 +94,9 @@ export class Conversation {
     };
   }
 
-  private started({ session_id }: Session): Session {
+  private started({ session_id, answer_id }: Session): Session {
     this.ctx.emit('chat.started', { session_id, ...EMBEDDED, role_id: this.ctx.body.role_id ?? null });
-    return { session_id };
+    return { session_id, answer_id };
   }
 
   answer(found: SearchAnswer): Result<EmbeddedAnswer> {
@@ -110,30 +112,45 @@ export class Conversation {
     return answered;
   }
 
-  /** Stores the answer and its usage; gives what `llm.done` and the JSON answer say. */
-  async close(session: Session, found: SearchAnswer, { answer, usage }: EmbeddedAnswer) {
-    const { traceId, body } = this.ctx;
+  /** Stores the answer and its usage; gives what `llm.done` says. */
+  async close(session: Session, found: SearchAnswer, answered: EmbeddedAnswer) {
+    const { answer } = answered;
     const stored = await this.call<{ message_id: number }>('chat_end', {
       session_id: session.session_id,
-      trace_id: traceId,
+      trace_id: this.ctx.traceId,
       answer: { text: answer.text, citations: answer.citations, refused: answer.refused, ...EMBEDDED },
-      usage: {
-        provider: EMBEDDED.provider,
-        model: EMBEDDED.model,
-        input_tokens: usage.prompt_tokens,
-        output_tokens: usage.completion_tokens,
-        cost_usd: usage.cost_usd,
-      },
+      usage: usageRow(answered),
     });
-    if (!stored.ok) return stored;
+    return stored.ok ? ok(this.closed(session, found, answered, stored.value.message_id)) : stored;
+  }
+
+  /** Gives what the JSON answer says, and has it stored with the end of the request: one call instead of two. */
+  closeWithRequest(session: Session, found: SearchAnswer, answered: EmbeddedAnswer) {
+    const closed = this.closed(session, found, answered, session.answer_id);
+    const { session_id } = session;
+    this.ctx.keep('chat', {
+      session_id,
+      message_id: session.answer_id,
+      answer: closed,
+      usage: usageRow(answered),
+    });
+    return closed;
+  }
+
+  private closed(
+    session: Session,
+    found: SearchAnswer,
+    { answer, usage }: EmbeddedAnswer,
+    message_id: number,
+  ) {
     const closed = {
       session_id: session.session_id,
-      message_id: stored.value.message_id,
+      message_id,
       text: answer.text,
       citations: answer.citations,
       refused: answer.refused,
       ...EMBEDDED,
-      role_id: body.role_id ?? null,
+      role_id: this.ctx.body.role_id ?? null,
       route: found.route,
       ...(found.degraded ? { degraded: found.degraded } : {}),
       finish_reason: answer.refused ? 'no_evidence' : 'stop',
@@ -141,7 +158,7 @@ export class Conversation {
     };
     const { text: _text, citations: _citations, ...event } = closed;
     this.ctx.emit('chat.done', { ...event, duration_ms: this.ctx.deps.now() - this.startedAt });
-    return ok(closed);
+    return closed;
   }
 
   private async call<T>(fn: string, args: Record<string, unknown>): Promise<Result<T>> {
@@ -157,6 +174,16 @@ export class Conversation {
   private failed(error: CogoError): void {
     this.ctx.emit('chat.failed', { code: error.code, message: error.message });
   }
+}
+
+function usageRow({ usage }: EmbeddedAnswer) {
+  return {
+    provider: EMBEDDED.provider,
+    model: EMBEDDED.model,
+    input_tokens: usage.prompt_tokens,
+    output_tokens: usage.completion_tokens,
+    cost_usd: usage.cost_usd,
+  };
 }
 
 /** What the embedded answerer can not do is refused before anything is stored, never half done. */

@@ -1,4 +1,5 @@
--- Trigger: every new row of bus_events goes out on trace:{trace_id}; events whose source is 'system' also on system:events.
+-- Trigger: every new row of bus_events goes out on trace:{trace_id}; events whose source is 'system' also on system:events. Those of one
+-- statement are one insert and one notification where Realtime takes several at once, as the stack's own does.
 create function cogo.bus_events_broadcast()
 returns trigger
 language plpgsql
@@ -6,17 +7,28 @@ security definer
 set search_path = ''
 as $$
 declare
-  event cogo.bus_events;
-  body  jsonb;
+  messages jsonb;
+  message  jsonb;
 begin
-  for event in select * from inserted order by id loop
-    body := jsonb_build_object('id', event.id, 'trace_id', event.trace_id, 'event_type', event.event_type,
-      'source', event.source, 'project_id', event.project_id, 'payload', event.payload, 'ts', event.created_at);
-    perform cogo.broadcast('trace:' || event.trace_id, event.event_type, body);
-    if event.source = 'system' then
-      perform cogo.broadcast('system:events', event.event_type, body);
-    end if;
-  end loop;
+  select jsonb_agg(jsonb_build_object('topic', t.topic, 'event', e.event_type, 'payload', jsonb_build_object('id', e.id,
+           'trace_id', e.trace_id, 'event_type', e.event_type, 'source', e.source, 'project_id', e.project_id, 'payload', e.payload,
+           'ts', e.created_at)) order by e.id, t.nth)
+    into messages
+    from inserted e
+   cross join lateral (values (1, 'trace:' || e.trace_id), (2, case when e.source = 'system' then 'system:events' end)) as t(nth, topic)
+   where t.topic is not null;
+  if to_regprocedure('realtime.cogo_send_all(jsonb)') is not null then
+    begin
+      perform realtime.cogo_send_all(messages);
+    exception when others then
+      -- as cogo.broadcast: a hint never undoes what it tells of
+      null;
+    end;
+  else
+    for message in select value from jsonb_array_elements(messages) loop
+      perform cogo.broadcast(message ->> 'topic', message ->> 'event', message -> 'payload');
+    end loop;
+  end if;
   return null;
 end
 $$;

@@ -1,5 +1,6 @@
--- cogo_api.chat_begin: opens or continues a session and stores what the user said; returns {session_id, message_id, history, found?}.
+-- cogo_api.chat_begin: opens or continues a session and stores what the user said; returns {session_id, message_id, answer_id, history, found?}.
 -- history: up to 50 messages before this call, [{role, content}], oldest first. message_id: the last message stored.
+-- answer_id: kept for the answer's message, so that what is told of it can be written before it is stored.
 -- messages: [{role, content}] as the request had them. A client may send the whole conversation each time: on a session that
 -- has messages, only those after its last assistant message are stored.
 -- query: what to look for, as cogo_api.search takes it: found is what that answers. One call for both, because an embedded database
@@ -58,7 +59,8 @@ begin
       perform cogo.fail('CG004', 'a message needs role (system, user, assistant or tool) and content',
         jsonb_build_object('field', 'messages'));
   end;
-  return jsonb_build_object('session_id', session.id, 'message_id', last_id, 'history', history)
+  return jsonb_build_object('session_id', session.id, 'message_id', last_id,
+      'answer_id', nextval('cogo.chat_messages_id_seq'), 'history', history)
     || case when found is null then '{}' else jsonb_build_object('found', found) end;
 end
 $$;

@@ -1,10 +1,12 @@
 -- cogo_api.request_end: the last database call of every request, one round trip: events, trace, idempotency.
 --
 -- request: {trace_id, function, principal, status, duration_ms, trace_status:"ready"|"failed"|"running", output?, error?,
--- idempotency?:{key, lock_token, store, response?:{status, headers, content_type, body}}, events?}.
+-- idempotency?:{key, lock_token, store, response?:{status, headers, content_type, body}}, events?,
+-- chat?:{session_id, message_id, answer, usage}}. chat: the answer of a session of this principal (see chat_end), kept with everything
+-- else or not at all; without an output it is the trace's as well.
 -- store = true keeps the response for replays; false frees the key for a retry (5xx, aborts). A lock token that is no longer the
 -- holder's changes nothing: stored is then false. A trace of another principal is never touched.
--- Returns {events, stored}. Errors: CG000 malformed, CG002 not the server.
+-- Returns {events, stored}. Errors: CG000 malformed, CG002 not the server, CG003 no such session of the principal.
 create function cogo_api.request_end(request jsonb)
 returns jsonb
 language plpgsql
@@ -20,9 +22,13 @@ begin
   perform cogo.require_service();
   select * into asked from jsonb_to_record(request)
     as r(trace_id text, function text, principal text, status int, duration_ms numeric, trace_status text, output jsonb,
-         error jsonb, idempotency jsonb, events jsonb);
+         error jsonb, idempotency jsonb, events jsonb, chat jsonb);
   if asked.trace_id is null or asked.function is null or asked.principal is null then
     perform cogo.fail('CG000', 'request needs trace_id, function and principal');
+  end if;
+
+  if jsonb_typeof(asked.chat) = 'object' then
+    perform cogo.store_answer_of(asked.principal, asked.trace_id, asked.chat);
   end if;
 
   if jsonb_typeof(asked.events) = 'array' and jsonb_array_length(asked.events) > 0 then
@@ -32,7 +38,7 @@ begin
   if asked.trace_status is not null then
     update cogo.traces t
        set status = asked.trace_status, http_status = asked.status, duration_ms = asked.duration_ms,
-           output = coalesce(asked.output, t.output), error = coalesce(asked.error, t.error),
+           output = coalesce(asked.output, asked.chat -> 'answer', t.output), error = coalesce(asked.error, t.error),
            finished_at = case when asked.trace_status in ('ready', 'failed') then moment end
      where t.trace_id = asked.trace_id and t.principal = asked.principal;
   end if;
@@ -52,7 +58,7 @@ begin
   end if;
   return jsonb_build_object('events', sent, 'stored', stored);
 exception
-  when invalid_text_representation or check_violation or invalid_parameter_value then
+  when invalid_text_representation or check_violation or not_null_violation or unique_violation or invalid_parameter_value then
     perform cogo.fail('CG000', 'request is malformed', jsonb_build_object('reason', sqlerrm));
     return null;
 end

@@ -51,6 +51,9 @@ create table cogo.job_types (
 );
 
 create sequence cogo.lease_tokens as bigint cache 1;
+-- Microseconds since 1970: no lease that ended before is of a running job. sweep moves it, and starts there, which keeps it off the dead
+-- rows of the index while an old snapshot keeps them from being vacuumed. A minute behind, for claims that commit late.
+create sequence cogo.leases_seen as bigint;
 
 create table cogo.jobs (
   id                   uuid primary key,
@@ -92,29 +95,31 @@ create table cogo.jobs (
   -- written with the last change of the row, so it costs no write of its own; what a row must hold in each state: cogo.sound_job
   result               jsonb
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
--- Partial indexes in the order each reader walks them. None holds a lease column, so that a beat is a HOT update; whole ones but the
--- key are kept off this table, where every change of state would write them.
+-- Partial indexes in the order each reader walks them; whole ones but the key are kept off this table, where every change of state
+-- would write them. A beat moves its job in the index of leases and so is no HOT update, which long jobs pay a few times a minute; for
+-- that sweep finds the leases that ran out without a look at the others.
 create index jobs_due on cogo.jobs (run_at) where state = 'scheduled';
 create index jobs_scheduled on cogo.jobs (project_id) where state = 'scheduled';
 create index jobs_ready on cogo.jobs (lane, project_id, msg_id) where state = 'queued' and pinned_executor_id is null;
 create index jobs_turn on cogo.jobs (lane, project_id, type, run_at, id) where state = 'blocked' and blocked_on = 'turn';
 create index jobs_pinned on cogo.jobs (pinned_executor_id, band, queued_at) where state = 'queued' and pinned_executor_id is not null;
 create index jobs_blocked on cogo.jobs (project_id, concurrency_key, band, id) where state = 'blocked' and blocked_on = 'slot';
-create index jobs_running_now on cogo.jobs (id) where state = 'running';
+create index jobs_leases on cogo.jobs (lease_until) where state = 'running';
 create index jobs_parent on cogo.jobs (parent_id) where parent_id is not null;
 create index jobs_batch on cogo.jobs (batch_id) where batch_id is not null;
 
--- The wide part of a job, apart from the row that claims and beats rewrite. Its index by project lists jobs: ids are in time order.
+-- The wide part of a job, apart from the row that claims and beats rewrite. One index for all: ids are in time
+-- order, so that by project it lists jobs, and who wants the payload of a job has its project.
 create table cogo.job_payloads (
-  job_id       uuid primary key,
+  job_id       uuid not null,
   project_id   uuid not null,
   input        jsonb not null default '{}',
   error        jsonb,
   checkpoint   jsonb,
   progress     jsonb,
-  progress_at  timestamptz
+  progress_at  timestamptz,
+  primary key (project_id, job_id)
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
-create index job_payloads_project on cogo.job_payloads (project_id, job_id);
 -- payloads that lie in Storage, which due_objects must not take
 create index job_payloads_stored on cogo.job_payloads ((input #>> '{payload_ref,path}')) where input ? 'payload_ref';
 

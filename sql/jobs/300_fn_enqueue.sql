@@ -32,6 +32,12 @@ begin
   end if;
   perform cogo.require_role(enqueue.project_id, 'editor');
   perform from cogo.projects p where p.id = enqueue.project_id for key share;
+  if batch is null then
+    answer := cogo.enqueue_plain(enqueue.project_id, enqueue.jobs);
+    if answer is not null then
+      return answer;
+    end if;
+  end if;
   plan := cogo.plan_jobs(enqueue.project_id, enqueue.jobs);
   if exists (select from unnest(plan) p where p.key is not null) then
     plan := cogo.claim_job_keys(enqueue.project_id, plan);

@@ -25,13 +25,8 @@ set search_path = ''
 set plan_cache_mode = 'force_generic_plan'
 set seq_page_cost = 40
 as $$
-declare
-  scope    record;
-  chosen   uuid[];
-  lane     record;
-  exact    text[];
-  prefixes text[];
 begin
+<<<<<<< HEAD
   if pg_current_xact_id_if_assigned() is null then
     perform set_config('synchronous_commit', 'off', true);
   end if;
@@ -62,12 +57,10 @@ begin
        for update skip locked);
 
   for lane in
-    select l.name, l.backlog, l.ready from cogo.open_lanes(scope.kind) l
+    select l.name, l.backlog from cogo.lanes l where scope.kind is null or l.executor = scope.kind order by l.band, l.name
   loop
     exit when cardinality(chosen) >= qty;
-    if not lane.ready then
-      null;
-    elsif scope.project_id is null and include_types is null then
+    if scope.project_id is null and include_types is null then
       chosen := chosen || cogo.pop(lane.name, qty - cardinality(chosen));
     else
       chosen := chosen || cogo.pick_jobs(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
@@ -84,6 +77,9 @@ begin
     return '[]';
   end if;
   return cogo.lease_jobs(chosen, claim.executor_id, lease_s);
+=======
+  return cogo.take(claim.executor_id, claim.qty, claim.lease_s, claim.include_types, claim.epoch)::jsonb;
+>>>>>>> main
 end
 $$;
 revoke all on function cogo_api.claim(text, int, int, text[], int) from public;

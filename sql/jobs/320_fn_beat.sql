@@ -41,19 +41,19 @@ begin
 
   if exists (select from unnest(held) f where f.body ? 'progress') then
     with said as (
-      select f.job_id, f.body -> 'progress' as progress
-        from unnest(held) f
+      select f.job_id, j.project_id, f.body -> 'progress' as progress
+        from unnest(held) f join cogo.jobs j on j.id = f.job_id
        where f.held and jsonb_typeof(f.body -> 'progress') <> 'null'
     ),
     due as (
-      select s.job_id, s.progress, p.project_id from said s join cogo.job_payloads p on p.job_id = s.job_id
+      select s.job_id, s.progress, p.project_id from said s join cogo.job_payloads p on p.project_id = s.project_id and p.job_id = s.job_id
        where p.progress_at is null or p.progress_at <= moment - interval '500 milliseconds'
     ),
     kept as (
       update cogo.job_payloads p
          set progress = s.progress,
              progress_at = case when exists (select from due d where d.job_id = s.job_id) then moment else p.progress_at end
-        from said s where p.job_id = s.job_id
+        from said s where p.project_id = s.project_id and p.job_id = s.job_id
     )
     insert into cogo.job_events (job_id, project_id, kind, data, trace_id)
     select d.job_id, d.project_id, 'job.progress', jsonb_build_object('progress', d.progress), j.trace_id

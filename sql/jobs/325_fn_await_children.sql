@@ -9,7 +9,8 @@ declare
   left_over int;
 begin
   if checkpoint is not null and jsonb_typeof(checkpoint) <> 'null' then
-    update cogo.job_payloads p set checkpoint = await_children.checkpoint where p.job_id = await_children.job_id;
+    update cogo.job_payloads p set checkpoint = await_children.checkpoint
+      from cogo.jobs j where j.id = await_children.job_id and p.project_id = j.project_id and p.job_id = j.id;
   end if;
   perform cogo.close_attempts(array[await_children.job_id], 'awaiting');
   update cogo.jobs j set state = 'blocked', blocked_on = 'children', lease_token = null, lease_until = null

@@ -36,7 +36,8 @@ begin
   if not exists (select from unnest(bodies) b where b ?| array['children', 'events', 'await']) then
     plain := cogo.finish_plain(ids, tokens, bodies, who.every, who.project_id);
     if cardinality(plain) = cardinality(ids) then
-      return (select jsonb_agg(jsonb_build_object('job_id', i.id, 'verdict', 'ok', 'state', 'succeeded')) from unnest(ids) i(id));
+      -- spelled out: an object of each costs three times as much
+      return (select '[' || string_agg('{"job_id": "' || i.id || '", "verdict": "ok", "state": "succeeded"}', ',') || ']' from unnest(ids) i(id))::jsonb;
     elsif plain is not null then
       -- an id said twice, or one that was lost or cancelled between the look and the update
       results := (select jsonb_agg(b.body) from unnest(ids, bodies) as b(id, body) where not (b.id = any (plain)));

@@ -3,7 +3,7 @@
 -- results: as finish, may be empty; the rest as claim. Errors: as finish and claim; then nothing was recorded, nor leased.
 create function cogo_api.turn(
   executor_id text, results jsonb, qty int default 1, lease_s int default 30, include_types text[] default null, epoch int default null)
-returns jsonb
+returns json
 language plpgsql
 security definer
 set search_path = ''
@@ -11,10 +11,17 @@ set plan_cache_mode = 'force_generic_plan'
 set seq_page_cost = 40
 as $$
 declare
-  verdicts jsonb := case when turn.results = '[]' then '[]' else cogo_api.finish(turn.results) end;
+  verdicts text := '[]';
+  taker    text;
 begin
-  return jsonb_build_object('verdicts', verdicts,
-    'jobs', cogo_api.claim(turn.executor_id, turn.qty, turn.lease_s, turn.include_types, turn.epoch));
+  if turn.results <> '[]' then
+    -- hand_on need not ring where this call takes whatever comes next
+    taker := set_config('cogo.taker', case when turn.include_types is null then turn.executor_id else '' end, true);
+    verdicts := cogo_api.finish(turn.results);
+    taker := set_config('cogo.taker', '', true);
+  end if;
+  return ('{"verdicts":' || verdicts || ',"jobs":'
+    || cogo.take(turn.executor_id, turn.qty, turn.lease_s, turn.include_types, turn.epoch) || '}')::json;
 end
 $$;
 revoke all on function cogo_api.turn(text, jsonb, int, int, text[], int) from public;

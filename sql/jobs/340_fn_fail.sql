@@ -25,7 +25,7 @@ begin
     error := coalesce(item.body -> 'error', '{}');
     perform cogo.close_attempts(array[item.job_id], case when item.cancel_requested then 'cancelled' else 'failed' end, error);
     update cogo.jobs j set failures = j.failures + 1 where j.id = item.job_id returning j.* into job;
-    update cogo.job_payloads p set error = item.body -> 'error' where p.job_id = item.job_id;
+    update cogo.job_payloads p set error = item.body -> 'error' where p.project_id = job.project_id and p.job_id = job.id;
     held := held || item.job_id;
     if item.cancel_requested then
       perform cogo.settle_cancelled(array[item.job_id]);

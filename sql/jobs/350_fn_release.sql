@@ -33,8 +33,8 @@ begin
   perform cogo.settle_cancelled(cancelled);
   perform cogo.close_attempts(again, 'released');
   update cogo.job_payloads p set checkpoint = i.body -> 'checkpoint'
-    from unnest(items) i
-   where p.job_id = i.job_id and i.job_id = any (again) and jsonb_typeof(i.body -> 'checkpoint') <> 'null';
+    from unnest(items) i join cogo.jobs j on j.id = i.job_id
+   where p.project_id = j.project_id and p.job_id = j.id and i.job_id = any (again) and jsonb_typeof(i.body -> 'checkpoint') <> 'null';
   update cogo.jobs j set releases = j.releases + 1 where j.id = any (again);
   perform cogo.tell(again, 'job.released', '{}');
   -- a released job keeps its slot: it is runnable now

@@ -31,7 +31,8 @@ begin
   values (made, job.project_id, job.type, job.lane, job.band, 'scheduled', job.max_attempts, job.pinned_executor_id,
     job.concurrency_key, job.parent_id, job.batch_id, job.trace_id, job.id, cogo.principal());
   insert into cogo.job_payloads (job_id, project_id, input, checkpoint)
-  select made, p.project_id, p.input, p.checkpoint from cogo.job_payloads p where p.job_id = job.id;
+  select made, p.project_id, p.input, p.checkpoint from cogo.job_payloads p
+   where p.project_id = job.project_id and p.job_id = job.id;
   if job.parent_id is not null then
     update cogo.jobs p set pending_children = p.pending_children + 1 where p.id = job.parent_id;
   end if;

@@ -15,8 +15,8 @@ begin
     select cogo.job_json(job) || jsonb_build_object(
              'progress', coalesce(p.progress, h.progress), 'result', job.result, 'error', coalesce(p.error, h.error),
              'reason', d.reason, 'redriven_to', d.redriven_to)
-      from (select job.id) j
-      left join cogo.job_payloads p on p.job_id = j.id
+      from (select job.id, job.project_id) j
+      left join cogo.job_payloads p on p.project_id = j.project_id and p.job_id = j.id
       left join cogo.jobs_history h on h.id = j.id and p.job_id is null
       left join cogo.job_dead d on d.job_id = j.id);
 end

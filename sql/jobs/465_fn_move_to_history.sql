@@ -21,7 +21,7 @@ begin
   end if;
   insert into cogo.jobs_history
   select j.*, p.input, p.error, p.progress
-    from cogo.jobs j left join cogo.job_payloads p on p.job_id = j.id where j.id = any (ids);
+    from cogo.jobs j left join cogo.job_payloads p on p.project_id = j.project_id and p.job_id = j.id where j.id = any (ids);
   -- the history has no attempts: starts that can't be read off any more are stored, and nobody is told of them again
   insert into cogo.job_events (id, job_id, project_id, kind, data, quiet, at)
   select (extract(epoch from a.started_at) * 1000000)::bigint, a.job_id, a.project_id, 'job.started',
@@ -33,7 +33,7 @@ begin
         where e.job_id = a.job_id and e.kind = 'job.started' and (e.data ->> 'attempt')::int = a.attempt);
   delete from cogo.job_steps s where s.job_id = any (ids);
   delete from cogo.job_attempts a where a.job_id = any (ids);
-  delete from cogo.job_payloads p where p.job_id = any (ids);
+  delete from cogo.job_payloads p using cogo.jobs j where j.id = any (ids) and p.project_id = j.project_id and p.job_id = j.id;
   delete from cogo.jobs j where j.id = any (ids);
   return cardinality(ids);
 end

@@ -27,7 +27,7 @@ begin
   ids := array(select j.id from cogo.job_dead d join cogo.jobs j on j.id = d.job_id where d.at < moment - interval '30 days' limit 5000);
   delete from cogo.job_steps s where s.job_id = any (ids);
   delete from cogo.job_attempts a where a.job_id = any (ids);
-  delete from cogo.job_payloads p where p.job_id = any (ids);
+  delete from cogo.job_payloads p using cogo.jobs j where j.id = any (ids) and p.project_id = j.project_id and p.job_id = j.id;
   delete from cogo.jobs j where j.id = any (ids);
   delete from cogo.job_batches b where b.id in (select x.id from cogo.job_batches x where x.created_at < moment - interval '91 days' limit 5000);
   delete from cogo.executors e where e.last_seen < moment - interval '30 days';

@@ -5,7 +5,8 @@
 -- the words of the name that the question has; kind, of the chunk or language the question names; document, a section, when someone asks how
 -- to do something; overview, where a README opens, when someone asks what the thing is; coherence, the
 -- score of all candidates of the file over that of the best file; close, share of the question's worth that the best sentence (close_lines 1)
--- or three neighbouring ones (3) of the text have together. Factors: test, migration, data by the file's role, unless asked for; barrel; copy, a
+-- or three neighbouring ones (3) of the text have together; cover, share of the question's worth that the file's candidates have between them;
+-- tested, the base of the best candidate among the tests of the file (cogo.source_key). Factors: test, migration, data by the file's role, unless asked for; barrel; copy, a
 -- text already listed; repeat, each further chunk of a file.
 create function cogo.rank_chunks(fused cogo.fused_chunk[], query jsonb, asked cogo.asked_term[])
 returns table (chunk_id bigint, score double precision, signals jsonb)
@@ -28,6 +29,10 @@ declare
   s_coherence  double precision := coalesce((k ->> 'coherence')::double precision, 0);
   s_close      double precision := coalesce((k ->> 'close')::double precision, 0);
   close_lines  int := coalesce((k ->> 'close_lines')::int, 1);
+  s_cover      double precision := coalesce((k ->> 'cover')::double precision, 0);
+  s_tested     double precision := coalesce((k ->> 'tested')::double precision, 0);
+  s_language   double precision := coalesce((k ->> 'language')::double precision, 0);
+  in_language  text := k ->> 'in_language';
   f_test       double precision := coalesce((k ->> 'test')::double precision, 1);
   f_migration  double precision := coalesce((k ->> 'migration')::double precision, 1);
   f_data       double precision := coalesce((k ->> 'data')::double precision, 1);
@@ -43,15 +48,33 @@ begin
   return query
   with looked as (
     select u.chunk_id, u.lexical, u.vector, u.fused / nullif(max(u.fused) over (), 0) as base,
-           c.file_id, c.kind, lower(c.symbol) as symbol, c.signature, c.start_line, c.is_barrel, c.name_terms, c.text,
+           c.file_id, c.repo_id, c.kind, lower(c.symbol) as symbol, c.signature, c.start_line, c.is_barrel, c.name_terms, c.text,
+           case when s_cover > 0 then c.term_ids end as term_ids,
+           case when s_tested > 0 then cogo.source_key(f.path) end as source_key,
            f.path, f.language, f.role, f.base_terms, f.folder_terms,
            sum(u.fused) over (partition by c.file_id) as of_file
       from unnest(fused) u
       join cogo.chunks c on c.id = u.chunk_id
       join cogo.source_files f on f.id = c.file_id
   ),
+  -- What one file has of the question, in whichever of its chunks.
+  covered as materialized (
+    select x.file_id, sum(x.worth) / nullif((select sum(t.worth) from unnest(asked) t), 0) as cover
+      from (select distinct l.file_id, t.id, t.worth from looked l join unnest(asked) t on t.id = any (l.term_ids) where s_cover > 0) x
+     group by x.file_id
+  ),
+  -- A test says in the asker's words what its subject does.
+  tests as materialized (
+    select l.repo_id, l.source_key, max(l.base) as base
+      from looked l
+     where l.role = 'test' and l.source_key is not null
+     group by l.repo_id, l.source_key
+  ),
   signal as (
     select l.*,
+           coalesce((select v.cover from covered v where v.file_id = l.file_id), 0) as cover,
+           case when l.role is distinct from 'test'
+                then coalesce((select t.base from tests t where t.repo_id = l.repo_id and t.source_key = l.source_key), 0) else 0 end as tested,
            -- what code happens to be called matters less to someone who looks for instructions
            case when how_to and l.kind <> 'section' then 0.3 else 1 end as named,
            case when cardinality(names) = 0 or l.symbol is null then 0
@@ -84,7 +107,8 @@ begin
            + case when how_to and s.kind = 'section' then s_document else 0 end
            + case when overview_of and s.start_line <= 1 and s.of_name >= 0.5 and s.path ~* '(^|/)readme\.(md|mdx|rst|txt)$'
                   then s_overview * case when strpos(s.path, '/') = 0 then 1 else 0.4 end else 0 end
-           + s_coherence * s.share as points,
+           + s_coherence * s.share + s_cover * s.cover + s_tested * s.tested
+           + case when s.language = in_language then s_language else 0 end as points,
            case when s.role = 'test' and not wants_tests then f_test
                 when s.role = 'migration' then f_migration
                 when s.role = 'data' and not wants_data then f_data
@@ -123,7 +147,8 @@ begin
          case when explain then jsonb_build_object('lexical', p.lexical, 'vector', p.vector, 'base', p.base, 'definition', s_definition * p.definition,
            'symbol', s_symbol * p.named * p.of_name, 'file', s_file * p.named * p.of_base, 'folder', s_folder * p.of_folder,
            'kind', s_kind * p.of_kind, 'document', case when how_to and p.kind = 'section' then s_document else 0 end,
-           'coherence', s_coherence * p.share, 'close', p.close, 'factor', p.factor,
+           'coherence', s_coherence * p.share, 'close', p.close, 'cover', s_cover * p.cover, 'tested', s_tested * p.tested,
+           'language', case when p.language = in_language then s_language else 0 end, 'factor', p.factor,
            'repeat', power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end) end
     from placed p;
 end

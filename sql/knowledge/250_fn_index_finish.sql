@@ -1,6 +1,6 @@
 -- cogo_api.index_finish: publishes a run in one transaction: what it replaced or deleted goes, df and lengths are brought up to
 -- date by the difference, and the repository shows the new generation. Cost follows the size of the change, not of the project.
--- Returns {generation, files, chunks, removed_files} (files and chunks: of the whole repository now).
+-- stats.clean, when given, replaces the run's meta.clean: only the end tells. Returns {generation, files, chunks, removed_files} (files and chunks: of the whole repository now).
 -- Errors: CG003/CG031 as running_run.
 create function cogo_api.index_finish(run_id uuid, stats jsonb default '{}')
 returns jsonb
@@ -50,7 +50,7 @@ begin
   perform cogo.mirror_published(run, obsolete);
   perform cogo.drop_files(obsolete);
   update cogo.repos r
-     set generation = run.generation, commit_sha = run.commit_sha, meta = run.meta, published_at = clock_timestamp()
+     set generation = run.generation, meta = run.meta || jsonb_strip_nulls(jsonb_build_object('clean', stats -> 'clean')), commit_sha = run.commit_sha, published_at = clock_timestamp()
    where r.id = run.repo_id;
 
   answer := jsonb_build_object(

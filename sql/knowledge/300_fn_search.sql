@@ -8,8 +8,8 @@
 --   translated?: [{korean:[term], english:[term], sound?}]   Korean words with their English wording and how they sound
 --   words?: [term]        words as the asker wrote them: one nobody uses is looked for by its spelling
 --   names?: [identifier]  lower case: whoever defines it comes first
---   rank?: {definition, symbol, file, folder, kind, document, overview, coherence, close, close_lines, test, barrel, migration, data, copy, repeat,
---     how_to, overview_of, wants_tests, wants_data}   strengths of the ranking features, factors, and what the question wants
+--   rank?: {definition, symbol, file, folder, kind, document, overview, coherence, close, close_lines, cover, tested, language, in_language,
+--     test, barrel, migration, data, copy, repeat, how_to, overview_of, wants_tests, wants_data}   strengths of the ranking features, factors, and what the question wants
 --   filter?: {path_prefix?, languages?, kinds?, repo?}}
 -- strategy: lexical | vector | hybrid (anything else is hybrid); a part that cannot answer (no terms, no vector) is left out.
 -- Defaults: lexical 1, vector 0.3; fields path 1, name 2, doc 1, body 1; k1 1.2, b 0.75; limit 10, at most 200; no ranking feature.
@@ -64,7 +64,8 @@ declare
   is_small  boolean;
   budget    constant int := 6000;
   -- Candidates that are ranked: each costs a look at its chunk and 80 us in WASM for its vector.
-  depth     int := least(greatest(2 * lim, 100), 200);
+  -- Half as many again where files are asked for: each gives several.
+  depth     int := least(greatest(2 * lim, 100), 200) * case when query -> 'rank' ? 'cover' then 3 else 2 end / 2;
   asked     cogo.asked_term[];
   df        jsonb;
   -- k1 * (1 - b + b * length / average), its constant parts taken out of the loop

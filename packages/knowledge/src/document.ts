@@ -3,6 +3,7 @@ import { HASH_MODEL_ID, toSparseDirection, vectorOfWords } from '@cogo/spec/hash
 import { scanWords, TOKENIZER_VERSION, tokenize, type Word } from '@cogo/spec/tokenize.ts';
 import { type FileRole, isBarrel, roleOf } from './answer/path_role.ts';
 import { type ChunkTerms, fileTerms } from './file_terms.ts';
+import { CODE_FILE } from './graph/modules/module_graph.ts';
 import { keyTerms } from './key_terms.ts';
 import type { RawChunk } from './languages/chunk.ts';
 import { languageOf } from './languages/detect.ts';
@@ -11,6 +12,16 @@ import { soundsOf } from './term_sounds.ts';
 
 /** Raise a number when chunks or graph rows of the same file come out differently: every file is then indexed again. */
 export const EXTRACTOR_VERSION = `chunks-6+graph-2+${TOKENIZER_VERSION}+${HASH_MODEL_ID}`;
+
+/** The version of what a run writes of a file: code whose calls a type checker was asked about is a version of its own. */
+export function extractorFor(path: string, types: boolean): string {
+  return types && CODE_FILE.test(path) ? `${EXTRACTOR_VERSION}+types` : EXTRACTOR_VERSION;
+}
+
+/** Whether the index has a file as a run would write it. What types said once is not taken back by a run that does not ask. */
+export function isCurrent(extractor: string | undefined, path: string, types: boolean): boolean {
+  return extractor === extractorFor(path, types) || extractor === extractorFor(path, true);
+}
 
 /** One chunk as `cogo_api.index_put` takes it. */
 export interface ChunkRow extends ChunkTerms {
@@ -83,17 +94,19 @@ export function fileRow(
 ): FileRow {
   const { searchablePath, chunks, ...rest } = file;
   const path = searchablePath ?? file.path;
-  const pathTokens = tokenize(path);
+  const pathWords = scanWords(path);
   const scanned = chunks.map(scan);
+  const terms = fileTerms(pathWords);
   const tokens = scanned.map(({ name, doc, body }) => ({
-    name: tokensOf(name),
-    doc: tokensOf(doc),
-    body: tokensOf(body),
+    name: terms.places(name),
+    doc: terms.places(doc),
+    body: terms.places(body),
   }));
   // A document of one chunk says itself what it is about.
-  const context = chunks.length > 1 ? keyTerms(pathTokens, tokens) : [];
-  const contextWords = [...scanWords(context.join(' '))];
-  const terms = fileTerms(pathTokens);
+  const context = chunks.length > 1 ? keyTerms(terms.all, terms.places(pathWords), tokens) : [];
+  const contextWords = scanWords(context.join(' '));
+  // what is a term already is not taken apart again
+  const contextPlaces = terms.places(context.map((term) => ({ tokens: [term], pieces: [] })));
   const role = roleOf(path, file.language);
   const slash = path.lastIndexOf('/');
   const rows = chunks.map((chunk, ordinal) => {
@@ -110,13 +123,11 @@ export function fileRow(
       end_line: chunk.endLine,
       text: chunk.text,
       content_hash: contentHash(`${header}\n${chunk.text}`),
-      ...terms.count(name, doc, body, context),
+      ...terms.count(name, doc, body, contextPlaces),
       length: name.length + doc.length + body.length + context.length,
       name_terms: wordsOf(nameOf(chunk)),
       ...(isBarrel(chunk) ? { is_barrel: true } : {}),
-      embedding: toSparseDirection(
-        vectorOfWords(inTurn(scanWords(path), head, comment, bodyWords, contextWords)),
-      ),
+      embedding: toSparseDirection(vectorOfWords([pathWords, head, comment, bodyWords, contextWords])),
     };
   });
   return {
@@ -124,7 +135,7 @@ export function fileRow(
     ...(role === undefined ? {} : { role }),
     base_terms: wordsOf(path.slice(slash + 1).replace(/\.[^.]*$/, '')),
     folder_terms: wordsOf(path.slice(0, Math.max(slash, 0))),
-    terms: terms.all,
+    terms: chunks.length === 0 ? [] : terms.all,
     sounds: soundsOf(scanned),
     chunks: rows,
   };
@@ -153,13 +164,13 @@ interface Scanned {
 
 function scan(chunk: RawChunk): Scanned {
   const [says, does] = partsOf(chunk);
-  const comment = [...scanWords(says)];
-  const head = [...scanWords(chunk.symbol ?? chunk.heading ?? '')];
+  const comment = scanWords(says);
+  const head = scanWords(chunk.symbol ?? chunk.heading ?? '');
   return {
-    name: [...scanWords(chunk.names.join(' '))],
+    name: scanWords(chunk.names.join(' ')),
     // The chain above a section says what it is about, as a comment does for a symbol.
-    doc: chunk.kind === 'section' ? [...scanWords(chunk.heading ?? '')] : comment,
-    body: [...scanWords(does)],
+    doc: chunk.kind === 'section' ? scanWords(chunk.heading ?? '') : comment,
+    body: scanWords(does),
     head,
     comment,
   };
@@ -188,14 +199,4 @@ function endOfLines(text: string, lines: number): number {
     at = end + 1;
   }
   return at;
-}
-
-function* inTurn(...lists: Iterable<Word>[]): Generator<Word> {
-  for (const list of lists) yield* list;
-}
-
-function tokensOf(words: readonly Word[]): string[] {
-  const all: string[] = [];
-  for (const word of words) for (const token of word.tokens) all.push(token);
-  return all;
 }

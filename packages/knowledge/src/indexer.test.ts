@@ -106,6 +106,46 @@ describe('indexRepository', () => {
     assert.match((await index(repo, id, { since: 'HEAD' })).warnings[0]!.why, /which git does not know/);
   });
 
+  it('is not of a commit when a file was changed between the question and its reading', async (t) => {
+    const repo = tempRepo({ 'a.md': '# Alpha\n', 'b.md': '# Beta\n' });
+    t.after(repo.remove);
+    repo.track();
+    repo.git('-c', 'user.name=t', '-c', 'user.email=t@t', 'commit', '-qm', 'one');
+    const id = await project();
+    const edits = tappedRpc(rpc, (fn) => void (fn === 'index_begin' && repo.write('b.md', '# Better\n')));
+    await index(repo, id, { rpc: edits });
+    assert.deepEqual(await find(id, 'better'), ['b.md:1']);
+    repo.git('checkout', '-q', 'b.md');
+    assert.equal((await index(repo, id, { since: 'HEAD' })).changed, 1);
+    assert.deepEqual(await find(id, 'better'), []);
+    const [home] = await db.sql<{ clean: boolean }>(
+      `select (meta ->> 'clean')::boolean as clean from cogo.repos where project_id = $1`,
+      [id],
+    );
+    assert.equal(home!.clean, true, 'a run over a tree that stayed as it was');
+  });
+
+  it('a run over what changed since a revision goes on with a full run that was stopped', async (t) => {
+    const repo = tempRepo({ 'a.md': '# Alpha\n', 'b.md': '# Beta\n' });
+    t.after(repo.remove);
+    repo.track();
+    repo.git('-c', 'user.name=t', '-c', 'user.email=t@t', 'commit', '-qm', 'one');
+    const id = await project();
+    await index(repo, id);
+    repo.write('a.md', '# Alpine\n');
+    const dies = tappedRpc(rpc, (fn) =>
+      fn === 'index_finish' || fn === 'index_abort' ? failure('unavailable', 'gone') : undefined,
+    );
+    assert.ok(!(await indexRepository({ root: repo.root, repo: 'app', projectId: id, rpc: dies })).ok);
+    const put: string[] = [];
+    const tapped = tappedRpc(rpc, (fn) => void put.push(fn));
+    const report = await index(repo, id, { since: 'HEAD', rpc: tapped });
+    assert.match(report.warnings.map(({ why }) => why).join(), /a run that was stopped is gone on with/);
+    assert.ok(!put.includes('index_put'), 'what it held is not put again');
+    assert.deepEqual(counts(report), { added: 0, changed: 1, deleted: 0, unchanged: 1 });
+    assert.deepEqual(await find(id, 'alpine'), ['a.md:1']);
+  });
+
   it('a dry run says of every file what would become of it and why, and writes nothing', async (t) => {
     const repo = tempRepo({
       'a.md': '# Alpha\n',

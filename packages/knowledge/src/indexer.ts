@@ -4,13 +4,16 @@ import type { Rpc } from '@cogo/client/rpc.ts';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import { entryFiles } from './graph/repository_graph.ts';
 import { graphReader } from './graph/symbols/file_graph.ts';
-import { EXTRACTOR_VERSION } from './document.ts';
+import { isCurrent } from './document.ts';
 import { typeChecker } from './graph/types/type_checker.ts';
 import { indexWriter } from './index_writer.ts';
-import { type ReadDocument, readDocuments } from './read_documents.ts';
+import { emptyReport, inOrder, type IndexProgress, type IndexReport, note } from './index_report.ts';
+import { readDocuments } from './read_documents.ts';
 import { relinkDependents, surfaceChanges } from './relink.ts';
-import { CONFIG_FILE, readIndexConfig } from './repo_config.ts';
-import type { Skipped, Walk } from './walk/candidates.ts';
+import { readIndexConfig } from './repo_config.ts';
+import { type IndexMemory, memoryFor } from './index_memory.ts';
+import type { Walk } from './walk/candidates.ts';
+import { isStillAt } from './walk/git_files.ts';
 import { sinceScope } from './walk/since_scope.ts';
 import { walkRepository } from './walk/walk_repository.ts';
 
@@ -42,43 +45,17 @@ export interface IndexOptions {
   types?: boolean;
   /** Where the program begins, relative to the root; default: as `chooseEntries` says. */
   entries?: string[];
+  /** Of a program that indexes the same folder again and again and is told of every change: what runs hand on. */
+  memory?: IndexMemory;
 }
 
-export interface IndexProgress {
-  phase: 'walk' | 'read' | 'publish';
-  filesDone: number;
-  filesTotal: number;
-  /** Chunks the database has taken so far. */
-  chunksWritten: number;
-  path?: string;
-}
+export type { Decision, IndexProgress, IndexReport } from './index_report.ts';
 
-export interface IndexReport {
-  /** Files and chunks of the repository that queries see now (of a dry run: that would be written). */
-  files: number;
-  chunks: number;
-  skipped: Skipped[];
-  warnings: Array<{ path?: string; why: string }>;
-  added: number;
-  changed: number;
-  deleted: number;
-  unchanged: number;
-  /** Unchanged files whose relationships were written anew, because something they lead through changed. */
-  relinked: number;
-  ms: number;
-  generation?: number;
-  commit?: string;
-  /** Of a dry run: every file that was looked at, in path order, with what would become of it. */
-  decisions?: Decision[];
-}
-
-export interface Decision {
-  path: string;
-  taken: boolean;
-  /** Taken: `new`, `changed` or `unchanged`. Left out: the rule. */
-  why: string;
-  language?: string;
-  chunks?: number;
+/** `files`: what a run that was gone on with holds. */
+interface OpenRun {
+  run_id: string;
+  generation: number;
+  files?: KnownFile[];
 }
 
 interface KnownFile {
@@ -97,31 +74,37 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
   const started = performance.now();
   const { rpc, signal, projectId, repo } = options;
   let chunksWritten = 0;
+  let memory: IndexMemory | undefined;
   try {
     const root = await folder(options.root);
     if (!root.ok) return root;
     const { config, warning } = await readIndexConfig(root.value);
     progress('walk', 0, 0);
     const call = signal ? { signal } : {};
-    const [walked, files, since] = await Promise.all([
-      walkRepository({
-        root: root.value,
-        ...config,
-        untracked: options.untracked ?? false,
-        status: !options.paths && !options.dryRun,
-        signal,
-      }),
+    memory = options.dryRun ? undefined : await memoryFor(options.memory, root.value, options.paths);
+    const [walked, files] = await Promise.all([
+      memory?.walk ??
+        walkRepository({
+          root: root.value,
+          ...config,
+          untracked: options.untracked ?? false,
+          status: !options.paths && !options.dryRun,
+          signal,
+        }),
       rpc.call<KnownFile[]>('index_files', { project_id: projectId, repo }, call),
+    ]);
+    // after the walk: what is checked out in between differs from the commit that the walk saw, and shows at the end
+    const since =
       options.since === undefined
         ? undefined
-        : sinceScope({ root: root.value, rev: options.since, rpc, projectId, repo, signal }),
-    ]);
+        : await sinceScope({ root: root.value, rev: options.since, rpc, projectId, repo, signal });
     if (since && !since.ok) return since;
     if (!files.ok) return files;
     const only = options.paths ? new Set(options.paths) : since?.value.paths;
     // what another version of the indexer wrote is read again whatever changed
     if (only && !options.paths)
-      for (const { path, extractor } of files.value) if (extractor !== EXTRACTOR_VERSION) only.add(path);
+      for (const { path, extractor } of files.value)
+        if (!isCurrent(extractor, path, options.types === true)) only.add(path);
     const walk = only ? restricted(walked, only) : walked;
     const report = emptyReport(walk, warning);
     if (since?.value.why !== undefined)
@@ -160,15 +143,33 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
   async function run(
     walk: Walk,
     walked: Walk,
-    known: Map<string, KnownFile>,
+    known: ReadonlyMap<string, KnownFile>,
     indexed: ReadonlyMap<string, KnownFile>,
     report: IndexReport,
   ): Promise<Result<void>> {
-    // A run that looks at some files only cannot tell which of the others an open run's are still true.
-    const begun = options.dryRun ? undefined : await begin(walk, walk === walked);
+    // A run over named files cannot tell which of the others an open run's are still true, and begins anew.
+    const begun = options.dryRun ? undefined : await begin(walk, !options.paths);
     if (begun && !begun.ok) return begun;
-    const runId = begun?.value.run_id;
-    const already = new Map((begun?.value.files ?? []).map((file) => [file.path, file]));
+    if (begun?.value.files && walk !== walked) {
+      report.skipped = [...walked.skipped];
+      report.warnings.push({
+        why: `--since ${options.since}: every file was compared, for a run that was stopped is gone on with`,
+      });
+      return await runTo(begun.value, walked, walked, indexed, indexed, report);
+    }
+    return await runTo(begun?.value, walk, walked, known, indexed, report);
+  }
+
+  async function runTo(
+    begun: OpenRun | undefined,
+    walk: Walk,
+    walked: Walk,
+    known: ReadonlyMap<string, KnownFile>,
+    indexed: ReadonlyMap<string, KnownFile>,
+    report: IndexReport,
+  ): Promise<Result<void>> {
+    const runId = begun?.run_id;
+    const already = new Map((begun?.files ?? []).map((file) => [file.path, file]));
     const result = await write(runId, walk, walked, known, indexed, already, report).catch(
       (error: unknown) => {
         if (signal?.aborted)
@@ -186,15 +187,12 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
       // Best effort and without the caller's signal: the next run would deal with it as well.
       await rpc.call('index_abort', { run_id: runId, reason: result.error.message });
     }
-    if (result.ok && begun) report.generation = begun.value.generation;
+    if (result.ok && begun) report.generation = begun.generation;
     return result;
   }
 
   /** Opens a run, or goes on with an open one of this repository: `files` are those it holds. */
-  async function begin(
-    walk: Walk,
-    mayResume: boolean,
-  ): Promise<Result<{ run_id: string; generation: number; files?: KnownFile[] }>> {
+  async function begin(walk: Walk, mayResume: boolean): Promise<Result<OpenRun>> {
     const call = signal ? { signal } : {};
     const args = {
       project_id: projectId,
@@ -218,7 +216,7 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     runId: string | undefined,
     walk: Walk,
     walked: Walk,
-    known: Map<string, KnownFile>,
+    known: ReadonlyMap<string, KnownFile>,
     indexed: ReadonlyMap<string, KnownFile>,
     already: ReadonlyMap<string, KnownFile>,
     report: IndexReport,
@@ -228,7 +226,11 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     const types = options.types && runId !== undefined ? typeChecker(place, paths) : undefined;
     if (types && !types.ok) report.warnings.push({ why: types.error.message });
     const graph =
-      runId === undefined ? undefined : graphReader(place, paths, types?.ok ? types.value : undefined);
+      runId === undefined
+        ? undefined
+        : (memory?.graph ?? graphReader(place, paths, types?.ok ? types.value : undefined));
+    // whether it is clean, only the run that asked knows
+    if (memory) Object.assign(memory, { walk: { ...walked, isClean: false }, graph });
     const writer =
       runId === undefined
         ? undefined
@@ -303,10 +305,16 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
       if (!measured.ok) return measured;
     }
     for (const why of graph.warnings()) report.warnings.push({ why });
-    return await publish(runId, deleted, report);
+    return await publish(runId, place, walked, deleted, report);
   }
 
-  async function publish(runId: string, deleted: string[], report: IndexReport): Promise<Result<void>> {
+  async function publish(
+    runId: string,
+    place: string,
+    walked: Walk,
+    deleted: string[],
+    report: IndexReport,
+  ): Promise<Result<void>> {
     const call = signal ? { signal } : {};
     const { added, changed, unchanged, relinked } = report;
     const stats = {
@@ -316,6 +324,10 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
       relinked,
       deleted: deleted.length,
       skipped: report.skipped.length,
+      // files may have changed after git was asked and before they were read
+      clean:
+        walked.isClean &&
+        (await isStillAt(place, walked.commit, { untracked: options.untracked ?? false, signal })),
     };
     const finished = await rpc.call<{ files: number; chunks: number }>(
       'index_finish',
@@ -352,72 +364,4 @@ async function folder(path: string): Promise<Result<string>> {
     const code = (error as { code?: string }).code ?? 'unknown';
     return failure('not_found', `${asked} cannot be opened (${code}). Give the folder of a repository.`);
   }
-}
-
-function emptyReport(walk: Walk, configWarning: string | undefined): IndexReport {
-  const warnings: IndexReport['warnings'] = walk.warnings.map((why) => ({ why }));
-  if (configWarning !== undefined) warnings.push({ path: CONFIG_FILE, why: configWarning });
-  if (walk.candidates.length === 0) {
-    const what =
-      walk.by === 'git' ? 'git tracks no file here that can be indexed' : 'the folder has no file to index';
-    warnings.push({ why: what });
-  }
-  return {
-    files: 0,
-    chunks: 0,
-    skipped: [...walk.skipped],
-    warnings,
-    added: 0,
-    changed: 0,
-    deleted: 0,
-    unchanged: 0,
-    relinked: 0,
-    ms: 0,
-    ...(walk.commit === undefined ? {} : { commit: walk.commit }),
-  };
-}
-
-function inOrder(taken: Decision[], skipped: Skipped[]): Decision[] {
-  return [...taken, ...skipped.map(({ path, why }) => ({ path, taken: false, why }))].sort((a, b) =>
-    a.path < b.path ? -1 : 1,
-  );
-}
-
-function note(
-  document: ReadDocument,
-  kept: Set<string>,
-  known: Map<string, unknown>,
-  already: ReadonlyMap<string, unknown>,
-  report: IndexReport,
-): void {
-  const { path } = document;
-  if (document.kind === 'gone') return;
-  if (document.kind === 'skipped') {
-    report.skipped.push({ path, why: document.why });
-    if (document.keep) kept.add(path);
-    return;
-  }
-  kept.add(path);
-  if (document.kind === 'unchanged' && already.has(path)) {
-    if (known.has(path)) report.changed += 1;
-    else report.added += 1;
-    return;
-  }
-  if (document.kind === 'unchanged') {
-    report.unchanged += 1;
-    report.decisions?.push({ path, taken: true, why: 'unchanged' });
-    return;
-  }
-  report.decisions?.push({
-    path,
-    taken: true,
-    why: known.has(path) ? 'changed' : 'new',
-    language: document.row.language,
-    chunks: document.row.chunks.length,
-  });
-  if (known.has(path)) report.changed += 1;
-  else report.added += 1;
-  report.files += 1;
-  report.chunks += document.row.chunks.length;
-  if (document.row.warning !== undefined) report.warnings.push({ path, why: document.row.warning });
 }

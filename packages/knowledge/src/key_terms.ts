@@ -1,10 +1,11 @@
 import { tokenize } from '@cogo/spec/tokenize.ts';
+import type { Places } from './file_terms.ts';
 
 /** Tokens of a chunk by field, in order. */
 export interface ChunkTokens {
-  name: string[];
-  doc: string[];
-  body: string[];
+  name: Places;
+  doc: Places;
+  body: Places;
 }
 
 const KEY_TERMS = 25;
@@ -26,28 +27,38 @@ const COMMON = new Set(
  * (cheap context: +2 points pass@10 on a contextual retrieval set). Depends on the document alone: an index that
  * grows never changes them.
  */
-export function keyTerms(path: string[], chunks: ChunkTokens[]): string[] {
-  const weights = new Map<string, number>();
-  const counts = new Map<string, number>();
-  const addAll = (tokens: string[], weight: number) => {
-    counts.clear();
-    for (const token of tokens) counts.set(token, (counts.get(token) ?? 0) + 1);
-    for (const [term, count] of counts) {
-      weights.set(term, (weights.get(term) ?? 0) + weight * (1 + Math.log(count)));
-    }
-  };
-  addAll(path, 1);
-  for (const chunk of chunks) {
-    addAll(chunk.name, 2);
-    addAll(chunk.doc, 0.7);
+export function keyTerms(terms: readonly string[], path: Places, chunks: readonly ChunkTokens[]): string[] {
+  const weights = new Float64Array(terms.length);
+  const counts = new Int32Array(terms.length);
+  addAll(1, path);
+  for (const { name, doc } of chunks) {
+    addAll(2, name);
+    addAll(0.7, doc);
   }
-  addAll(
-    chunks.flatMap((chunk) => chunk.body),
-    1,
-  );
-  return [...weights]
-    .filter(([term]) => term.length > 1 && !COMMON.has(term) && !/^\d+$/.test(term))
-    .sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
+  addAll(1, ...chunks.map(({ body }) => body));
+  const found: Array<{ term: string; weight: number }> = [];
+  for (let place = 0; place < terms.length; place += 1) {
+    const term = terms[place]!;
+    if (term.length > 1 && !COMMON.has(term) && !/^\d+$/.test(term))
+      found.push({ term, weight: weights[place]! });
+  }
+  return found
+    .sort((a, b) => b.weight - a.weight || (a.term < b.term ? -1 : 1))
     .slice(0, KEY_TERMS)
-    .map(([term]) => term);
+    .map(({ term }) => term);
+
+  function addAll(weight: number, ...lists: Places[]): void {
+    const touched: number[] = [];
+    for (const list of lists) {
+      for (let at = 0; at < list.length; at += 1) {
+        const place = list[at]!;
+        if (counts[place] === 0) touched.push(place);
+        counts[place]! += 1;
+      }
+    }
+    for (const place of touched) {
+      weights[place]! += weight * (1 + Math.log(counts[place]!));
+      counts[place] = 0;
+    }
+  }
 }

@@ -80,3 +80,31 @@ test('a thread that ends gives back what it was told to read', async (t) => {
   await assert.rejects(unanswered, /the thread ended/);
   await assert.rejects(thread.extract(request), /the thread ended/);
 });
+
+test('code that was read without types is read again when they are asked about, and not the other way round', async (t) => {
+  const repo = tempRepo({ 'a.ts': 'export const a = 1;\n', 'b.md': '# B\n' });
+  t.after(repo.remove);
+  const root = realpathSync(repo.root);
+  const { candidates } = await walkRepository({ root });
+  const read = async (types: boolean, before: ReadDocument[]) => {
+    const known = new Map(
+      before.flatMap((one) => (one.kind === 'row' ? [[one.path, one.row] as const] : [])),
+    );
+    const checker = {
+      version: '5.9.3',
+      callee: () => undefined,
+      stats: () => ({ asked: 0, told: 0, ms: 0 }),
+    };
+    const graph = graphReader(root, ['a.ts', 'b.md'], types ? checker : undefined);
+    const all: ReadDocument[] = [];
+    for await (const one of readDocuments(candidates, known, { graph })) all.push(one);
+    return all;
+  };
+  const kinds = (all: ReadDocument[]) => all.map(({ path, kind }) => `${path} ${kind}`);
+  const plain = await read(false, []);
+  assert.deepEqual(kinds(await read(false, plain)), ['a.ts unchanged', 'b.md unchanged']);
+  assert.deepEqual(kinds(await read(true, plain)), ['a.ts row', 'b.md unchanged']);
+  const typed = await read(true, []);
+  assert.deepEqual(kinds(await read(true, typed)), ['a.ts unchanged', 'b.md unchanged']);
+  assert.deepEqual(kinds(await read(false, typed)), ['a.ts unchanged', 'b.md unchanged']);
+});

@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { FileRow } from './document.ts';
-import { EXTRACTOR_VERSION } from './document.ts';
+import { type FileRow, isCurrent } from './document.ts';
 import { type Extracted, fileExtractor, graphWithout } from './extract/extract_file.ts';
 import { borrowThread, DEFAULT_THREADS, type ExtractThread } from './extract/threads.ts';
 import type { FileFacts } from './graph/symbols/file_facts.ts';
@@ -50,6 +49,7 @@ export async function* readDocuments(
   known: ReadonlyMap<string, { content_hash: string; extractor: string }>,
   { signal, graph, entries = [], threads = DEFAULT_THREADS }: ReadOptions = {},
 ): AsyncGenerator<ReadDocument> {
+  const types = graph?.input.allCalls === true;
   const input = graph ? { graph: graph.input } : {};
   const own = fileExtractor(input, graph?.facts);
   const helpers: ExtractThread[] = [];
@@ -64,7 +64,7 @@ export async function* readDocuments(
   let isPast = entries.length === 0;
   let unread = 0;
   let held = 0;
-  let fresh = candidates.filter(({ path }) => known.get(path)?.extractor !== EXTRACTOR_VERSION).length;
+  let fresh = candidates.filter(({ path }) => !isCurrent(known.get(path)?.extractor, path, types)).length;
   let news: (() => void) | undefined;
   const wake = () => news?.();
   signal?.addEventListener('abort', wake);
@@ -171,7 +171,7 @@ export async function* readDocuments(
     unread -= 1;
     if (extracted.kind !== 'row') return;
     held += extracted.row.bytes;
-    if (known.get(extracted.path)?.extractor === EXTRACTOR_VERSION) fresh += 1;
+    if (isCurrent(known.get(extracted.path)?.extractor, extracted.path, types)) fresh += 1;
     if (extracted.facts) graph?.learn(extracted.facts.summary);
     if (!isPast) for (const path of importsOf(extracted)) near.push(path);
   }

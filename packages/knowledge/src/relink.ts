@@ -1,6 +1,6 @@
 import type { Rpc } from '@cogo/client/rpc.ts';
 import { ok, type Result } from '@cogo/spec/result.ts';
-import { contentHash, documentRow } from './document.ts';
+import { contentHash, documentRow, extractorFor } from './document.ts';
 import { CODE_FILE } from './graph/modules/module_graph.ts';
 import { PYTHON_FILE } from './graph/symbols/file_facts.ts';
 import type { GraphReader } from './graph/symbols/file_graph.ts';
@@ -101,7 +101,9 @@ export async function relinkDependents(input: RelinkInput): Promise<Result<numbe
       if (!relations || relations.hash === hash) continue;
       done.add(path);
       const bytes = { hash: contentHash(read.bytes), size: read.bytes.byteLength };
-      const added = await writer.add(await documentRow(path, bytes, decoded.text), relations);
+      const row = await documentRow(path, bytes, decoded.text);
+      row.extractor = extractorFor(path, graph.input.allCalls);
+      const added = await writer.add(row, relations);
       if (!added.ok) return added;
       written += 1;
       changes.read(path, known.get(path), relations.surface);

@@ -25,24 +25,35 @@ interface Feature {
 
 /** The vector of a text to be stored. A text without any token gives the zero vector: store no embedding for it. */
 export function documentVector(text: string): Float32Array {
-  return vectorOfWords(scanWords(text));
+  return vectorOfWords([scanWords(text)]);
 }
 
-/** The same of a text that was scanned already. */
-export function vectorOfWords(words: Iterable<Word>): Float32Array {
+/** ln of small counts, which nearly all are. */
+const LOG = Float64Array.from({ length: 256 }, (_, count) => Math.log(count));
+const sums = new Float64Array(HASH_DIMENSIONS);
+
+/** The same of a text whose words were scanned already, in any number of lists. */
+export function vectorOfWords(lists: ReadonlyArray<readonly Word[]>): Float32Array {
   // Documents repeat the same words, so the features of a word are cut and hashed once and kept (3 times faster).
   if (memory.slots.length > MAX_REMEMBERED) memory = emptyMemory();
   const { slots, weights, counts } = memory;
   const touched: number[] = [];
-  for (const word of words) {
-    for (const id of rememberedFeatures(word)) {
-      if (counts[id] === 0) touched.push(id);
-      counts[id]!++;
+  for (const words of lists) {
+    for (let nth = 0; nth < words.length; nth++) {
+      const ids = rememberedFeatures(words[nth]!);
+      for (let at = 0; at < ids.length; at++) {
+        const id = ids[at]!;
+        const count = counts[id]!;
+        if (count === 0) touched.push(id);
+        counts[id] = count + 1;
+      }
     }
   }
-  const sums = new Float64Array(HASH_DIMENSIONS);
-  for (const id of touched) {
-    sums[slots[id]!]! += weights[id]! * (1 + Math.log(counts[id]!));
+  sums.fill(0);
+  for (let nth = 0; nth < touched.length; nth++) {
+    const id = touched[nth]!;
+    const count = counts[id]!;
+    sums[slots[id]!]! += weights[id]! * (1 + (count < LOG.length ? LOG[count]! : Math.log(count)));
     counts[id] = 0;
   }
   return normalised(sums);
@@ -76,12 +87,38 @@ const DIRECTION_SCALE = 30_000;
  * fast, for a vector of which two thirds are zero. Not of norm 1, so for cosine only. `null` for the zero vector.
  */
 export function toSparseDirection(vector: Float32Array): string | null {
-  const parts: string[] = [];
+  // Digit by digit into bytes: some 350 small strings a chunk were a tenth of all reading.
+  if (digits.length < vector.length * MAX_DIGITS) digits = new Uint8Array(vector.length * MAX_DIGITS);
+  let end = 0;
   for (let at = 0; at < vector.length; at++) {
     const value = Math.round(vector[at]! * DIRECTION_SCALE);
-    if (value !== 0) parts.push(`${at + 1}:${value}`);
+    if (value === 0) continue;
+    if (end > 0) digits[end++] = COMMA;
+    end = writeNumber(end, at + 1);
+    digits[end++] = COLON;
+    if (value < 0) digits[end++] = MINUS;
+    end = writeNumber(end, Math.abs(value));
   }
-  return parts.length === 0 ? null : `{${parts.join(',')}}/${vector.length}`;
+  return end === 0 ? null : `{${decoder.decode(digits.subarray(0, end))}}/${vector.length}`;
+}
+
+const [ZERO, COMMA, COLON, MINUS] = [0x30, 0x2c, 0x3a, 0x2d];
+const decoder = new TextDecoder('latin1');
+/** Of a place, a value and their marks. */
+const MAX_DIGITS = 24;
+let digits = new Uint8Array(0);
+
+/** Writes a whole number from 0 in decimal digits; where they end. */
+function writeNumber(at: number, value: number): number {
+  let length = 1;
+  for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) length++;
+  let rest = value;
+  for (let place = at + length - 1; place >= at; place--) {
+    const next = Math.floor(rest / 10);
+    digits[place] = ZERO + rest - next * 10;
+    rest = next;
+  }
+  return at + length;
 }
 
 export function isZeroVector(vector: Float32Array): boolean {
@@ -130,8 +167,7 @@ interface Memory {
   slots: number[];
   weights: number[];
   counts: number[];
-  /** Identifiers come from the tokeniser as the same object again and again; other words are known by what they are. */
-  words: WeakMap<Word, number[]>;
+  /** Identifiers come from the tokeniser as the same object again and again, and have them by themselves; others by what they are. */
   spelled: Map<string, number[]>;
 }
 
@@ -140,12 +176,11 @@ const MAX_REMEMBERED = 400_000;
 let memory = emptyMemory();
 
 function emptyMemory(): Memory {
-  return { ids: new Map(), slots: [], weights: [], counts: [], words: new WeakMap(), spelled: new Map() };
+  return { ids: new Map(), slots: [], weights: [], counts: [], spelled: new Map() };
 }
 
-function rememberedFeatures(word: Word): number[] {
-  const seen = memory.words.get(word);
-  if (seen !== undefined) return seen;
+function rememberedFeatures(word: Word): readonly number[] {
+  if (word.features?.of === memory) return word.features.ids;
   const key = `${word.tokens.join(' ')}|${word.pieces.map((piece) => piece.text).join(' ')}`;
   let ids = memory.spelled.get(key);
   if (ids === undefined) {
@@ -162,7 +197,7 @@ function rememberedFeatures(word: Word): number[] {
     });
     memory.spelled.set(key, ids);
   }
-  memory.words.set(word, ids);
+  word.features = { of: memory, ids };
   return ids;
 }
 

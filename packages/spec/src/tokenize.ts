@@ -19,6 +19,8 @@ export interface Word {
   tokens: string[];
   /** Unstemmed lower-case pieces for character n-grams, each with the token that carries its idf. */
   pieces: { text: string; term: string }[];
+  /** What the hash vector makes of it, kept here by it. */
+  features?: { of: unknown; ids: readonly number[] };
 }
 
 export interface TokenizeOptions {
@@ -51,7 +53,11 @@ const PARTS_UNICODE = /\p{Lu}+(?=\p{Lu}\p{Ll})|\p{Lu}?[\p{Ll}\p{Lm}\p{Lo}\p{M}]+
 const ASCII = /^[\x20-\x7e]*$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are ASCII too, and separate words
 const ASCII_TEXT = /^[\x00-\x7f]*$/;
-const ASCII_WORD = /[A-Za-z_$][A-Za-z_$0-9]*|[0-9]+/g;
+/** Of each ASCII character: 0 separates words, 1 is a digit, 2 begins an identifier. */
+const ASCII_CLASS = Uint8Array.from({ length: 128 }, (_, code) => {
+  const character = String.fromCharCode(code);
+  return /[0-9]/.test(character) ? 1 : /[A-Za-z_$]/.test(character) ? 2 : 0;
+});
 
 /** Tokens of a text in order, with repetitions. Linear in the length of the text; pure. */
 export function tokenize(text: string, options: TokenizeOptions = {}): string[] {
@@ -62,26 +68,42 @@ export function tokenize(text: string, options: TokenizeOptions = {}): string[] 
   return kept.length === 0 ? all : kept;
 }
 
-/** The words of a text, one by one; `tokenize` and the hash vector are both built on it. */
-export function* scanWords(text: string): Generator<Word> {
+/** The words of a text in order; `tokenize` and the hash vector are both built on it. Words that repeat are one object. */
+export function scanWords(text: string): Word[] {
   // Most source code is ASCII, where two alternatives are left and no class of Unicode has to be asked.
-  if (ASCII_TEXT.test(text)) {
-    for (const [word] of text.matchAll(ASCII_WORD)) {
-      const found =
-        word.charCodeAt(0) <= 0x39 && word[0] !== '$' ? plainWord(word) : rememberedIdentifier(word);
-      if (found.tokens.length > 0) yield found;
-    }
-    return;
-  }
+  if (ASCII_TEXT.test(text)) return asciiWords(text);
+  const words: Word[] = [];
   for (const match of text.normalize('NFC').matchAll(WORD)) {
     const [whole, hangul, cjk, identifier] = match;
-    if (hangul !== undefined) yield hangulWord(hangul);
-    else if (cjk !== undefined) yield cjkWord(cjk);
+    if (hangul !== undefined) words.push(hangulWord(hangul));
+    else if (cjk !== undefined) words.push(cjkWord(cjk));
     else if (identifier !== undefined) {
       const word = rememberedIdentifier(identifier);
-      if (word.tokens.length > 0) yield word;
-    } else yield plainWord(whole);
+      if (word.tokens.length > 0) words.push(word);
+    } else words.push(plainWord(whole));
   }
+  return words;
+}
+
+function asciiWords(text: string): Word[] {
+  const words: Word[] = [];
+  const end = text.length;
+  for (let at = 0; at < end; ) {
+    const kind = ASCII_CLASS[text.charCodeAt(at)];
+    if (kind === 0) {
+      at += 1;
+      continue;
+    }
+    const start = at;
+    at += 1;
+    // an identifier goes on with digits, a number only with them
+    if (kind === 2) while (at < end && ASCII_CLASS[text.charCodeAt(at)] !== 0) at += 1;
+    else while (at < end && ASCII_CLASS[text.charCodeAt(at)] === 1) at += 1;
+    const surface = text.slice(start, at);
+    const word = kind === 2 ? rememberedIdentifier(surface) : plainWord(surface);
+    if (word.tokens.length > 0) words.push(word);
+  }
+  return words;
 }
 
 /** Identifiers repeat: each is taken apart once. */

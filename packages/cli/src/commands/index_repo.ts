@@ -3,14 +3,14 @@ import { basename, resolve } from 'node:path';
 import type { Decision, IndexReport } from '@cogo/knowledge/indexer.ts';
 import type { Rpc } from '@cogo/client/rpc.ts';
 import type { Command } from 'commander';
-import { addCommand, withProject, type Host, type ProjectOption, type Run } from '../command.ts';
+import { addCommand, type Host, type Run } from '../command.ts';
 import { CommandError } from '../command_error.ts';
 import { duration, type Progress } from '../progress.ts';
-import { connect, ensureProject } from '../session/connect.ts';
+import { openTarget, withTarget, type TargetOption } from '../session/target.ts';
 import { table } from '../table.ts';
 import { unwrap } from '../unwrap.ts';
 
-type Options = ProjectOption & {
+type Options = TargetOption & {
   repo?: string;
   dryRun?: boolean;
   untracked?: boolean;
@@ -26,7 +26,7 @@ export function registerIndex(host: Host, root: Command): void {
     name: 'index [path]',
     about: 'index a repository (default: this folder); only what changed is read again',
     options: (command) =>
-      withProject(command)
+      withTarget(command)
         .option('--repo <name>', 'name of the repository in the project (default: its folder)')
         .option('--untracked', 'also files that git does not track and does not ignore')
         .option('--since <rev>', 'read only what differs from this git revision')
@@ -42,13 +42,13 @@ export function registerIndex(host: Host, root: Command): void {
         .option('--dry-run', 'read and compare, write nothing; says what of each file and why'),
     action: async (run, options, [path]) => {
       const folder = await repositoryFolder(resolve(run.io.cwd, path ?? '.'));
-      const session = await connect(run, options);
-      const project = await ensureProject(session.rpc, options.project);
+      const target = await openTarget(run, options);
+      const project = await target.ensureProject();
       const what = {
         root: folder,
         repo: options.repo ?? repoName(folder),
         projectId: project.id,
-        rpc: session.rpc,
+        rpc: target.rpc,
         signal: run.io.signal,
         untracked: options.untracked ?? false,
         ...(options.entry ? { entries: options.entry } : {}),

@@ -1,12 +1,11 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
-import { addCommand, withProject, type Host, type ProjectOption } from '../command.ts';
+import { addCommand, type Host } from '../command.ts';
 import { wholeNumber } from '../numbers.ts';
-import { connect, getProject } from '../session/connect.ts';
 import { questionVectorHere } from '../session/embedders.ts';
-import { ownToken } from '../session/saved_tokens.ts';
+import { openTarget, withTarget, type TargetOption } from '../session/target.ts';
 
-type Options = ProjectOption & { http?: boolean; port: number; origin?: string[] };
+type Options = TargetOption & { http?: boolean; port: number; origin?: string[] };
 
 /** `cogo mcp`: gives coding agents search, ask, symbol, callers, impact and read_span. */
 export function registerMcp(host: Host, root: Command): void {
@@ -16,21 +15,21 @@ export function registerMcp(host: Host, root: Command): void {
     after: `Over stdio the agent starts it: cogo mcp --project local
 Over HTTP it listens on 127.0.0.1 and wants a token of the project: cogo keys token`,
     options: (command) =>
-      withProject(command)
+      withTarget(command)
         .option('--http', 'over HTTP instead, at /mcp')
         .option('--port <n>', 'port of --http, 0 for any', wholeNumber(0, 65_535), 54_333)
         .option('--origin <url...>', 'browser origins that may call, besides loopback'),
     action: async (run, options) => {
-      const session = await connect(run, options);
-      const project = await getProject(session, options);
+      const target = await openTarget(run, options);
+      const project = await target.project();
       const { dataApiRpc } = await import('@cogo/client/data_api_rpc.ts');
       // As the project's token, not as the server: an agent gets what an editor of this one project may see.
-      const rpcOf = (cogoToken: string) =>
-        dataApiRpc({ url: session.stack.urls.gateway, apikey: session.keys.publishable_key, cogoToken });
+      const rpcOf = (cogoToken: string) => dataApiRpc({ url: target.url, apikey: target.apikey, cogoToken });
       const questionVector = questionVectorHere(run.io);
       if (!options.http) {
         const { serveStdio } = await import('@cogo/mcp/stdio.ts');
-        const rpc = rpcOf(await ownToken(session.rpc, session.dir, project));
+        const token = await target.token(project);
+        const rpc = token ? rpcOf(token) : target.rpc;
         const { stdin: input, stdout: output, signal } = run.io;
         await serveStdio({ rpc, projectId: project.id, questionVector }, { input, output, signal });
         return { json: undefined };

@@ -10,12 +10,12 @@ export function registerPsql(host: Host, root: Command): void {
     name: 'psql [arguments...]',
     about: "open psql on the stack's database; arguments after -- go to psql",
     after:
-      'The embedded database is one session: one psql at a time, and long transactions hold everything else up.\n`-c SQL` works without psql.',
+      'The embedded database is one session: one psql at a time, and long transactions hold everything else up.\n`-c SQL` works without psql. The password of an own Postgres is taken from COGO_DB, PGPASSWORD or ~/.pgpass.',
     options: (command) => withData(command).option('-c, --command <sql>', 'run this and exit'),
     action: async (run, options, args) => {
       const { stack } = await connect(run, options);
       if (options.command !== undefined && (run.json || !hasPsql()))
-        return await oneStatement(run, stack.urls.db, options.command);
+        return await oneStatement(run, withPassword(stack.urls.db, run.io.env), options.command);
       if (!hasPsql()) {
         throw new CommandError({
           code: 'not_configured',
@@ -28,9 +28,10 @@ export function registerPsql(host: Host, root: Command): void {
       const command = options.command === undefined ? [] : ['-c', options.command];
       const exit = await new Promise<number>((resolve, reject) => {
         // The password goes by the environment: a command line is public.
+        const password = passwordFor(url, run.io.env);
         const child = spawn('psql', [withoutPassword(url), ...command, ...args], {
           stdio: 'inherit',
-          env: { ...process.env, PGPASSWORD: decodeURIComponent(url.password) },
+          env: { ...process.env, ...(password === undefined ? {} : { PGPASSWORD: password }) },
         });
         child.on('error', reject);
         child.on('exit', (code) => resolve(code ?? 1));
@@ -42,6 +43,26 @@ export function registerPsql(host: Host, root: Command): void {
 
 function hasPsql(): boolean {
   return spawnSync('psql', ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
+/**
+ * The password of the stack's database. The stack's file keeps none of an own Postgres: it is in COGO_DB, or psql finds it
+ * (PGPASSWORD, PGPASSFILE, ~/.pgpass), and then this is undefined.
+ */
+export function passwordFor(url: URL, env: NodeJS.ProcessEnv): string | undefined {
+  if (url.password !== '') return decodeURIComponent(url.password);
+  const given = env['COGO_DB'];
+  if (given === undefined || !URL.canParse(given)) return undefined;
+  const own = new URL(given);
+  const isSame = own.host === url.host && own.pathname === url.pathname && own.username === url.username;
+  return isSame && own.password !== '' ? decodeURIComponent(own.password) : undefined;
+}
+
+function withPassword(text: string, env: NodeJS.ProcessEnv): string {
+  const url = new URL(text);
+  const password = passwordFor(url, env) ?? env['PGPASSWORD'];
+  if (password !== undefined) url.password = encodeURIComponent(password);
+  return url.href;
 }
 
 function withoutPassword(url: URL): string {

@@ -1,11 +1,11 @@
 import { Option, type Command } from 'commander';
-import { addCommand, withProject, type Host, type ProjectOption } from '../command.ts';
+import { addCommand, type Host } from '../command.ts';
 import { wholeNumber } from '../numbers.ts';
-import { connect, getProject } from '../session/connect.ts';
 import { questionVectorHere } from '../session/embedders.ts';
+import { openTarget, withTarget, type TargetOption } from '../session/target.ts';
 import { unwrap } from '../unwrap.ts';
 
-type Options = ProjectOption & {
+type Options = TargetOption & {
   limit: number;
   strategy: string;
   repo?: string;
@@ -20,7 +20,7 @@ export function registerSearch(host: Host, root: Command): void {
     about: 'find the places in the indexed code that answer a question',
     after: 'Exits 2 when nothing is found.',
     options: (command) =>
-      withProject(command)
+      withTarget(command)
         .option('--limit <n>', 'at most so many results', wholeNumber(1, 50), 8)
         .addOption(
           new Option('--strategy <name>', 'how to search')
@@ -31,12 +31,12 @@ export function registerSearch(host: Host, root: Command): void {
         .option('--path <prefix>', 'only paths that begin so')
         .option('--explain', 'show the signals behind each score'),
     action: async (run, options, words) => {
-      const session = await connect(run, options);
-      const project = await getProject(session, options);
+      const target = await openTarget(run, options);
+      const project = await target.project();
       const { search } = await import('@cogo/knowledge/answer/search.ts');
       const found = unwrap(
         await search({
-          rpc: session.rpc,
+          rpc: target.rpc,
           projectId: project.id,
           q: words.join(' '),
           limit: options.limit,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { tempRepo } from '@cogo/knowledge/testing.ts';
@@ -36,6 +36,27 @@ test('trace record writes calls that trace import reads, and says how the comman
     kept,
     'an empty run replaces nothing',
   );
+});
+
+test('a server that is ended with Ctrl-C has its calls written', async (t) => {
+  const repo = tempRepo({
+    'package.json': '{}',
+    'server.js':
+      "function f() {}\nf();\nsetInterval(() => {}, 60_000);\nrequire('fs').writeFileSync('up', '');\n",
+  });
+  t.after(repo.remove);
+  const stop = new AbortController();
+  const watcher = watch(repo.root, (_event, name) => {
+    if (name === 'up') stop.abort('interrupted');
+  });
+  t.after(() => watcher.close());
+  const ran = await runCli(['trace', 'record', '--json', '--', process.execPath, 'server.js'], {
+    cwd: repo.root,
+    env: { PATH: process.env['PATH'] },
+    signal: stop.signal,
+  });
+  assert.equal(ran.code, 1, ran.stderr);
+  assert.deepEqual([JSON.parse(ran.stdout).calls, JSON.parse(ran.stdout).exit], [1, 130]);
 });
 
 test('trace names what it cannot start or read, and exits 2', async (t) => {

@@ -84,6 +84,7 @@ function registerRecord(host: Host, group: Command): void {
       'Every Node process of the command is watched (20.6 or later, also by tsx and in workers). The sources are changed\n' +
       'as they are loaded, so expect it to be slower. Only calls written in the repository to functions of the\n' +
       'repository count; packages are left alone, and what they or the platform call back is not a call.\n' +
+      'A server is ended with Ctrl-C, and its calls are written then.\n' +
       'Exits 1 when the command failed (the calls are written all the same), 2 when no call was seen.',
     options: (command) =>
       command

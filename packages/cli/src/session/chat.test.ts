@@ -26,7 +26,7 @@ async function server(
 function asking(functions: string, over: Partial<ChatAsk> = {}): ChatAsk {
   return {
     functions,
-    publishableKey: 'pk',
+    apikey: 'pk',
     token: 'cogo_pt_x',
     projectId: 'p',
     question: 'q?',

@@ -5,9 +5,10 @@ import { CommandError, interrupted } from '../command_error.ts';
 export interface ChatAsk {
   /** Base of the functions: `http://127.0.0.1:54321/functions/v1` */
   functions: string;
-  publishableKey: string;
-  /** `cogo_pt_…` */
-  token: string;
+  /** Publishable or secret key. */
+  apikey: string;
+  /** `cogo_pt_…`, where the key alone does not act. */
+  token?: string;
   projectId: string;
   question: string;
   /** Only this repository of the project. */
@@ -62,8 +63,8 @@ async function post(ask: ChatAsk): Promise<Response> {
       headers: {
         'content-type': 'application/json',
         accept: 'text/event-stream',
-        apikey: ask.publishableKey,
-        'x-cogo-token': ask.token,
+        apikey: ask.apikey,
+        ...(ask.token ? { 'x-cogo-token': ask.token } : {}),
       },
       body: JSON.stringify({ project_id: ask.projectId, text: ask.question, stream: true, retrieval }),
       signal: ask.signal,
@@ -84,14 +85,25 @@ async function refused(response: Response): Promise<CommandError> {
   }
 }
 
+/** What the asker can do about it; for all else the logs tell more. */
+const TODO: Record<string, string> = {
+  validation_failed: 'ask with other words or options; see `cogo ask --help`',
+  payload_too_large: 'ask something shorter',
+  unauthorized: 'check the key or token',
+  forbidden: 'ask an owner of the project for a token',
+  not_found: 'check --project and the token',
+};
+
 function envelopeError(data: Record<string, unknown>): CommandError {
   const trace = typeof data['trace_id'] === 'string' ? ` (trace ${data['trace_id']})` : '';
+  const code = String(data['code'] ?? data['error'] ?? 'internal');
   return new CommandError({
-    code: String(data['code'] ?? data['error'] ?? 'internal'),
+    code,
     what: 'The chat function could not answer.',
     why: `${String(data['message'] ?? 'it gave no reason')}${trace}`,
-    todo: 'see `cogo logs functions` and `cogo doctor`',
+    todo: TODO[code] ?? 'see `cogo logs functions` and `cogo doctor`',
     details: data['details'],
+    ...(TODO[code] === undefined ? {} : { exit: 2 as const }),
   });
 }
 

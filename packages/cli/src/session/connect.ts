@@ -44,7 +44,10 @@ export function notRunning(dir: string, killed: boolean): CommandError {
 }
 
 /** The project of `--project`, which must exist. */
-export async function getProject(session: Session, options: ProjectOption): Promise<Project> {
+export async function getProject(
+  session: Pick<Session, 'rpc'>,
+  options: Pick<ProjectOption, 'project'>,
+): Promise<Project> {
   const result = await session.rpc.call<Project>('get_project', { project: options.project });
   if (result.ok) return result.value;
   const error = fromCogoError(result.error, `find the project ${options.project}`);

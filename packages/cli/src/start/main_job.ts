@@ -78,7 +78,7 @@ export async function runMainJob(run: Run, o: MainJob): Promise<MainJobReport> {
     run.say(`\n? ${question}\n\n`);
     answer = await askChat({
       functions: o.stack.urls.functions,
-      publishableKey: o.keys.publishable_key,
+      apikey: o.keys.publishable_key,
       token: o.token,
       projectId: o.project.id,
       question,

@@ -15,17 +15,11 @@ const UNKNOWN = 0.8;
 /** Who asks about a thing by its name asks about that thing: where the name is unknown, so is the answer. */
 const UNKNOWN_NAME = 2;
 
-const DOING = 0.5;
-
 /**
  * How much a concept matters: how rare its most telling known wording is (nats). Without a lexicon all matter the
  * same. A word nobody ever wrote is as likely a turn of phrase as the topic, so it weighs less than the rarest term.
  */
 export function conceptWeight(concept: Concept, lexicon?: Lexicon): number {
-  return (concept.isDoing ? DOING : 1) * rarity(concept, lexicon);
-}
-
-function rarity(concept: Concept, lexicon?: Lexicon): number {
   if (!lexicon || lexicon.n === 0) return 1;
   const df = new Map(Object.entries(lexicon.df));
   const idf = (count: number) => Math.log(1 + (lexicon.n - count + 0.5) / (count + 0.5));
@@ -40,8 +34,18 @@ export interface WeightedConcept {
   weight: number;
 }
 
+/** An identifier that the sources have is meant as it is written: `rate_limited` is not said by a rate and a limit. */
+function asWritten(concept: Concept, lexicon?: Lexicon): Concept {
+  const whole = concept.ways[0];
+  const isKnown = whole?.length === 1 && Object.hasOwn(lexicon?.df ?? {}, whole[0]!);
+  return isKnown && /[a-z0-9][_$.A-Z]/.test(concept.surface) ? { ...concept, ways: [whole] } : concept;
+}
+
 export function weigh(concepts: Concept[], lexicon?: Lexicon): WeightedConcept[] {
-  return concepts.map((concept) => ({ concept, weight: conceptWeight(concept, lexicon) }));
+  return concepts.map((given) => {
+    const concept = asWritten(given, lexicon);
+    return { concept, weight: conceptWeight(concept, lexicon) };
+  });
 }
 
 /** Share of the weight that is covered, 0 to 1; 0 for a text without concepts. */

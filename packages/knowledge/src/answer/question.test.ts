@@ -15,6 +15,18 @@ test('the route follows from how the question is written', () => {
     ['Where is indexRepository called?', 'symbol'],
     ['How does indexRepository treat symlinks?', 'code'],
     ['How do I install it?', 'docs'],
+    ['fix(client): form arrays', 'issue'],
+    ['skip an undefined entry inside a form array', 'issue'],
+    ['Login crashes when the cookie has no value', 'issue'],
+    ["TypeError: can't read properties of undefined", 'issue'],
+    ['Why does login fail?', 'code'],
+    ['remove duplicates from a list python', 'code'],
+    ['Which columns does the jobs table have?', 'sql'],
+    ['policy on cogo.jobs', 'sql'],
+    ['select id from jobs where state = 1', 'sql'],
+    ['row level security of projects', 'sql'],
+    ['how to load an sql file', 'docs'],
+    ['the hash table of terms', 'code'],
     ['license', 'symbol'],
     ['which license does it have', 'docs'],
     ['작업은 어떻게 취소하나요?', 'ko'],
@@ -120,4 +132,25 @@ test('a thing asked for by its name is marked, an identifier is not', () => {
       .map((concept) => concept.surface);
   assert.deepEqual(names('how do I connect this to MySQL?'), ['MySQL']);
   assert.deepEqual(names('what does parseFrame return in take_rate?'), []);
+});
+
+test('plain words are searched for by what code calls such a task; who names things gets only those', () => {
+  const plain = readQuestion('how to remove whitespace from a string').terms;
+  assert.ok(plain['drop']! > 0 && plain['drop']! < plain['remov']!);
+  assert.equal(readQuestion('how does trimStart remove whitespace').terms['drop'], undefined);
+  assert.equal(readQuestion('add a way to remove whitespace').terms['drop'], undefined);
+});
+
+test('each other form of a word counts less than the word as written', () => {
+  const { terms } = readQuestion('how are values computed');
+  assert.equal(terms['comput'], 1);
+  assert.equal(terms['compute'], 0.5);
+});
+
+test('a Latin word made a verb in Korean is that word', () => {
+  const { concepts } = readQuestion('token을 revoke하려면?');
+  assert.deepEqual(
+    concepts.map((concept) => concept.surface),
+    ['token', 'revoke'],
+  );
 });

@@ -7,16 +7,18 @@ import {
   koreanVerbStem,
   translateKorean,
 } from './korean_terms.ts';
-import { codeWordsOf, isLanguageName } from './programming_terms.ts';
+import { codeWordsOf, isLanguageName, taskWordsOf } from './programming_terms.ts';
+import { asksForSql, isIssueLike } from './question_kind.ts';
 import { otherForms } from './word_forms.ts';
 
 export type Language = 'en' | 'ko';
 
 /**
- * What kind of question it is decides how much the vector counts.
- * `symbol` an identifier alone, `path` a file name, `ko` Korean, `docs` how to use something, `code` everything else.
+ * What kind of question it is decides how it is searched.
+ * `symbol` an identifier alone, `path` a file name, `ko` Korean, `sql` about the database, `issue` a title or an error that
+ * asks which files to change, `docs` how to use something, `code` everything else.
  */
-export type Route = 'symbol' | 'path' | 'ko' | 'docs' | 'code';
+export type Route = 'symbol' | 'path' | 'ko' | 'sql' | 'issue' | 'docs' | 'code';
 
 /** One word of a question that carries meaning. An answer speaks of it when any of `ways` is in its text. */
 export interface Concept {
@@ -25,8 +27,6 @@ export interface Concept {
   ways: string[][];
   /** Written as the name of something (MySQL, Jupiter). */
   isName?: boolean;
-  /** What is done with the thing (how do I run …, where is … computed): tells less than the thing. */
-  isDoing?: boolean;
 }
 
 export interface Question {
@@ -53,6 +53,8 @@ export interface Question {
 /** A translated word counts a little less than one the asker wrote. */
 const TRANSLATION_WEIGHT = 0.8;
 const SCAFFOLDING_WEIGHT = 0.5;
+/** Of several forms of a word at most one is meant: at 0.8 each CoSQA had .358, at 0.5 .369 (Cranfield +.5 [.1, 1.0]). */
+const FORM_WEIGHT = 0.5;
 /** What code would write for a word of the question is a guess. */
 const CODE_WORD_WEIGHT = 0.3;
 const LANGUAGE_WEIGHT = 0.2;
@@ -79,9 +81,6 @@ export function readQuestion(raw: string): Question {
   const concepts: Concept[] = [];
   const translated: Question['translated'] = [];
   const words = new Set<string>();
-  const doing = DOING.exec(text)
-    ?.slice(1)
-    .find((word) => word !== undefined);
   for (const surface of asked) {
     // Terms keep the ending: in Korean text it tells passages apart (react-ko-learn, MRR .464 against .445).
     const word = /[가-힣]/.test(surface) ? koreanVerbStem(surface) : surface;
@@ -91,7 +90,7 @@ export function readQuestion(raw: string): Question {
     const ownWeight = language === 'en' && isLanguageName(surface) ? LANGUAGE_WEIGHT : 1;
     for (const token of own) add(token, ownWeight);
     const other = otherForms(word);
-    for (const token of other) if (!own.includes(token)) add(token, TRANSLATION_WEIGHT);
+    for (const token of other) if (!own.includes(token)) add(token, FORM_WEIGHT);
     const translations = /[가-힣]/.test(word) ? translateKorean(stripJosa(word)) : [];
     // A Korean word may be an English one by its sound: whether, the corpus decides.
     const sound = /[가-힣]/.test(word) ? soundOfHangul(stripJosa(word)) : undefined;
@@ -114,8 +113,12 @@ export function readQuestion(raw: string): Question {
         ),
       );
   }
+  const route = routeOf(text, asked, identifiers, language);
+  // Who knows the names of the project says them.
+  const isPlain = identifiers.length === 0 && (route === 'docs' || route === 'code');
   for (const surface of asked) {
-    for (const token of codeWordsOf(surface).flatMap((word) => tokenize(word)))
+    const written = isPlain ? [...codeWordsOf(surface), ...taskWordsOf(surface)] : codeWordsOf(surface);
+    for (const token of written.flatMap((word) => tokenize(word)))
       if (!(token in terms)) add(token, CODE_WORD_WEIGHT);
   }
   // Words that ask are also words of the text ("get a list of"); they count, but carry no meaning of their own.
@@ -132,7 +135,7 @@ export function readQuestion(raw: string): Question {
   return {
     text,
     language,
-    route: routeOf(text, asked, identifiers, language),
+    route,
     terms: { ...terms },
     concepts: things,
     translated: translated.slice(0, MAX_TERMS),
@@ -167,10 +170,16 @@ const WORD =
 const PARTICLE =
   /^(?:은|는|이|가|을|를|의|에|와|과|도|로|만|나|란|에서|에게|으로|까지|부터|이나|에는|보다|처럼|라는|이란)$/;
 
-/** The words of a question; a particle written against a Latin word is none. */
+/** `revoke하려면`, `deploy되나요`: what makes a verb of a Latin word. */
+const VERBAL = /^(?:하|되|합|됩|했|됐|해|돼|한|된|할|될|시키)[가-힣]{0,4}$/;
+
+/** The words of a question; a particle or verb ending written against a Latin word is none. */
 function wordsOf(text: string): string[] {
   return [...text.matchAll(WORD)]
-    .filter(({ 0: word, index }) => !(PARTICLE.test(word) && /[^\s가-힣]/.test(text[index - 1] ?? ' ')))
+    .filter(
+      ({ 0: word, index }) =>
+        !((PARTICLE.test(word) || VERBAL.test(word)) && /[^\s가-힣]/.test(text[index - 1] ?? ' ')),
+    )
     .map(([word]) => word);
 }
 
@@ -207,9 +216,6 @@ function isNameIn(text: string, word: string): boolean {
     ? text.indexOf(word) > 0 || /^[A-Z][A-Za-z]*[A-Z]/.test(word)
     : /[A-Z]/.test(word);
 }
-
-const DOING =
-  /^\W*how (?:do|can|could|should|would|to) (?:i |we |you |one )?(\w+)|^\W*where (?:is|are|was|were|does|do) .* (\w+)\W*$/i;
 
 /** MySQL, GraphQL, iOS: capitals that no camelCase has, so its parts are not its meaning. */
 const BRAND = /^(?:[A-Z][a-z]+[A-Z]{2,}|[a-z][A-Z]{2})$/;
@@ -269,6 +275,8 @@ function routeOf(text: string, words: string[], identifiers: string[], language:
   }
   if (identifiers.length > 0 && words.length <= identifiers.length && language === 'en') return 'symbol';
   if (language === 'ko') return 'ko';
+  if (asksForSql(text)) return 'sql';
+  if (isIssueLike(text)) return 'issue';
   return isHowTo(text) ? 'docs' : 'code';
 }
 

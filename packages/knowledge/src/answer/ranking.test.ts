@@ -19,6 +19,16 @@ const FILES = {
   'src/index.ts': 'export { renewLease } from "./lease.ts";\nexport { openShop } from "./shop.ts";\n',
   'src/reducer.ts':
     '// A reducer of components.\nexport function combineReducers(component: string) {\n  return component;\n}\n',
+  'src/basket.ts':
+    'export function put(item: Item) {\n  return item.price;\n}\nexport function take(item: Item) {\n  return discount(item);\n}\n',
+  'src/voucher.ts':
+    'export function price(item: Item) {\n  return item.price;\n}\nexport const price_of = (price: number) => price;\n',
+  'src/parcel.ts': 'export function seal(box: Box) {\n  return tape(box, weight);\n}\n',
+  'src/carton.ts': 'export function fold(box: Box) {\n  return weight(box);\n}\n',
+  'tests/carton.test.ts': 'it("rejects a fragile box over its weight", () => {\n  fold(box);\n});\n',
+  'sql/orders.sql': '-- One row an order.\ncreate table shop.orders (id int primary key, total numeric);\n',
+  'src/orders.ts':
+    '/** Columns of the orders table: the orders. */\nexport const orders = ["orders", "table", "columns"];\n',
   'docs/a.md':
     '# 물류\n\n창고 직원은 매일 출근한다. 점검 일정은 게시판에 있다. 냉동 식품은 따로 둔다. 창고.\n',
   'docs/b.md':
@@ -85,6 +95,33 @@ describe('ranking', () => {
       (await ask(q)).items.findIndex((item) => item.path === 'src/lease.test.ts');
     assert.ok((await place('renew lease')) > 0);
     assert.ok((await place('test of lease')) < (await place('renew lease')));
+  });
+
+  it('for the title of an issue a file counts with all its chunks, and says so', async () => {
+    const q = 'ignore a discount when the price is missing';
+    assert.equal(readQuestion(q).route, 'issue');
+    const { items } = await ask(q, { explain: true });
+    const cover = (path: string) =>
+      Number(items.find((item) => item.path === path)?.signals?.['cover'] ?? Number.NaN);
+    assert.ok(cover('src/basket.ts') > cover('src/voucher.ts'));
+    assert.ok(items.filter((item) => item.path === 'src/basket.ts').length === 2);
+    const asked = await ask('where is the discount of a price', { explain: true });
+    assert.equal(asked.items[0]?.signals?.['cover'], 0);
+  });
+
+  it('for the title of an issue the words of its tests count for a file', async () => {
+    const { items } = await ask('reject a fragile box', { explain: true });
+    const tested = (path: string) => Number(items.find((item) => item.path === path)?.signals?.['tested']);
+    assert.ok(tested('src/carton.ts') > 0);
+    assert.equal(tested('src/parcel.ts'), 0);
+    assert.equal(tested('tests/carton.test.ts'), 0);
+    const places = items.map((item) => item.path);
+    assert.ok(places.indexOf('src/carton.ts') < places.indexOf('src/parcel.ts'));
+  });
+
+  it('who asks about a table gets its definition before code that speaks of it', async () => {
+    assert.equal(await firstPath('Which columns does the orders table have?'), 'sql/orders.sql');
+    assert.equal(await firstPath('select total from orders'), 'sql/orders.sql');
   });
 
   it('a misspelt word finds the word it is like', async () => {

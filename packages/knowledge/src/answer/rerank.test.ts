@@ -63,3 +63,13 @@ test('a list of words or strings stands beside the thing, whatever file it is in
   assert.equal(facetOf(span('src/words.ts', `const WORDS = \`${'word other|'.repeat(40)}\`;`)), 'beside');
   assert.equal(facetOf(CODE), 'code');
 });
+
+test('an identifier that the sources have is not said by its parts', () => {
+  const parts = span('docs/b.md', 'The rate is 3. A status over HTTP, limited to two.');
+  const whole = span('docs/a.md', '| `rate_limited` | HTTP 429 | yes |', { score: 0.7 });
+  const q = readQuestion('which HTTP status does rate_limited have?');
+  const df = { http: 9, statu: 9, rate: 9, limit: 9 };
+  const first = (more: object) => rerank(q, [parts, whole], { n: 100, df: { ...df, ...more } })[0]!.path;
+  assert.equal(first({ rate_limited: 2 }), whole.path);
+  assert.equal(first({}), parts.path);
+});

@@ -8,7 +8,7 @@ import type { Question } from './question.ts';
 import type { Lexicon, ScoredSpan, Span } from './span.ts';
 
 /** Of how much an answer is chosen: the manual's page is often behind a dozen places in code that have the words too. */
-export const ANSWER_CANDIDATES = 30;
+export const ANSWER_CANDIDATES = 20;
 
 /** Shares of the parts, and what the kind of source adds or costs. Fitted by hand on questions about this repository. */
 const SEARCH = 0.5;

@@ -59,13 +59,23 @@ const QUESTION_VECTOR_MS = 5000;
  * Weight of the hash vector beside BM25 (max-normalised, linear), by route: it helps questions about code, where words
  * are spelled in many ways, and hurts where the exact word is meant. With another embedding model, fit them again.
  */
-export const VECTOR_WEIGHT: Record<Route, number> = { symbol: 0, path: 0, ko: 0.1, docs: 0.4, code: 0.4 };
+export const VECTOR_WEIGHT: Record<Route, number> = {
+  symbol: 0,
+  path: 0,
+  ko: 0.1,
+  sql: 0.4,
+  issue: 0.4,
+  docs: 0.5,
+  code: 0.4,
+};
 
 /** BM25F field weights by route, for `cogo_api.search`. */
 export const FIELD_WEIGHTS: Record<Route, Record<'path' | 'name' | 'doc' | 'body', number>> = {
   symbol: { path: 1, name: 4, doc: 1, body: 1 },
   path: { path: 4, name: 2, doc: 1, body: 1 },
   ko: { path: 1, name: 2, doc: 1, body: 1 },
+  sql: { path: 2, name: 3, doc: 1.3, body: 1 },
+  issue: { path: 2, name: 3, doc: 1.3, body: 1 },
   docs: { path: 2, name: 3, doc: 1.3, body: 1 },
   code: { path: 2, name: 3, doc: 1.3, body: 1 },
 };

@@ -1,4 +1,4 @@
-import { contentHash, documentRow, EXTRACTOR_VERSION, type FileRow } from '../document.ts';
+import { contentHash, documentRow, extractorFor, type FileRow, isCurrent } from '../document.ts';
 import { chunkGraph } from '../graph/symbols/chunk_graph.ts';
 import {
   type FactsReader,
@@ -44,6 +44,7 @@ export interface Extractor {
 
 /** Reads files one by one: decoded, cut into chunks, tokenised, and what they say for the graph. */
 export function fileExtractor({ graph }: ExtractInput, reader?: () => FactsReader): Extractor {
+  const types = graph?.allCalls === true;
   let made: FactsReader | undefined;
   const facts = reader ?? (() => (made ??= factsReader(graph!)));
   return { extract, warnings: () => made?.warnings() ?? [] };
@@ -57,7 +58,7 @@ export function fileExtractor({ graph }: ExtractInput, reader?: () => FactsReade
     if (found.kind === 'skipped') return { ...found, path };
     const { bytes } = found;
     const hash = contentHash(bytes);
-    if (before?.extractor === EXTRACTOR_VERSION && before.content_hash === hash)
+    if (before?.content_hash === hash && isCurrent(before.extractor, path, types))
       return { kind: 'unchanged', path };
     try {
       const decoded = decodeText(bytes);
@@ -65,6 +66,7 @@ export function fileExtractor({ graph }: ExtractInput, reader?: () => FactsReade
       const why = skipByContent(decoded.text, path);
       if (why !== undefined) return { kind: 'skipped', path, why, keep: false };
       const row = await documentRow(path, { hash, size: bytes.byteLength }, decoded.text);
+      row.extractor = extractorFor(path, types);
       return { kind: 'row', path, row, ...(graph ? await graphOf(row, decoded.text) : {}) };
     } catch (error) {
       return { kind: 'skipped', path, why: `could not be cut into chunks: ${messageOf(error)}`, keep: false };

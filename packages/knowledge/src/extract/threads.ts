@@ -34,7 +34,7 @@ interface Waiting {
 }
 
 function startThread(): ExtractThread {
-  // JIT code and trees are short-lived: a larger nursery copies less of them.
+  // trees are short-lived: a larger nursery copies less of them
   const worker = new Worker(new URL('./thread.mjs', import.meta.url), {
     resourceLimits: { maxYoungGenerationSizeMb: 64 },
   });

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { headCommit } from './head_commit.ts';
 import { type Candidate, isBrokenName, type Skipped, storedPath } from './candidates.ts';
 
 const run = promisify(execFile);
@@ -26,14 +27,11 @@ export async function gitFiles(
     options.untracked
       ? git(root, ['ls-files', '-z', '--others', '--exclude-standard'], options.signal)
       : undefined,
-    git(root, ['rev-parse', '--verify', '--quiet', 'HEAD'], options.signal),
-    options.status
-      ? git(
-          root,
-          ['status', '--porcelain', '-z', `--untracked-files=${options.untracked ? 'all' : 'no'}`, '--', '.'],
-          options.signal,
-        )
-      : undefined,
+    headCommit(root).then(
+      async (known) =>
+        known ?? (await git(root, ['rev-parse', '--verify', '--quiet', 'HEAD'], options.signal)),
+    ),
+    options.status ? isUnchanged(root, options.untracked, options.signal) : undefined,
   ]);
   if (!listed.ok) return { unavailable: listed.why };
   const found = new Map<string, Candidate>();
@@ -56,13 +54,37 @@ export async function gitFiles(
       found.set(relative, { path: storedPath(relative), file: join(root, relative) });
     }
   }
-  const commit = head.ok ? head.out.trim() : '';
+  const commit = typeof head === 'string' ? head : head.ok ? head.out.trim() : '';
   return {
     found: [...found.values()],
     skipped,
     ...(commit === '' ? {} : { commit }),
-    isClean: commit !== '' && status?.ok === true && status.out === '',
+    isClean: commit !== '' && status === true,
   };
+}
+
+/** The working tree is that of the commit that is checked out. */
+async function isUnchanged(
+  root: string,
+  untracked: boolean,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const which = `--untracked-files=${untracked ? 'all' : 'no'}`;
+  const status = await git(root, ['status', '--porcelain', '-z', which, '--', '.'], signal);
+  return status.ok && status.out === '';
+}
+
+/** A tree that was that of a commit still is; what was read of it meanwhile is of that commit then, unless it went there and back. */
+export async function isStillAt(
+  root: string,
+  commit: string | undefined,
+  options: { untracked: boolean; signal?: AbortSignal | undefined },
+): Promise<boolean> {
+  const [now, unchanged] = await Promise.all([
+    headCommit(root),
+    isUnchanged(root, options.untracked, options.signal),
+  ]);
+  return unchanged && now !== undefined && now === commit;
 }
 
 /** Inside a hook git sets variables that point at another index; they must not leak into the question. */

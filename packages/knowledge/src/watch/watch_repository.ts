@@ -1,5 +1,8 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Result } from '@cogo/spec/result.ts';
 import { type IndexOptions, type IndexReport, indexRepository } from '../indexer.ts';
+import type { IndexMemory } from '../index_memory.ts';
 import { watchFolders, type Watch } from './folder_watcher.ts';
 
 export interface WatchOptions extends Omit<IndexOptions, 'paths' | 'since' | 'dryRun'> {
@@ -17,6 +20,9 @@ export interface WatchOptions extends Omit<IndexOptions, 'paths' | 'since' | 'dr
 }
 
 const QUIET_MS = 40;
+/** The same for a few files that are whole: not empty, and not written to for as long. */
+const SETTLED_MS = 10;
+const FEW = 8;
 /** A stream of changes is not waited out for longer. */
 const PATIENCE_MS = 2000;
 const RESCAN_MS = 10 * 60_000;
@@ -30,6 +36,7 @@ const BURST = 2000;
 export async function watchRepository(options: WatchOptions): Promise<void> {
   const { signal } = options;
   const index = options.index ?? indexRepository;
+  const memory: IndexMemory = {};
   let changed = new Set<string>();
   let all = true;
   let wake: (() => void) | undefined;
@@ -52,7 +59,7 @@ export async function watchRepository(options: WatchOptions): Promise<void> {
       const count = all ? 'all' : changed.size;
       all = false;
       changed = new Set();
-      const result = await index({ ...options, ...(paths ? { paths } : {}) });
+      const result = await index({ ...options, memory, ...(paths ? { paths } : {}) });
       if (!result.ok) all = true;
       if (signal.aborted && !result.ok) break;
       options.onRun(result, count);
@@ -91,7 +98,19 @@ export async function watchRepository(options: WatchOptions): Promise<void> {
       const now = Date.now();
       const rest = Math.min(last + quietMs, patience) - now;
       if (rest <= 0) return;
-      await new Promise<void>((resolve) => setTimeout(resolve, rest));
+      if (now - last >= SETTLED_MS && !all && changed.size <= FEW && (await areWhole())) return;
+      const next = now - last < SETTLED_MS ? last + SETTLED_MS - now : rest;
+      await new Promise<void>((resolve) => setTimeout(resolve, Math.min(next, rest)));
     }
+  }
+
+  /** An editor that empties a file before it writes it, or writes it in parts, is not done with it. */
+  async function areWhole(): Promise<boolean> {
+    const seen = last;
+    for (const path of changed) {
+      const found = await stat(join(options.root, path)).catch(() => undefined);
+      if (!found?.isFile() || found.size === 0 || Date.now() - found.mtimeMs < SETTLED_MS) return false;
+    }
+    return last === seen;
   }
 }

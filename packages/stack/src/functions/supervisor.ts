@@ -6,7 +6,6 @@
 // A host that answers no health check for `hangMs` is blocked by a function and is killed. Backoff grows with each end that comes
 // before the host was up for a while.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { watch } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { failure, ok, type Result } from '@cogo/spec/result.ts';
 import type { HostAddress } from '../gateway/functions_proxy.ts';
 import { choosePort, HOST } from '../place/ports.ts';
+import { watchCode } from './code_watcher.ts';
 import { denoArguments } from './permissions.ts';
 
 export interface SupervisorOptions {
@@ -279,25 +279,19 @@ class HostSupervisor implements Supervisor {
       functionsDir ?? join(root, 'functions'),
       join(root, 'packages/spec/src'),
       join(root, 'packages/knowledge/src/answer'),
+      join(root, 'packages/knowledge/src/embed'),
       join(root, 'packages/worker/src'),
       join(root, 'packages/client/src'),
     ];
     let settle: NodeJS.Timeout | undefined;
-    for (const folder of folders) {
-      try {
-        const watcher = watch(folder, { recursive: true }, (_event, file) => {
-          if (!file || !/\.(?:ts|json)$/.test(file) || /\.test\.ts$/.test(file)) return;
-          clearTimeout(settle);
-          settle = setTimeout(() => {
-            this.#options.log(`supervisor: ${file} changed`);
-            this.#end('change');
-          }, 150);
-        });
-        this.#watchers.push(watcher, { close: () => clearTimeout(settle) });
-      } catch {
-        // the folder is not there, so nothing in it can change
-      }
-    }
+    const watcher = watchCode(folders, (file) => {
+      clearTimeout(settle);
+      settle = setTimeout(() => {
+        this.#options.log(`supervisor: ${file} changed`);
+        this.#end('change');
+      }, 150);
+    });
+    this.#watchers.push(watcher, { close: () => clearTimeout(settle) });
   }
 
   #emit(event: HostEvent): void {

@@ -62,6 +62,31 @@ test('hands on what is sent after its start, in order, once', async () => {
   await feed.close();
 });
 
+test('several messages of one statement are one notification, in order, and are kept for who joins late', async () => {
+  const notified: string[] = [];
+  const db = realtimeDb(database.db);
+  const { feed, messages, count, replay } = await openFeed({
+    ...db,
+    listen: (channel, onNotify, onReconnect) =>
+      db.listen(
+        channel,
+        (payload) => {
+          notified.push(payload);
+          onNotify(payload);
+        },
+        onReconnect,
+      ),
+  });
+  const many = Array.from({ length: 5 }, (_, n) => ({ topic: 'trace:t', event: 'e', payload: { id: n, n } }));
+  await database.sql('select realtime.cogo_send_all($1::text::jsonb)', [JSON.stringify(many)]);
+  await count(5);
+  assert.deepEqual(numbers(messages), [0, 1, 2, 3, 4]);
+  assert.equal(notified.length, 1);
+  const { messages: late } = await replay('trace:t', 0, 10);
+  assert.deepEqual(numbers(late), [0, 1, 2, 3, 4]);
+  await feed.close();
+});
+
 test('a hint reaches who listens, whole, and is not kept; one that is too long for a notification comes as a row', async () => {
   const { feed, messages, count } = await openFeed(realtimeDb(database.db), 20_000);
   const hint = (topic: string, payload: object) =>

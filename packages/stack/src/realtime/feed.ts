@@ -165,10 +165,11 @@ export class DatabaseFeed {
     });
   }
 
-  #notified(seq: string): void {
-    if (!/^\d+$/.test(seq) || this.#handled.has(seq)) return;
-    this.#pending.push(seq);
-    if (this.#scheduled) return;
+  /** Numbers of rows, separated by commas. */
+  #notified(numbers: string): void {
+    const fresh = numbers.split(',').filter((seq) => /^\d+$/.test(seq) && !this.#handled.has(seq));
+    this.#pending.push(...fresh);
+    if (fresh.length === 0 || this.#scheduled) return;
     this.#scheduled = true;
     this.#exclusive(() => this.#drain()).catch((error: Error) =>
       this.#log('error', 'realtime: messages could not be read and stay waiting', { error: error.message }),

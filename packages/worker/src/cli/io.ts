@@ -13,6 +13,11 @@ export interface Io {
 }
 
 export function processIo(): Io {
+  // `cogo-work status | head` closes our stdout; that is no failure of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),

@@ -15,3 +15,16 @@ select is(cogo_api.enqueue(noted_id('p'), '[{"type":"code.debug"},{"type":"code.
   noted('s') #>> '{}', 'one job a call and several: the same key');
 select note('l', cogo_api.enqueue(noted_id('p'), '[{"type":"code.debug"},{"type":"code.debug","key":"long"}]') -> 1);
 select is(cogo_api.enqueue(noted_id('p'), '[{"type":"code.debug","key":"long"}]') -> 0 ->> 'job_id', noted('l') ->> 'job_id');
+-- the same key by every way: one job, several, one with more to it. Each way after each other one, the same input and another
+create function tests.by(way text, item jsonb) returns jsonb language sql as $$
+  select cogo_api.enqueue(noted_id('q'), case way when 'one' then jsonb_build_array(item)
+    when 'several' then jsonb_build_array(item, '{"type":"code.debug"}'::jsonb) else jsonb_build_array(item, '{"type":"code.debug","rate_key":"r"}'::jsonb) end) -> 0
+$$;
+create temp table ways as select before, after, format('%s-%s-%s', before, after, nth) as key, item from
+  unnest(array['one', 'several', 'long']) before, unnest(array['one', 'several', 'long']) after,
+  (values (1, '{"type":"code.debug","payload":{"b":"\u00e4\n","a":[1,2.50,{}]}}'::jsonb), (2, '{"type":"code.debug","max_attempts":2,"priority":0}'),
+    (3, '{"type":"code.debug","executor":"cogo-work","trace_id":"t"}')) i(nth, item);
+create temp table firsts as select w.*, tests.by(w.before, w.item || jsonb_build_object('key', w.key)) as made from ways w;
+select is(tests.by(f.after, f.item || jsonb_build_object('key', f.key, 'trace_id', 'u')) ->> 'job_id', f.made ->> 'job_id', f.key) from firsts f;
+select throws_ok(format('select tests.by(%L, %L)', f.after, f.item || jsonb_build_object('key', f.key, 'payload', '{"c":1}'::jsonb)), 'CG023') from firsts f;
+select is((select count(distinct f.made ->> 'job_id') from firsts f), 27::bigint);

@@ -1,4 +1,4 @@
--- a single plain job goes a shorter way (enqueue_one) than several, or one with more to it
+-- a single plain job goes one short way (enqueue_one), several of one lane another (enqueue_plain), and what has more to it the long way
 create function tests.rows_of(job_id uuid) returns jsonb language sql as $$
   select to_jsonb(j) - array['id', 'run_at', 'created_at', 'queued_at', 'msg_id'] || jsonb_build_object('input', p.input,
            'queued', j.queued_at is not null, 'message', j.msg_id is not null,
@@ -18,6 +18,10 @@ select is(
   rows_of((cogo_api.enqueue(noted_id('p'), jsonb_build_array(item)) #>> '{0,job_id}')::uuid),
   rows_of((cogo_api.enqueue(noted_id('p'), jsonb_build_array(item, item)) #>> '{0,job_id}')::uuid), item::text)
   from items;
+select is(
+  rows_of((cogo_api.enqueue(noted_id('p'), jsonb_build_array(item, item)) #>> '{1,job_id}')::uuid),
+  rows_of((cogo_api.enqueue(noted_id('p'), jsonb_build_array(item, item || '{"rate_key": "r"}')) #>> '{1,job_id}')::uuid), item::text)
+  from items;
 select is((select array_agg(distinct payload - 'job_id') from cogo.bus_events where trace_id = 't1'),
   array['{"type": "code.debug", "attempt": 0}'::jsonb], 'their trace is told the same');
 select is((select array_agg(distinct jsonb_build_object('type', j.type, 'by', j.created_by)) from cogo.jobs j),
@@ -27,6 +31,13 @@ select cogo_api.set_job_limit(noted_id('p'), '{"kind":"project","ready_share":2}
 select is((select array_agg(cogo_api.enqueue(noted_id('p'), '[{"type":"index.file"}]') #>> '{0,state}') from generate_series(1, 3)),
   array['queued', 'blocked', 'blocked'], 'one was there');
 select is((select blocked_on from cogo.jobs where id = (select max(id::text)::uuid from cogo.jobs)), 'turn');
+select is((select backlog from cogo.lanes where name = 'cogo-work/default/1'), true);
+select note('q', to_jsonb(project('Q')));
+select cogo_api.set_job_limit(noted_id('q'), '{"kind":"project","ready_share":2}');
+update cogo.lanes set backlog = false;
+select is((select array_agg(e ->> 'state') from jsonb_array_elements(cogo_api.enqueue(noted_id('q'),
+  '[{"type":"index.file"},{"type":"code.debug"},{"type":"index.file"}]')) e), array['queued', 'queued', 'blocked'], 'as many as there is room for');
+select is((select array_agg(j.max_attempts order by j.id) from cogo.jobs j where j.project_id = noted_id('q')), array[5, 3, 5], 'each as its type says');
 select is((select backlog from cogo.lanes where name = 'cogo-work/default/1'), true);
 -- refused as ever
 select throws_ok($$select cogo_api.enqueue('00000000-0000-4000-8000-000000000000', '[{"type":"code.debug"}]')$$, 'CG003');

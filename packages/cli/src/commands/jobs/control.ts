@@ -18,6 +18,7 @@ import { connect, getProject } from '../../session/connect.ts';
 import type { DeadLetter } from '../../session/jobs.ts';
 import { table } from '../../table.ts';
 import { unwrap } from '../../unwrap.ts';
+import { jobId } from './job_id.ts';
 import { span } from './words.ts';
 
 interface Changed {
@@ -136,7 +137,7 @@ async function changeEach(
   const changed: Changed[] = [];
   const failed: { job_id: string; error: CogoError }[] = [];
   const lines: string[] = [];
-  for (const id of new Set(ids)) {
+  for (const id of new Set(ids.map(jobId))) {
     if (run.io.signal.aborted) throw interrupted();
     const answer = await rpc.call<Changed>(verb, { job_id: id });
     if (ids.length === 1) unwrap(answer, `${verb} the job`);

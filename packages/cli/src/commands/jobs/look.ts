@@ -21,6 +21,7 @@ import {
 } from '../../session/jobs.ts';
 import { table } from '../../table.ts';
 import { unwrap } from '../../unwrap.ts';
+import { jobId } from './job_id.ts';
 import { eventLine, jobPage, jobTable, span, stateText, valueText, whyNot } from './words.ts';
 
 const WATCH_MS = 1000;
@@ -75,8 +76,9 @@ export function registerLooking(host: Host, jobs: Command): void {
     name: 'show <job>',
     about: 'one job: state, attempts, steps, children, result, error',
     options: withData,
-    action: async (run, options, [id]) => {
+    action: async (run, options, [given]) => {
       const { rpc } = await connect(run, options);
+      const id = jobId(given);
       const job = unwrap(await rpc.call<JobStatus>('job_status', { job_id: id }), 'read the job');
       const detail = unwrap(await rpc.call<JobDetail>('job_detail', { job_id: id }), 'read the job');
       return { json: { ok: true, job: { ...job, ...detail } }, text: jobPage(job, detail, Date.now()) };
@@ -87,12 +89,13 @@ export function registerLooking(host: Host, jobs: Command): void {
     about: 'follow a job until it ends',
     after: 'Exits 1 when the job did not succeed.',
     options: withData,
-    action: async (run, options, [id]) => {
+    action: async (run, options, [given]) => {
       const { rpc } = await connect(run, options);
+      const id = jobId(given);
       const events: JobEvent[] = [];
       let made: string | undefined;
       const step = run.progress.step(`job ${id}`);
-      const job = await followJob(rpc, id!, {
+      const job = await followJob(rpc, id, {
         signal: run.io.signal,
         onStatus: (now) => {
           made = now.created_at;

@@ -1,5 +1,4 @@
 import type { BindingPattern, Node, Program } from 'oxc-parser';
-import { childNodes } from '../syntax_walk.ts';
 import type { Solver, Var } from './solver.ts';
 
 /** Names of one block or function. */
@@ -87,24 +86,48 @@ export function blockNames(statements: readonly Node[]): string[] {
   });
 }
 
-/** Names that `var` hoists to the function (or program) whose body this is. */
+/** Names that `var` hoists to the function (or program) whose body this is. Only statements can hold one. */
 export function hoistedNames(body: Node | Program): string[] {
   const names: string[] = [];
-  const visit = (node: Node): void => {
-    if (node.type === 'VariableDeclaration' && node.kind === 'var') {
-      for (const one of node.declarations) names.push(...boundNames(one.id));
-    }
-    if (
-      node.type === 'FunctionDeclaration' ||
-      node.type === 'FunctionExpression' ||
-      node.type === 'ArrowFunctionExpression' ||
-      node.type === 'ClassBody' ||
-      node.type.startsWith('TS')
-    ) {
-      return;
-    }
-    for (const child of childNodes(node)) visit(child);
-  };
-  for (const child of childNodes(body as Node)) visit(child);
+  visitAll(body.type === 'Program' || body.type === 'BlockStatement' ? (body.body as Node[]) : []);
   return names;
+
+  function visitAll(nodes: ReadonlyArray<Node | null | undefined>): void {
+    for (const node of nodes) if (node) visit(node);
+  }
+
+  function visit(node: Node): void {
+    switch (node.type) {
+      case 'VariableDeclaration':
+        if (node.kind === 'var') for (const one of node.declarations) names.push(...boundNames(one.id));
+        return;
+      case 'ExportNamedDeclaration':
+        visitAll([node.declaration as Node | null]);
+        return;
+      case 'BlockStatement':
+        visitAll(node.body as Node[]);
+        return;
+      case 'IfStatement':
+        visitAll([node.consequent, node.alternate]);
+        return;
+      case 'ForStatement':
+        visitAll([node.init as Node | null, node.body]);
+        return;
+      case 'ForInStatement':
+      case 'ForOfStatement':
+        visitAll([node.left as Node, node.body]);
+        return;
+      case 'WhileStatement':
+      case 'DoWhileStatement':
+      case 'LabeledStatement':
+      case 'WithStatement':
+        visit(node.body);
+        return;
+      case 'TryStatement':
+        visitAll([node.block, node.handler?.body, node.finalizer]);
+        return;
+      case 'SwitchStatement':
+        for (const one of node.cases) visitAll(one.consequent as Node[]);
+    }
+  }
 }

@@ -42,7 +42,8 @@ export function recorderEnvironment(env: NodeJS.ProcessEnv, root: string, folder
 
 /**
  * Runs a command with its input and output as they are, and collects the calls between functions of the repository at
- * `root` from every Node process (20.6 or later) in it. A process that is killed with SIGKILL tells nothing. Aborting sends SIGTERM.
+ * `root` from every Node process (20.6 or later) in it. A process that is killed with SIGKILL tells nothing. Aborting passes Ctrl-C
+ * (reason `interrupted`) or SIGTERM on; what was called until then is still collected.
  * Errors: `not_found` when the command cannot be started.
  */
 export async function recordRun(
@@ -93,7 +94,11 @@ function run(
       env,
       stdio: ['inherit', stdout === 'stderr' ? 2 : 'inherit', 'inherit'],
     });
-    const stop = () => child.kill('SIGTERM');
+    const stop = () => {
+      // the terminal has sent its Ctrl-C to the child as well, and two of them often mean: at once
+      const isTold = signal?.reason === 'interrupted' && process.stdin.isTTY;
+      if (!isTold) child.kill(signal?.reason === 'interrupted' ? 'SIGINT' : 'SIGTERM');
+    };
     signal?.addEventListener('abort', stop, { once: true });
     if (signal?.aborted) stop();
     child.once('error', (error: NodeJS.ErrnoException) =>

@@ -19,6 +19,8 @@ export interface GraphReader {
   link(facts: FileFacts, isOnItsWay?: (path: string) => boolean): FileGraph | { needs: string };
   /** What a file gives others, read elsewhere. */
   learn(summary: FileSummary): void;
+  /** Of files that changed; none came or went, and imports lead where they led. */
+  forget(paths: readonly string[]): void;
   /** Reads files on this thread. */
   facts(): FactsReader;
   /** What made the reading of others less exact. */
@@ -36,7 +38,7 @@ export function graphReader(root: string, paths: readonly string[], types?: Type
   const facts = () => (made ??= factsReader(input));
   const summaries = new Map<string, FileSummary | undefined>();
   let isWaitedFor: (path: string) => boolean = () => false;
-  const names = linker(summaryOf);
+  let names = linker(summaryOf);
   const heard = new Set<string>();
   return {
     input,
@@ -44,6 +46,10 @@ export function graphReader(root: string, paths: readonly string[], types?: Type
     link,
     learn,
     facts,
+    forget(changed) {
+      for (const path of changed) summaries.delete(path);
+      names = linker(summaryOf);
+    },
     warn(why) {
       for (const one of why) heard.add(one);
     },
