@@ -922,8 +922,49 @@ begin
 end
 $$;
 
--- sql/jobs/250_fn_lease_jobs.sql b0ae7a75bb29c38b
--- by hand
+-- sql/jobs/250_fn_lease_jobs.sql d31b1c382eb5e558
+-- cogo.lease_jobs: gives locked jobs to an executor: running, a new token. Returns what claim answers, as the text of a JSON array: to
+-- build each job as jsonb, then the array, then the answer of turn, then its text costs as much as the lease. steps and children are
+-- there where a job has them, which a first attempt has not.
+-- The token is the clock's microseconds and two digits that jobs leased in the same one differ by: a claim may be forgotten by a crash
+-- (see claim), and the sequence with it, but no later attempt may get its token.
+create or replace function cogo.lease_jobs(ids uuid[], executor_id text, lease_s int)
+returns text
+language plpgsql
+set search_path = ''
+as $$
+declare
+  moment  timestamptz := clock_timestamp();
+  heard   boolean;
+  answer  text;
+begin
+  with leased as (
+    update cogo.jobs j
+       set state = 'running', blocked_on = null, attempt = j.attempt + 1, msg_id = null, executor_id = lease_jobs.executor_id,
+           lease_token = (extract(epoch from clock_timestamp()) * 1000000)::bigint * 100 + nextval('cogo.lease_tokens') % 100,
+           lease_s = lease_jobs.lease_s, lease_until = moment + make_interval(secs => lease_jobs.lease_s), leased_at = moment,
+           started_at = coalesce(j.started_at, moment)
+     where j.id = any (ids)
+    returning j.id, j.project_id, j.type, j.attempt, j.lease_token, j.trace_id, j.quiet, j.band, j.pinned_executor_id,
+              j.cancel_requested_at
+  )
+  select '[' || string_agg(concat(
+           '{"job_id":"', l.id, '","token":"', l.lease_token, '","attempt":', l.attempt, ',"type":', to_json(l.type),
+           ',"payload":', coalesce(p.input, 'null'), ',"checkpoint":', coalesce(p.checkpoint, 'null'), ',"project_id":"', l.project_id,
+           '","trace_id":', coalesce(to_json(l.trace_id), 'null'), ',"lease_s":', lease_jobs.lease_s,
+           ',"cancel_requested":', to_json(l.cancel_requested_at is not null),
+           -- its members without the braces
+           case when l.attempt > 1 then ',' || nullif(trim(leading '{' from left(cogo.earlier_work(l.id)::text, -1)), '') end, '}'), ','
+           order by l.pinned_executor_id is null, l.band, l.id) || ']',
+         bool_or(not l.quiet or l.trace_id is not null)
+    into answer, heard
+    from leased l left join cogo.job_payloads p on p.project_id = l.project_id and p.job_id = l.id;
+  if heard then
+    perform cogo.tell(ids, 'job.started', jsonb_build_object('executor_id', lease_jobs.executor_id));
+  end if;
+  return answer;
+end
+$$;
 
 -- sql/jobs/280_fn_expire_leases.sql 7d8a6651e2c88f96
 -- cogo.expire_leases: takes back leases that ran out, of jobs the caller has locked with lock_jobs: cancelled where that was asked for,
@@ -1307,7 +1348,7 @@ $$;
 revoke all on function cogo_api.enqueue(uuid, jsonb, jsonb) from public;
 grant execute on function cogo_api.enqueue(uuid, jsonb, jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/305_fn_take.sql 2df9bfdcf595e3c5
+-- sql/jobs/305_fn_take.sql ca0d38a9f613b31e
 -- cogo.take: the work of claim, which see; its answer as text, so that turn puts it into its own without building it again.
 create or replace function cogo.take(executor_id text, qty int, lease_s int, include_types text[], epoch int)
 returns text
@@ -1321,6 +1362,10 @@ declare
   exact    text[];
   prefixes text[];
 begin
+  -- nothing but the lease is in this transaction: see claim
+  if pg_current_xact_id_if_assigned() is null then
+    perform set_config('synchronous_commit', 'off', true);
+  end if;
   if coalesce(qty, 0) not between 1 and 1000 then
     perform cogo.fail('CG004', 'qty must be 1 to 1000', jsonb_build_object('field', 'qty'));
   end if;
@@ -1371,7 +1416,7 @@ begin
 end
 $$;
 
--- sql/jobs/310_fn_claim.sql 3a184efc44af2754
+-- sql/jobs/310_fn_claim.sql b21c7f41d7b70772
 -- cogo_api.claim: leases up to qty ready jobs to an executor; returns [{job_id, token, attempt, type, payload, checkpoint, project_id,
 -- trace_id, lease_s, cancel_requested, steps?, children?}]. token (a string: it is a bigint) goes with every later call for the
 -- attempt. steps: outputs earlier attempts stored; children: the jobs it awaited, with their results.
@@ -1400,60 +1445,7 @@ set plan_cache_mode = 'force_generic_plan'
 set seq_page_cost = 40
 as $$
 begin
-<<<<<<< HEAD
-  if pg_current_xact_id_if_assigned() is null then
-    perform set_config('synchronous_commit', 'off', true);
-  end if;
-  if coalesce(qty, 0) not between 1 and 1000 then
-    perform cogo.fail('CG004', 'qty must be 1 to 1000', jsonb_build_object('field', 'qty'));
-  end if;
-  if coalesce(lease_s, 0) not between 5 and 3600 then
-    perform cogo.fail('CG004', 'lease_s must be 5 to 3600', jsonb_build_object('field', 'lease_s'));
-  end if;
-  scope := cogo.executor_scope(claim.executor_id, claim.epoch, false);
-  if not scope.current then
-    perform cogo.fail('CG025', 'a newer process runs as this executor', jsonb_build_object('epoch', claim.epoch), 'Stop this one');
-  elsif scope.draining then
-    perform cogo.fail('CG025', 'this executor is draining', null, 'Register it again to take jobs');
-  end if;
-  if include_types is not null then
-    exact := array(select t from unnest(include_types) t where t not like '%.*');
-    prefixes := array(select replace(left(t, -1), '_', '\_') || '%' from unnest(include_types) t where t like '%.*');
-  end if;
-
-  chosen := array(
-    select j.id from cogo.jobs j
-     where j.pinned_executor_id = claim.executor_id and j.state = 'queued'
-       and (scope.project_id is null or j.project_id = scope.project_id)
-       and (include_types is null or j.type = any (exact) or j.type like any (prefixes))
-     order by j.band, j.queued_at
-     limit qty
-       for update skip locked);
-
-  for lane in
-    select l.name, l.backlog from cogo.lanes l where scope.kind is null or l.executor = scope.kind order by l.band, l.name
-  loop
-    exit when cardinality(chosen) >= qty;
-    if scope.project_id is null and include_types is null then
-      chosen := chosen || cogo.pop(lane.name, qty - cardinality(chosen));
-    else
-      chosen := chosen || cogo.pick_jobs(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
-    end if;
-    -- the short way knows a project's first type only; now and then the long one gives the others their turn
-    if lane.backlog and qty = 1 and include_types is null and cardinality(chosen) = 0 and random() < 0.9 then
-      chosen := cogo.take_turn(lane.name, scope.project_id);
-    elsif lane.backlog and cardinality(chosen) < qty then
-      chosen := chosen
-        || cogo.take_turns(lane.name, scope.project_id, include_types is null, exact, prefixes, qty - cardinality(chosen));
-    end if;
-  end loop;
-  if cardinality(chosen) = 0 then
-    return '[]';
-  end if;
-  return cogo.lease_jobs(chosen, claim.executor_id, lease_s);
-=======
   return cogo.take(claim.executor_id, claim.qty, claim.lease_s, claim.include_types, claim.epoch)::jsonb;
->>>>>>> main
 end
 $$;
 revoke all on function cogo_api.claim(text, int, int, text[], int) from public;
