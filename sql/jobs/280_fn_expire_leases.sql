@@ -11,6 +11,9 @@ declare
   cancelled uuid[];
   spent     uuid[];
 begin
+  if cardinality(late) = 0 then
+    return '{"expired": 0, "dead": 0}';
+  end if;
   select coalesce(array_agg(j.id) filter (where j.cancel_requested_at is not null), '{}'),
          coalesce(array_agg(j.id) filter (where j.cancel_requested_at is null and j.lease_losses + 1 >= max_losses), '{}'),
          coalesce(array_agg(j.id) filter (where j.cancel_requested_at is null and j.lease_losses + 1 < max_losses), '{}')

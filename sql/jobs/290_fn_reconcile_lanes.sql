@@ -12,24 +12,30 @@ declare
   head   record;
   lost   uuid[];
   oldest timestamptz;
+  waits  boolean;
   made   int := 0;
 begin
   for lane in
     select l.name, l.queue_name, l.backlog, l.reconciled_at < clock_timestamp() - interval '15 seconds' as due
       from cogo.lanes l order by l.name
   loop
-    if lane.backlog and not cogo.has_backlog(lane.name) then
+    -- of a lane without a mark only what came since the watermark, which moves along: it costs the same after any number of jobs
+    waits := cogo.has_backlog(lane.name, every => lane.backlog or lane.due);
+    if lane.backlog and not waits then
       -- whoever adds to it now has marked it already and would lose the mark, so only where that holds still under the lock
       update cogo.lanes l set backlog = false
        where l.name in (select x.name from cogo.lanes x where x.name = lane.name for update skip locked)
-         and not cogo.has_backlog(lane.name);
-    elsif not lane.backlog and cogo.has_backlog(lane.name) then
+         and not cogo.has_backlog(lane.name, every => true);
+    elsif not lane.backlog and waits then
       perform cogo.mark_backlog(array[lane.name]);
     end if;
+    oldest := null;
     if lane.backlog then
       -- the oldest of each project and type, found without the watermark; where there are too many to look at all, no watermark
       select case when count(*) < 1000 then min(w.run_at) else to_timestamp(3) end into oldest
         from cogo.waiting_turns(lane.name) w;
+    end if;
+    if lane.backlog or not waits and cogo.turn(lane.name) < (extract(epoch from clock_timestamp() - interval '10 seconds') * 1000000)::bigint then
       perform setval(format('cogo.turn_%s', lane.queue_name),
         greatest(1, (extract(epoch from coalesce(oldest, clock_timestamp()) - interval '2 seconds') * 1000000)::bigint));
     end if;

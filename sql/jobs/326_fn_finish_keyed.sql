@@ -8,6 +8,7 @@ as $$
 declare
   item  jsonb := results -> 0;
   home  record;
+  room  int;
   done  record;
 begin
   if item ?| array['children', 'events', 'await'] or (item ->> 'job_id') !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
@@ -21,7 +22,7 @@ begin
   if not found then
     return false;
   end if;
-  perform from cogo.job_slots s where s.project_id = home.project_id and s.key = home.key for update;
+  select s.slots - greatest(s.used - 1, 0) into room from cogo.job_slots s where s.project_id = home.project_id and s.key = home.key for update;
   update cogo.jobs j
      set state = 'succeeded', finished_at = clock_timestamp(), lease_token = null, lease_until = null, result = item -> 'result'
    where j.id = (item ->> 'job_id')::uuid and j.state = 'running' and j.lease_token = (item ->> 'token')::bigint
@@ -33,7 +34,7 @@ begin
   if done.id is null then
     return false;
   end if;
-  perform cogo.hand_on(home.project_id, home.key, 1);
+  perform cogo.hand_on(home.project_id, home.key, 1, coalesce(room, 0));
   return true;
 end
 $$;

@@ -11,8 +11,15 @@ set plan_cache_mode = 'force_generic_plan'
 set seq_page_cost = 40
 as $$
 declare
-  verdicts text := case when turn.results = '[]' then '[]' else cogo_api.finish(turn.results) end;
+  verdicts text := '[]';
+  taker    text;
 begin
+  if turn.results <> '[]' then
+    -- hand_on need not ring where this call takes whatever comes next
+    taker := set_config('cogo.taker', case when turn.include_types is null then turn.executor_id else '' end, true);
+    verdicts := cogo_api.finish(turn.results);
+    taker := set_config('cogo.taker', '', true);
+  end if;
   return ('{"verdicts":' || verdicts || ',"jobs":'
     || cogo.take(turn.executor_id, turn.qty, turn.lease_s, turn.include_types, turn.epoch) || '}')::json;
 end

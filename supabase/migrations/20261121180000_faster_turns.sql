@@ -7,7 +7,9 @@ drop index cogo.job_payloads_project;
 drop index cogo.jobs_running_now;
 create index jobs_leases on cogo.jobs (lease_until) where state = 'running';
 create sequence cogo.leases_seen as bigint;
--- their answers are text and json now
+-- their answers are text and json now, and hand_on and has_backlog have one argument more
+drop function cogo.has_backlog(text, uuid);
+drop function cogo.hand_on(uuid, text, int);
 drop function cogo.lease_jobs(uuid[], text, int);
 drop function cogo_api.turn(text, jsonb, int, int, text[], int);
 
@@ -765,6 +767,140 @@ grant execute on function cogo_api.chat_end(uuid, text, jsonb, jsonb) to anon, a
 -- sql/jobs/010_tables.sql 9aa608fc52bb898f
 -- by hand
 
+-- sql/jobs/011_fn_sound_job.sql 23d8e391df61a36c
+-- cogo.sound_job: whether a row of cogo.jobs is one that its state may have: the check of the table. One function of the whole row,
+-- because CHECK constraints are parsed anew by every statement that writes: ten of them were most of the cost of a single update.
+-- It names nothing but what Postgres has built in, so it pins no search path, which would cost a row as much as the rest of it.
+create or replace function cogo.sound_job(job cogo.jobs)
+returns boolean
+language plpgsql
+immutable
+as $$
+begin
+  return coalesce(case job.state
+    when 'running' then num_nulls(job.lease_token, job.lease_until, job.executor_id, job.lease_s) = 0
+      and num_nonnulls(job.msg_id, job.blocked_on, job.finished_at) = 0
+    when 'succeeded' then job.finished_at is not null and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on) = 0
+    when 'queued' then (job.pinned_executor_id is null) = (job.msg_id is not null)
+      and num_nonnulls(job.lease_token, job.lease_until, job.blocked_on, job.finished_at) = 0
+    when 'blocked' then (job.blocked_on in ('children', 'turn') or job.blocked_on = 'slot' and job.concurrency_key is not null)
+      and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.finished_at) = 0
+    when 'scheduled' then num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on, job.finished_at) = 0
+    when 'cancelled' then job.finished_at is not null and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on) = 0
+    when 'dead' then job.finished_at is not null and num_nonnulls(job.lease_token, job.lease_until, job.msg_id, job.blocked_on) = 0
+    end and least(job.attempt, job.failures, job.lease_losses, job.releases, job.pending_children) >= 0
+      and job.max_attempts between 1 and 50, false);
+end
+$$;
+
+-- sql/jobs/140_fn_ring.sql ec8649a213be4e2e
+-- cogo.ring: wakes executors that could take jobs just made ready: the pinned one, or a few more live ones of the lane than there are
+-- jobs, at most 20; one where jobs is 0. One message each on agents:{executor_id}, to those that listen; a hint, everyone polls as well.
+-- Edge consumers have no ear on Realtime: where the lane's kind has a doorbell, it is rung.
+create or replace function cogo.ring(project_id uuid, lane text, pinned_executor_id text default null, jobs bigint default 1)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  worker text := split_part(lane, '/', 1);
+  bells  text[];
+  door   boolean;
+begin
+  select array_agg('agents:' || e.id order by e.last_seen desc),
+         ring.pinned_executor_id is null and exists (select from cogo.doorbells d where d.executor = worker and d.url is not null)
+    into bells, door
+    from cogo.executors e
+   where (ring.pinned_executor_id is null or e.id = ring.pinned_executor_id)
+     and e.kind = worker
+     and (e.project_id is null or e.project_id = ring.project_id)
+     and not e.draining and e.dead_at is null
+     and e.last_seen > clock_timestamp() - interval '60 seconds';
+  if bells is not null then
+    bells := cogo.heard(bells);
+    for i in 1..least(cardinality(bells), case when jobs = 0 then 1 else least(20, jobs + 4) end) loop
+      perform cogo.hint(bells[i], 'wake', jsonb_build_object('lane', ring.lane));
+    end loop;
+  end if;
+  if door then
+    perform cogo.ring_doorbell(worker);
+  end if;
+end
+$$;
+
+-- sql/jobs/163_fn_has_backlog.sql c4f7b0f4c5b316c6
+-- cogo.has_backlog: whether jobs of the lane, and of the project where given, wait for their turn. In the order of the index: EXISTS
+-- alone may walk the table for its first row. It looks from the watermark on only, which is all that claims do; every: also before it,
+-- which walks every job that waited since an old snapshot was taken. sweep does, before it takes a mark back and now and then.
+create or replace function cogo.has_backlog(lane text, project_id uuid default null, every boolean default false)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  low timestamptz;
+begin
+  low := case when every then '-infinity' else to_timestamp(cogo.turn(has_backlog.lane) / 1000000.0) end;
+  if has_backlog.project_id is null then
+    return coalesce((
+      select true from cogo.jobs j
+       where j.lane = has_backlog.lane and j.state = 'blocked' and j.blocked_on = 'turn' and j.run_at >= low
+       order by j.project_id, j.type, j.run_at limit 1), false);
+  end if;
+  return coalesce((
+    select true from cogo.jobs j
+     where j.lane = has_backlog.lane and j.project_id = has_backlog.project_id and j.state = 'blocked' and j.blocked_on = 'turn'
+       and j.run_at >= low
+     order by j.type, j.run_at limit 1), false);
+end
+$$;
+
+-- sql/jobs/179_fn_hand_on.sql 7b520dcbe66d9ca7
+-- cogo.hand_on: gives back n slots of a concurrency key and admits the next blocked jobs of it. A slot that one job leaves and the next
+-- one takes is not written at all. The caller holds the slot; blocked jobs are locked here, and one that is locked by another is left
+-- to it (sweep finds a slot that stays free). room: how many slots are free then, where the caller has read it with the lock. Within a
+-- turn that takes a job of any type nobody is rung: who made the room takes what is at the head of the lane in the same call.
+create or replace function cogo.hand_on(project_id uuid, key text, n int, room int default null)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  taken int := 0;
+  next  uuid[];
+  home  text;
+  same  boolean;
+begin
+  if room is null then
+    room := coalesce((select s.slots - greatest(s.used - n, 0) from cogo.job_slots s where s.project_id = hand_on.project_id and s.key = hand_on.key), 0);
+  end if;
+  if room > 0 then
+    select array_agg(x.id order by x.id), count(*), min(x.lane), bool_and(x.pinned_executor_id is null) and min(x.lane) = max(x.lane)
+      into next, taken, home, same
+      from (select j.id, j.lane, j.pinned_executor_id from cogo.jobs j
+             where j.project_id = hand_on.project_id and j.concurrency_key = hand_on.key and j.state = 'blocked' and j.blocked_on = 'slot'
+             order by j.band, j.id
+             limit room
+               for update skip locked) x;
+  end if;
+  if taken <> n then
+    update cogo.job_slots s set used = greatest(s.used - n, 0) + taken where s.project_id = hand_on.project_id and s.key = hand_on.key;
+  end if;
+  if same then
+    -- push_jobs for jobs of one lane
+    update cogo.jobs j set state = 'queued', blocked_on = null, msg_id = p.msg_id, queued_at = clock_timestamp()
+      from cogo.push(home, next) p
+     where j.id = p.job_id;
+    if not exists (select from cogo.executors e where e.id = current_setting('cogo.taker', true) and e.kind = split_part(home, '/', 1)) then
+      perform cogo.ring(hand_on.project_id, home, null, 0);
+    end if;
+  elsif taken > 0 then
+    perform cogo.push_jobs(next, true);
+  end if;
+end
+$$;
+
 -- sql/jobs/247_fn_earlier_work.sql 226358675a745e90
 -- cogo.earlier_work: what earlier attempts of a job left: {steps?: {name: output}, children?: [{job_id, type, state, result, error}]}.
 create or replace function cogo.earlier_work(job_id uuid)
@@ -786,10 +922,12 @@ begin
 end
 $$;
 
--- sql/jobs/250_fn_lease_jobs.sql c5524ab5d6357831
+-- sql/jobs/250_fn_lease_jobs.sql d31b1c382eb5e558
 -- cogo.lease_jobs: gives locked jobs to an executor: running, a new token. Returns what claim answers, as the text of a JSON array: to
 -- build each job as jsonb, then the array, then the answer of turn, then its text costs as much as the lease. steps and children are
 -- there where a job has them, which a first attempt has not.
+-- The token is the clock's microseconds and two digits that jobs leased in the same one differ by: a claim may be forgotten by a crash
+-- (see claim), and the sequence with it, but no later attempt may get its token.
 create or replace function cogo.lease_jobs(ids uuid[], executor_id text, lease_s int)
 returns text
 language plpgsql
@@ -803,8 +941,8 @@ begin
   with leased as (
     update cogo.jobs j
        set state = 'running', blocked_on = null, attempt = j.attempt + 1, msg_id = null, executor_id = lease_jobs.executor_id,
-           lease_token = nextval('cogo.lease_tokens'), lease_s = lease_jobs.lease_s,
-           lease_until = moment + make_interval(secs => lease_jobs.lease_s), leased_at = moment,
+           lease_token = (extract(epoch from clock_timestamp()) * 1000000)::bigint * 100 + nextval('cogo.lease_tokens') % 100,
+           lease_s = lease_jobs.lease_s, lease_until = moment + make_interval(secs => lease_jobs.lease_s), leased_at = moment,
            started_at = coalesce(j.started_at, moment)
      where j.id = any (ids)
     returning j.id, j.project_id, j.type, j.attempt, j.lease_token, j.trace_id, j.quiet, j.band, j.pinned_executor_id,
@@ -825,6 +963,204 @@ begin
     perform cogo.tell(ids, 'job.started', jsonb_build_object('executor_id', lease_jobs.executor_id));
   end if;
   return answer;
+end
+$$;
+
+-- sql/jobs/280_fn_expire_leases.sql 7d8a6651e2c88f96
+-- cogo.expire_leases: takes back leases that ran out, of jobs the caller has locked with lock_jobs: cancelled where that was asked for,
+-- dead (lease_lost) at the third loss, else queued again. Returns {expired, dead}.
+create or replace function cogo.expire_leases(late uuid[])
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  max_losses constant int := 3;
+  again     uuid[];
+  cancelled uuid[];
+  spent     uuid[];
+begin
+  if cardinality(late) = 0 then
+    return '{"expired": 0, "dead": 0}';
+  end if;
+  select coalesce(array_agg(j.id) filter (where j.cancel_requested_at is not null), '{}'),
+         coalesce(array_agg(j.id) filter (where j.cancel_requested_at is null and j.lease_losses + 1 >= max_losses), '{}'),
+         coalesce(array_agg(j.id) filter (where j.cancel_requested_at is null and j.lease_losses + 1 < max_losses), '{}')
+    into cancelled, spent, again
+    from cogo.jobs j where j.id = any (late) and j.state = 'running' and j.lease_until <= clock_timestamp();
+  late := cancelled || spent || again;
+  if cardinality(late) = 0 then
+    return '{"expired": 0, "dead": 0}';
+  end if;
+  perform cogo.close_attempts(late, 'lost');
+  update cogo.jobs j set lease_losses = j.lease_losses + 1 where j.id = any (late);
+  perform cogo.settle_cancelled(cancelled);
+  perform cogo.bury_job(s.id, 'lease_lost', 'lease_lost', jsonb_build_object('code', 'lease_lost',
+            'message', format('%s executors lost the lease, the last one was %s', max_losses, j.executor_id)))
+     from unnest(spent) as s(id) join cogo.jobs j on j.id = s.id;
+  insert into cogo.job_events (job_id, project_id, kind, data, trace_id, quiet)
+  select j.id, j.project_id, 'job.lease_lost', jsonb_build_object('attempt', j.attempt, 'executor_id', j.executor_id), j.trace_id, j.quiet
+    from cogo.jobs j where j.id = any (again) order by j.id;
+  perform cogo.push_jobs(again);
+  perform cogo.jobs_over(cancelled || spent, cancelled || spent);
+  return jsonb_build_object('expired', cardinality(late), 'dead', cardinality(spent));
+end
+$$;
+
+-- sql/jobs/290_fn_reconcile_lanes.sql dd1c0f3a6e80fb41
+-- cogo.reconcile_lanes: moves low watermarks up to where the queues begin, and takes back the mark of a backlog that is gone. Once in
+-- 15 s a lane it re-sends queued jobs whose message is gone (a purge, a lost queue table) or lies below the watermark (a slow
+-- transaction took its id long before it committed). Returns how many were re-sent.
+create or replace function cogo.reconcile_lanes(lim int)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  slack constant bigint := 500;
+  lane   record;
+  head   record;
+  lost   uuid[];
+  oldest timestamptz;
+  waits  boolean;
+  made   int := 0;
+begin
+  for lane in
+    select l.name, l.queue_name, l.backlog, l.reconciled_at < clock_timestamp() - interval '15 seconds' as due
+      from cogo.lanes l order by l.name
+  loop
+    -- of a lane without a mark only what came since the watermark, which moves along: it costs the same after any number of jobs
+    waits := cogo.has_backlog(lane.name, every => lane.backlog or lane.due);
+    if lane.backlog and not waits then
+      -- whoever adds to it now has marked it already and would lose the mark, so only where that holds still under the lock
+      update cogo.lanes l set backlog = false
+       where l.name in (select x.name from cogo.lanes x where x.name = lane.name for update skip locked)
+         and not cogo.has_backlog(lane.name, every => true);
+    elsif not lane.backlog and waits then
+      perform cogo.mark_backlog(array[lane.name]);
+    end if;
+    oldest := null;
+    if lane.backlog then
+      -- the oldest of each project and type, found without the watermark; where there are too many to look at all, no watermark
+      select case when count(*) < 1000 then min(w.run_at) else to_timestamp(3) end into oldest
+        from cogo.waiting_turns(lane.name) w;
+    end if;
+    if lane.backlog or not waits and cogo.turn(lane.name) < (extract(epoch from clock_timestamp() - interval '10 seconds') * 1000000)::bigint then
+      perform setval(format('cogo.turn_%s', lane.queue_name),
+        greatest(1, (extract(epoch from coalesce(oldest, clock_timestamp()) - interval '2 seconds') * 1000000)::bigint));
+    end if;
+    perform cogo.ensure_queue(lane.queue_name);
+    execute format('select h.oldest, h.newest from cogo.head_%s() h', lane.queue_name) into head;
+    if coalesce(head.oldest, head.newest) - slack > cogo.low(lane.name) then
+      perform setval(format('cogo.low_%s', lane.queue_name), coalesce(head.oldest, head.newest) - slack);
+    end if;
+    continue when not lane.due;
+    execute format('select cogo.lost_%s($1)', lane.queue_name) into lost using lim;
+    if cardinality(lost) > 0 then
+      perform cogo.push_jobs(lost);
+      made := made + cardinality(lost);
+    end if;
+    update cogo.lanes l set reconciled_at = clock_timestamp() where l.name = lane.name;
+  end loop;
+  return made;
+end
+$$;
+
+-- sql/jobs/295_fn_enqueue_one.sql 19a145709bdf3249
+-- cogo.enqueue_one: enqueue for a single plain job: of any type, with payload, priority, max_attempts, executor, key and trace_id, and
+-- nothing that makes it wait. Returns enqueue's answer, or null where there is more to it (a rate, a key that is taken, anything that
+-- may be wrong): then nothing was changed, and the long way does it or says why it can't be. Both ways make the same rows.
+create or replace function cogo.enqueue_one(project_id uuid, item jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  who     record := cogo.identity();
+  kind    text := item ->> 'type';
+  payload jsonb := coalesce(nullif(item -> 'payload', 'null'), '{}');
+  name    text := item ->> 'key';
+  trace   text := item ->> 'trace_id';
+  level   int := 1;
+  home    record;
+  made_by text;
+  message bigint;
+  moment  timestamptz := clock_timestamp();
+  made    uuid := encode(int8send(((extract(epoch from moment) * 1000)::bigint << 16) | 28673)
+                    || substring(uuid_send(gen_random_uuid()) from 9), 'hex')::uuid;
+begin
+  if jsonb_typeof(item) <> 'object' or item - array['type', 'payload', 'priority', 'max_attempts', 'executor', 'key', 'trace_id'] <> '{}'
+     or jsonb_typeof(payload) <> 'object' or pg_column_size(payload) > 21845 or length(name) not between 1 and 255 then
+    return null;
+  end if;
+  if item ? 'priority' or item ? 'max_attempts' then
+    if coalesce(item ->> 'priority', '1') !~ '^[012]$' or coalesce(item ->> 'max_attempts', '1') !~ '^([1-9]|[1-4][0-9]|50)$' then
+      return null;
+    end if;
+    level := coalesce(item ->> 'priority', '1');
+  end if;
+  case who.kind
+    when 'service' then made_by := 'service';
+    when 'token' then made_by := case who.project_id when enqueue_one.project_id then 'token:' || who.token_id end;
+    when 'user' then
+      select 'user:' || m.user_id into made_by from cogo.project_members m
+       where m.project_id = enqueue_one.project_id and m.user_id = who.user_id and m.role in ('editor', 'admin', 'owner');
+    else null;
+  end case;
+  if made_by is null then
+    return null;
+  end if;
+
+  -- the project is locked against being deleted; a type or a lane that is not known finds nothing
+  select x.*, l.name as lane, l.backlog, q.queue_limit - q.counted as room, q.ready_share into home
+    from cogo.projects p
+    join cogo.job_quotas q on q.project_id = p.id
+   cross join lateral (
+     select t.executor, t.max_attempts, t.run_s, t.steps
+       from cogo.job_types t
+      where t.pattern = kind or (t.pattern like '%.*' and starts_with(kind, left(t.pattern, -1)))
+      order by length(t.pattern) desc limit 1) x
+    join cogo.lanes l on l.name = coalesce(item ->> 'executor', x.executor) || '/default/' || level
+   where p.id = enqueue_one.project_id
+     and not exists (select from cogo.job_rates r where r.project_id = p.id)
+     for key share of p;
+  if not found or home.lane like 'cogo-plan/%' and home.run_s > 90 and not home.steps then
+    return null;
+  end if;
+  if name is not null then
+    insert into cogo.job_keys (project_id, key, job_id, request_hash, expires_at)
+    -- the hash is that of plan_jobs
+    values (enqueue_one.project_id, name, made,
+      sha256(convert_to(('{"payload": {}, "priority": 1}' || item - array['key', 'trace_id'])::text, 'UTF8')), moment + interval '7 days')
+    on conflict do nothing;
+    if not found then
+      return null;
+    end if;
+  end if;
+  -- as cogo.check_quota
+  if random() * home.room < 10 then
+    perform cogo.count_waiting(enqueue_one.project_id, 1);
+  end if;
+
+  if not (home.backlog and cogo.has_backlog(home.lane, enqueue_one.project_id)) then
+    message := cogo.offer(home.lane, enqueue_one.project_id, made, home.ready_share);
+  end if;
+  with job as (
+    insert into cogo.jobs (id, project_id, type, lane, band, state, blocked_on, run_at, msg_id, queued_at, max_attempts, trace_id, created_by)
+    values (made, enqueue_one.project_id, kind, home.lane, level, case when message is null then 'blocked' else 'queued' end,
+      case when message is null then 'turn' end, moment, message, case when message is not null then moment end,
+      coalesce((item ->> 'max_attempts')::int, home.max_attempts), trace, made_by)
+  )
+  insert into cogo.job_payloads (job_id, project_id, input) values (made, enqueue_one.project_id, payload);
+  if message is null and not home.backlog then
+    perform cogo.mark_backlog(array[home.lane]);
+  end if;
+  if trace is not null then
+    perform cogo.tell(array[made], 'job.enqueued', '{}');
+  end if;
+  perform cogo.ring(enqueue_one.project_id, home.lane, null, 1);
+  return jsonb_build_array(jsonb_build_object('job_id', made, 'state', case when message is null then 'blocked' else 'queued' end,
+    'duplicate', false));
 end
 $$;
 
@@ -1012,7 +1348,7 @@ $$;
 revoke all on function cogo_api.enqueue(uuid, jsonb, jsonb) from public;
 grant execute on function cogo_api.enqueue(uuid, jsonb, jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/305_fn_take.sql 2df9bfdcf595e3c5
+-- sql/jobs/305_fn_take.sql ca0d38a9f613b31e
 -- cogo.take: the work of claim, which see; its answer as text, so that turn puts it into its own without building it again.
 create or replace function cogo.take(executor_id text, qty int, lease_s int, include_types text[], epoch int)
 returns text
@@ -1026,6 +1362,10 @@ declare
   exact    text[];
   prefixes text[];
 begin
+  -- nothing but the lease is in this transaction: see claim
+  if pg_current_xact_id_if_assigned() is null then
+    perform set_config('synchronous_commit', 'off', true);
+  end if;
   if coalesce(qty, 0) not between 1 and 1000 then
     perform cogo.fail('CG004', 'qty must be 1 to 1000', jsonb_build_object('field', 'qty'));
   end if;
@@ -1076,7 +1416,7 @@ begin
 end
 $$;
 
--- sql/jobs/310_fn_claim.sql 6c462bd907f65a2a
+-- sql/jobs/310_fn_claim.sql b21c7f41d7b70772
 -- cogo_api.claim: leases up to qty ready jobs to an executor; returns [{job_id, token, attempt, type, payload, checkpoint, project_id,
 -- trace_id, lease_s, cancel_requested, steps?, children?}]. token (a string: it is a bigint) goes with every later call for the
 -- attempt. steps: outputs earlier attempts stored; children: the jobs it awaited, with their results.
@@ -1086,6 +1426,10 @@ $$;
 -- register_executor gave it, so that a process another one of the same id has replaced gets nothing.
 -- The lease ends lease_s after the last beat, by the database's clock: count it on a monotonic clock and stop at 80 %.
 -- An empty answer is normal; nothing ever waits for a lock here.
+--
+-- A claim alone in its transaction does not wait until its lease is on disk: after a crash of the server the job is ready again, at
+-- most as if it had not been claimed, and its worker is told so by the next beat or result. Where something was written before in the
+-- same transaction (turn with results), the commit waits as ever; write nothing after a claim that must not be lost.
 --
 -- As all calls of workers it keeps its plans, and keeps off scans of whole tables: a session that planned while cogo.jobs was almost
 -- empty, and not analyzed, would walk the table in every later call. seq_page_cost says so; much more of it would have plans compiled.
@@ -1216,6 +1560,48 @@ begin
     perform cogo.admit_jobs(array[await_children.job_id]);
   end if;
   return (select j.state from cogo.jobs j where j.id = await_children.job_id);
+end
+$$;
+
+-- sql/jobs/326_fn_finish_keyed.sql 71577f660173a018
+-- cogo.finish_keyed: finish_one for a single job that has a concurrency key: ends it well and hands its slot on; whether it did. False:
+-- nothing was changed, and the long way says why. The slot is locked before the job, as everywhere.
+create or replace function cogo.finish_keyed(results jsonb, every boolean, project_id uuid)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  item  jsonb := results -> 0;
+  home  record;
+  room  int;
+  done  record;
+begin
+  if item ?| array['children', 'events', 'await'] or (item ->> 'job_id') !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+     or (item ->> 'token') !~ '^[0-9]{1,18}$' then
+    return false;
+  end if;
+  -- keys and parents never change, so they can be read before the lock
+  select j.project_id, j.concurrency_key as key into home from cogo.jobs j
+   where j.id = (item ->> 'job_id')::uuid and j.state = 'running' and j.lease_token = (item ->> 'token')::bigint
+     and j.concurrency_key is not null and j.parent_id is null and (every or j.project_id = finish_keyed.project_id);
+  if not found then
+    return false;
+  end if;
+  select s.slots - greatest(s.used - 1, 0) into room from cogo.job_slots s where s.project_id = home.project_id and s.key = home.key for update;
+  update cogo.jobs j
+     set state = 'succeeded', finished_at = clock_timestamp(), lease_token = null, lease_until = null, result = item -> 'result'
+   where j.id = (item ->> 'job_id')::uuid and j.state = 'running' and j.lease_token = (item ->> 'token')::bigint
+     and j.cancel_requested_at is null
+  returning j.id, not j.quiet or j.trace_id is not null as heard into done;
+  if done.heard then
+    perform cogo.tell(array[done.id], 'job.done', '{"state":"succeeded"}');
+  end if;
+  if done.id is null then
+    return false;
+  end if;
+  perform cogo.hand_on(home.project_id, home.key, 1, coalesce(room, 0));
+  return true;
 end
 $$;
 
@@ -1353,7 +1739,7 @@ $$;
 revoke all on function cogo_api.finish(jsonb) from public;
 grant execute on function cogo_api.finish(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/335_fn_turn.sql 6ca38bdf2944d4ea
+-- sql/jobs/335_fn_turn.sql 2df9a4d355e47458
 -- cogo_api.turn: finish and claim in one call and one transaction, which is what a busy worker does all day: half the calls and half
 -- the commits. Returns {verdicts: as finish, jobs: as claim}; results are recorded when the answer is there, both or neither.
 -- results: as finish, may be empty; the rest as claim. Errors: as finish and claim; then nothing was recorded, nor leased.
@@ -1367,8 +1753,15 @@ set plan_cache_mode = 'force_generic_plan'
 set seq_page_cost = 40
 as $$
 declare
-  verdicts text := case when turn.results = '[]' then '[]' else cogo_api.finish(turn.results) end;
+  verdicts text := '[]';
+  taker    text;
 begin
+  if turn.results <> '[]' then
+    -- hand_on need not ring where this call takes whatever comes next
+    taker := set_config('cogo.taker', case when turn.include_types is null then turn.executor_id else '' end, true);
+    verdicts := cogo_api.finish(turn.results);
+    taker := set_config('cogo.taker', '', true);
+  end if;
   return ('{"verdicts":' || verdicts || ',"jobs":'
     || cogo.take(turn.executor_id, turn.qty, turn.lease_s, turn.include_types, turn.epoch) || '}')::json;
 end
@@ -1485,7 +1878,62 @@ $$;
 revoke all on function cogo_api.release(jsonb) from public;
 grant execute on function cogo_api.release(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/370_fn_redrive.sql 78d8a4591dfb4afb
+-- sql/jobs/360_fn_cancel.sql 0be8d846762f6c74
+-- cogo_api.cancel: cancels a job, and unless children is false what is below it and not over; returns {job_id, state,
+-- cancel_requested, children}. Those that do not run are cancelled at once; running ones are asked to stop (by their next beat, and by
+-- the doorbell) and count as cancelled when their worker reports or loses the lease. children: how many below it this call cancelled
+-- or asked to stop. Again on a cancelled job is harmless. Needs editor.
+-- Errors: CG003 as readable_job; CG022 the job succeeded or is dead.
+create or replace function cogo_api.cancel(job_id uuid, children boolean default true)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set seq_page_cost = 40
+as $$
+declare
+  job    cogo.jobs := cogo.readable_job(cancel.job_id, 'editor');
+  ids    uuid[] := cogo.lock_family(job.id, coalesce(children, true));
+  asked  uuid[];
+  ended  uuid[];
+  queued uuid[];
+  item   record;
+begin
+  select j.* into job from cogo.jobs j where j.id = job.id;
+  if not found then
+    job := cogo.readable_job(cancel.job_id, 'editor');
+  end if;
+  if job.state in ('succeeded', 'dead') then
+    perform cogo.fail('CG022', format('the job is %s already', job.state), jsonb_build_object('state', job.state));
+  end if;
+  select coalesce(array_agg(j.id) filter (where j.state = 'running'), '{}'),
+         coalesce(array_agg(j.id) filter (where j.state in ('scheduled', 'blocked', 'queued')), '{}'),
+         coalesce(array_agg(j.id) filter (where j.state = 'queued'), '{}')
+    into asked, ended, queued
+    from cogo.jobs j
+   where j.id = any (ids) and j.state not in ('succeeded', 'dead', 'cancelled') and (j.state <> 'running' or j.cancel_requested_at is null);
+  update cogo.jobs j set cancel_requested_at = clock_timestamp() where j.id = any (asked || ended);
+  for item in select j.id, j.executor_id from cogo.jobs j where j.id = any (asked) order by j.id loop
+    perform cogo.tell(array[item.id], 'job.cancel_requested', jsonb_build_object('executor_id', item.executor_id));
+    perform cogo.hint('agents:' || item.executor_id, 'cancel', jsonb_build_object('job_id', item.id));
+  end loop;
+  for item in
+    select j.lane, array_agg(j.msg_id order by j.msg_id) as messages
+      from cogo.jobs j where j.id = any (queued) and j.msg_id is not null group by j.lane order by j.lane
+  loop
+    perform cogo.drop_messages(item.lane, item.messages);
+  end loop;
+  perform cogo.settle_cancelled(ended);
+  perform cogo.jobs_over(ended, queued);
+  job := cogo.readable_job(cancel.job_id, 'editor');
+  return jsonb_build_object('job_id', job.id, 'state', job.state, 'cancel_requested', job.cancel_requested_at is not null,
+    'children', cardinality(array_remove(asked || ended, job.id)));
+end
+$$;
+revoke all on function cogo_api.cancel(uuid, boolean) from public;
+grant execute on function cogo_api.cancel(uuid, boolean) to anon, authenticated, service_role;
+
+-- sql/jobs/370_fn_redrive.sql 208eee5b47122ba3
 -- cogo_api.redrive: makes a new job from a dead one and links the two; returns {job_id, state, duplicate, redriven_from}. Again on
 -- the same dead job returns the job made then (duplicate = true). Needs editor.
 -- Errors: CG003 as readable_job; CG022 the job is not dead.
@@ -1494,6 +1942,7 @@ returns jsonb
 language plpgsql
 security definer
 set search_path = ''
+set seq_page_cost = 40
 as $$
 declare
   job    cogo.jobs := cogo.readable_job(redrive.job_id, 'editor');
@@ -1532,6 +1981,52 @@ end
 $$;
 revoke all on function cogo_api.redrive(uuid) from public;
 grant execute on function cogo_api.redrive(uuid) to anon, authenticated, service_role;
+
+-- sql/jobs/380_fn_pin.sql 281bcfc517c49689
+-- cogo_api.pin: binds a job that does not run to one executor, or frees it (executor_id null); returns {job_id, state,
+-- pinned_executor_id}. Needs editor.
+-- Errors: CG003 as readable_job; CG004 malformed id; CG022 the job runs or is over.
+create or replace function cogo_api.pin(job_id uuid, executor_id text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set seq_page_cost = 40
+as $$
+declare
+  job cogo.jobs := cogo.readable_job(pin.job_id, 'editor');
+begin
+  if pin.executor_id !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' then
+    perform cogo.fail('CG004', 'executor_id is malformed', jsonb_build_object('field', 'executor_id'));
+  end if;
+  perform cogo.lock_jobs(array[job.id]);
+  select j.* into job from cogo.jobs j where j.id = pin.job_id;
+  if not found then
+    job := cogo.readable_job(pin.job_id, 'editor');
+  end if;
+  if job.state not in ('scheduled', 'blocked', 'queued') then
+    perform cogo.fail('CG022', format('a job that is %s cannot be pinned', job.state), jsonb_build_object('state', job.state));
+  end if;
+  if job.state = 'queued' then
+    if job.msg_id is not null then
+      perform cogo.drop_messages(job.lane, array[job.msg_id]);
+    end if;
+    -- out of queued for a moment: queued, pin and message change together
+    update cogo.jobs j set state = 'scheduled', msg_id = null, pinned_executor_id = pin.executor_id where j.id = job.id;
+    perform cogo.push_jobs(array[job.id]);
+  else
+    update cogo.jobs j set pinned_executor_id = pin.executor_id where j.id = job.id;
+    -- a pinned job has no turn to wait for
+    if job.blocked_on = 'turn' and pin.executor_id is not null then
+      perform cogo.push_jobs(array[job.id]);
+    end if;
+  end if;
+  return (select jsonb_build_object('job_id', j.id, 'state', j.state, 'pinned_executor_id', j.pinned_executor_id)
+            from cogo.jobs j where j.id = pin.job_id);
+end
+$$;
+revoke all on function cogo_api.pin(uuid, text) from public;
+grant execute on function cogo_api.pin(uuid, text) to anon, authenticated, service_role;
 
 -- sql/jobs/390_fn_job_status.sql 07412c8515f8d322
 -- cogo_api.job_status: {job_id, project_id, type, state, attempt, failures, lease_losses, releases, max_attempts, progress, result,

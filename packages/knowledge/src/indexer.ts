@@ -81,7 +81,10 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     const { config, warning } = await readIndexConfig(root.value);
     progress('walk', 0, 0);
     const call = signal ? { signal } : {};
-    memory = options.dryRun ? undefined : await memoryFor(options.memory, root.value, options.paths);
+    memory =
+      options.dryRun || options.types
+        ? undefined
+        : await memoryFor(options.memory, root.value, options.paths);
     const [walked, files] = await Promise.all([
       memory?.walk ??
         walkRepository({

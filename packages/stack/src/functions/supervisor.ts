@@ -6,7 +6,6 @@
 // A host that answers no health check for `hangMs` is blocked by a function and is killed. Backoff grows with each end that comes
 // before the host was up for a while.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +14,7 @@ import type { HostAddress } from '../gateway/functions_proxy.ts';
 import { choosePort, HOST } from '../place/ports.ts';
 import { watchCode } from './code_watcher.ts';
 import { denoArguments } from './permissions.ts';
+import { ping } from './ping.ts';
 
 export interface SupervisorOptions {
   deno: string;
@@ -301,19 +301,4 @@ class HostSupervisor implements Supervisor {
 
 function defaultBackoff(n: number): number {
   return n === 0 ? 0 : Math.min(10_000, 100 * 2 ** (n - 1));
-}
-
-function ping(port: number, timeoutMs: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const request = httpRequest(
-      { host: HOST, port, path: '/_host/healthz', timeout: timeoutMs },
-      (response) => {
-        response.resume();
-        response.once('end', () => resolve(response.statusCode === 200));
-      },
-    );
-    request.once('timeout', () => request.destroy());
-    request.once('error', () => resolve(false));
-    request.end();
-  });
 }

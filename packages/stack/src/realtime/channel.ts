@@ -1,46 +1,20 @@
 // One topic joined on one socket:  joining -> joined -> closed.  Its frames are handled one after the other.
 import { createHash, randomUUID } from 'node:crypto';
-import type { Extension, Grants, RealtimeDb } from './db.ts';
-import type { Ears } from './ears.ts';
-import type { DatabaseFeed } from './feed.ts';
-import type { Hub, Subscriber, TopicName } from './hub.ts';
-import { type Credentials, identify, type Identity } from './identity.ts';
+import type { ChannelServices, ChannelSocket } from './channel_place.ts';
+import type { Extension, Grants } from './db.ts';
+import type { Subscriber, TopicName } from './hub.ts';
+import { identify, type Identity } from './identity.ts';
 import { type JoinConfig, record } from './join_config.ts';
-import { type Bucket, bucket, type Limits } from './limits.ts';
-import type { Log } from './log.ts';
+import { type Bucket, bucket } from './limits.ts';
 import {
   type Broadcast,
-  broadcastPayload,
+  broadcastOf,
   encodeBroadcast,
   encodeMessage,
   type Frame,
   type Ref,
   type Vsn,
 } from './wire.ts';
-
-/** What every channel of a gateway shares. */
-export interface ChannelServices {
-  db: RealtimeDb;
-  feed: DatabaseFeed;
-  ears: Ears;
-  hub: Hub;
-  credentials: Credentials;
-  limits: Limits;
-  now: () => number;
-  log: Log;
-}
-
-/** The socket as its channels see it. */
-export interface ChannelSocket {
-  vsn: Vsn;
-  headers: Record<string, string>;
-  /** Of the API key the socket was opened with. */
-  identity: Identity;
-  isOpen(): boolean;
-  write(data: string | Uint8Array): void;
-  /** Takes the channel off the socket. */
-  forget(channel: Channel): void;
-}
 
 export type Joined = { ok: true } | { ok: false; reason: string };
 
@@ -202,7 +176,7 @@ export class Channel implements Subscriber {
       if (this.#config.ack) this.reply(frame, 'error', { reason });
       else this.#system('broadcast', 'error', reason);
     };
-    const broadcast = toBroadcast(frame);
+    const broadcast = broadcastOf(frame);
     const size = 'payload' in broadcast ? Buffer.byteLength(broadcast.payload) : broadcast.binary.length;
     const most = this.#services.limits.payloadBytes;
     if (size > most) return refuse(`PayloadSizeExceeded: ${size} bytes; a message may have ${most}`);
@@ -319,14 +293,6 @@ export class Channel implements Subscriber {
     const { joinRef, wireTopic: topic, vsn } = this;
     this.write(encodeMessage(vsn, { joinRef, topic, event, payload }));
   }
-}
-
-/** What a client's push becomes. A binary push is rebuilt around its body, a text one goes on as it is. */
-function toBroadcast(frame: Frame): Broadcast {
-  const { body } = frame;
-  if (!body) return { payload: JSON.stringify(frame.payload) };
-  if (body.encoding === 'binary') return { binary: body.bytes, event: body.event, meta: null };
-  return { payload: broadcastPayload(body.event, JSON.stringify(frame.payload)) };
 }
 
 /** The same for the same subscription, as supabase-js matches them by what it asked for. */

@@ -2,7 +2,7 @@
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
-import type { ChannelServices } from './channel.ts';
+import type { ChannelServices } from './channel_place.ts';
 import type { RealtimeDb } from './db.ts';
 import { Ears } from './ears.ts';
 import { DatabaseFeed } from './feed.ts';

@@ -2,7 +2,7 @@
 //   POST /realtime/v1/api/broadcast                        {messages: [{topic, event, payload, private?}]}    202
 //   POST /realtime/v1/api/broadcast/{topic}/events/{event}?private=true    JSON, or application/octet-stream   202
 // Source: supabase/realtime lib/realtime_web/controllers/broadcast_controller.ex, broadcast_single_controller.ex.
-import type { ChannelServices } from './channel.ts';
+import type { ChannelServices } from './channel_place.ts';
 import { identify, type Identity } from './identity.ts';
 import { record } from './join_config.ts';
 import { type Broadcast, broadcastPayload } from './wire.ts';

@@ -1,6 +1,7 @@
 // One WebSocket: its frames, its channels, its limits.
 import type { WebSocket } from 'ws';
-import { Channel, type ChannelServices, type ChannelSocket } from './channel.ts';
+import { Channel } from './channel.ts';
+import type { ChannelServices, ChannelSocket } from './channel_place.ts';
 import type { Identity } from './identity.ts';
 import { parseJoin, record } from './join_config.ts';
 import { type Bucket, bucket } from './limits.ts';

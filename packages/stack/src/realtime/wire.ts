@@ -145,3 +145,11 @@ function isRef(value: unknown): boolean {
 function asRef(value: unknown): Ref {
   return typeof value === 'string' || typeof value === 'number' ? value : null;
 }
+
+/** What a client's push becomes. A binary push is rebuilt around its body, a text one goes on as it is. */
+export function broadcastOf(frame: Frame): Broadcast {
+  const { body } = frame;
+  if (!body) return { payload: JSON.stringify(frame.payload) };
+  if (body.encoding === 'binary') return { binary: body.bytes, event: body.event, meta: null };
+  return { payload: broadcastPayload(body.event, JSON.stringify(frame.payload)) };
+}

@@ -4,22 +4,23 @@
 // function is wrapped, `this`, names, arity and error texts stay, and what native code calls back is not mistaken for a
 // call of the repository. Nothing adds a line, so stack traces keep theirs.
 import { createHash } from 'node:crypto';
-import { parseSync, visitorKeys } from 'oxc-parser';
+import { visitorKeys } from 'oxc-parser';
 import { inside, originalPlaces } from './original_place.mjs';
+import {
+  afterDirectives,
+  blanked,
+  CLASSES,
+  FUNCTIONS,
+  getterNames,
+  hasOptional,
+  isPath,
+  parseCode,
+  unwrapped,
+  WRAPPERS,
+} from './syntax.mjs';
 
 /** The recorder cannot record itself. */
 const OWN = new URL('.', import.meta.url).href;
-const LANGUAGES = { '.ts': 'ts', '.mts': 'ts', '.cts': 'ts', '.tsx': 'tsx', '.jsx': 'jsx' };
-const FUNCTIONS = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression']);
-const CLASSES = new Set(['ClassDeclaration', 'ClassExpression']);
-const WRAPPERS = new Set([
-  'ParenthesizedExpression',
-  'TSAsExpression',
-  'TSSatisfiesExpression',
-  'TSNonNullExpression',
-  'TSTypeAssertion',
-  'TSInstantiationExpression',
-]);
 
 /**
  * @param {string} source what is about to run
@@ -30,18 +31,10 @@ const WRAPPERS = new Set([
  */
 export function instrument(source, url, root) {
   if (source.includes('$cogo_f') || url.startsWith(OWN)) return undefined;
-  const ending = /\.[cm]?[jt]sx?(?=$|[?#])/.exec(url)?.[0] ?? '.js';
-  let parsed;
-  for (const lang of new Set(['js', LANGUAGES[ending] ?? 'jsx'])) {
-    parsed = parseSync('x', source, { lang, sourceType: 'unambiguous', preserveParens: true });
-    if (parsed.errors.length === 0) break;
-    // `return` at the top of a CommonJS module, or code of sloppy mode
-    parsed = parseSync('x', source, { lang, sourceType: 'commonjs', preserveParens: true });
-    if (parsed.errors.length === 0) break;
-  }
-  if (!parsed || parsed.errors.length > 0) return undefined;
+  const program = parseCode(source, url);
+  if (!program) return undefined;
   const file = createHash('sha256').update(url).digest('hex').slice(0, 12);
-  const getters = getterNames(parsed.program);
+  const getters = getterNames(program);
   const edits = [];
   const sites = [];
   const functions = [];
@@ -52,10 +45,10 @@ export function instrument(source, url, root) {
   const put = (at, text, closes = false) => edits.push({ at, text, order: closes ? order++ : 1e9 + order++ });
 
   const top = { declared: [] };
-  visit(parsed.program, { scope: top, chain: undefined, className: undefined });
+  visit(program, { scope: top, chain: undefined, className: undefined });
   if (sites.length === 0 && functions.length === 0) return undefined;
 
-  const { hashbang, body } = parsed.program;
+  const { hashbang, body } = program;
   const begin = afterDirectives(body, hashbang ? source.indexOf('\n', hashbang.end) + 1 : 0);
   put(
     begin,
@@ -283,65 +276,6 @@ export function instrumentLoaded(loaded, url, root) {
   if (!source || !/^(?:module|commonjs)/.test(format ?? '') || inside(url, root) === undefined) return loaded;
   const text = typeof source === 'string' ? source : new TextDecoder().decode(source);
   return { ...loaded, source: instrument(text, url, root) ?? source };
-}
-
-/** Names of accessors written anywhere in the file: reading them twice could do something. */
-function getterNames(program) {
-  const names = new Set();
-  const look = (node) => {
-    if (node.kind === 'get' && node.key) {
-      names.add(
-        node.key.type === 'PrivateIdentifier' ? `#${node.key.name}` : (node.key.name ?? node.key.value),
-      );
-    }
-    for (const key of visitorKeys[node.type] ?? []) {
-      const value = node[key];
-      if (Array.isArray(value)) {
-        for (const one of value) if (one) look(one);
-      } else if (value) look(value);
-    }
-  };
-  look(program);
-  return names;
-}
-
-function unwrapped(node) {
-  let inner = node;
-  while (WRAPPERS.has(inner.type)) inner = inner.expression;
-  return inner;
-}
-
-/** Whether an optional link of the chain around it is in a callee or its object. */
-function hasOptional(node) {
-  for (let at = unwrapped(node); ; ) {
-    if (at.type === 'ChainExpression') return false;
-    if (at.optional) return true;
-    if (at.type === 'MemberExpression') at = unwrapped(at.object);
-    else if (at.type === 'CallExpression') at = unwrapped(at.callee);
-    else return false;
-  }
-}
-
-/** `a.b?.c`: names only. */
-function isPath(node) {
-  let at = unwrapped(node);
-  while (at.type === 'MemberExpression' && !at.computed && at.property.type === 'Identifier')
-    at = unwrapped(at.object);
-  return at.type === 'Identifier' || at.type === 'ThisExpression';
-}
-
-function afterDirectives(statements, start) {
-  let end = start;
-  for (const one of statements) {
-    if (one.type !== 'ExpressionStatement' || typeof one.directive !== 'string') break;
-    end = one.end;
-  }
-  return end;
-}
-
-/** The text with its comments blanked. */
-function blanked(text) {
-  return text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, (comment) => ' '.repeat(comment.length));
 }
 
 function declaration(names) {
