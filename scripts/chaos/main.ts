@@ -16,7 +16,14 @@ import { SWEEP_MS } from './field.ts';
 import { flood } from './flood.ts';
 import { gatewayRestart } from './gateway_phase.ts';
 import { type Phase, type PhaseResult, Skipped } from './phase.ts';
-import { backendKill, heldSnapshot, poolExhaustion, postgresRestart, queuePurge } from './server_phases.ts';
+import {
+  backendKill,
+  heldSnapshot,
+  poolExhaustion,
+  postgresCrash,
+  postgresRestart,
+  queuePurge,
+} from './server_phases.ts';
 import { clockJump, halfOpenSocket, SEEN_LEASE_S, sigkill, sigkillSeen, sigstop } from './worker_phases.ts';
 import { zombies } from './zombies.ts';
 
@@ -28,6 +35,7 @@ const PHASES: Record<string, Phase> = {
   'sigkill-seen': sigkillSeen,
   sigstop,
   'postgres-restart': postgresRestart,
+  'postgres-crash': postgresCrash,
   'backend-kill': backendKill,
   'pool-exhaustion': poolExhaustion,
   'held-snapshot': heldSnapshot,
@@ -37,7 +45,7 @@ const PHASES: Record<string, Phase> = {
   flood,
 };
 /** Phases that every database of the server feels: nothing runs beside them. In a quick run the others do, each on its own database. */
-const WHOLE_SERVER = ['postgres-restart', 'pool-exhaustion'];
+const WHOLE_SERVER = ['postgres-restart', 'postgres-crash', 'pool-exhaustion'];
 const POSTGRES17 = fileURLToPath(new URL('../postgres17', import.meta.url));
 
 interface Line extends Partial<PhaseResult> {
@@ -119,7 +127,8 @@ async function run(phase: string): Promise<Pick<Line, 'phase' | 'ok'> & Partial<
         await db.unsafe(KEEP_OUTCOMES).finally(() => db.end());
         return url;
       },
-      restartServer: process.env['COGO_TEST_DB'] ? null : restart,
+      restartServer: process.env['COGO_TEST_DB'] ? null : () => restart('stop'),
+      crashServer: process.env['COGO_TEST_DB'] ? null : () => restart('crash'),
     });
     const late = result.recoverMs !== null && result.targetMs !== null && result.recoverMs > result.targetMs;
     return { phase, ok: !result.failed && !late && result.lost === 0 && result.double === 0, ...result };
@@ -129,8 +138,8 @@ async function run(phase: string): Promise<Pick<Line, 'phase' | 'ok'> & Partial<
   }
 }
 
-async function restart(): Promise<void> {
-  execFileSync(POSTGRES17, ['stop'], { stdio: 'ignore' });
+async function restart(how: 'stop' | 'crash'): Promise<void> {
+  execFileSync(POSTGRES17, [how], { stdio: 'ignore' });
   execFileSync(POSTGRES17, ['start'], { stdio: 'ignore' });
 }
 

@@ -8,6 +8,8 @@ export interface PhaseContext {
   database(): Promise<string>;
   /** Stops the server and starts it again; null where the server is not ours to stop. */
   restartServer: (() => Promise<void>) | null;
+  /** Ends the server without letting it flush anything, and starts it again; null as above. */
+  crashServer: (() => Promise<void>) | null;
 }
 
 export interface PhaseResult extends Outcome {

@@ -28,6 +28,57 @@ export const postgresRestart: Phase = async ({ quick, leaseS, database, restartS
   }
 };
 
+/** Claims do not wait for the disk: those that a crash takes back are made again, and whoever held the first ones is refused. */
+export const postgresCrash: Phase = async ({ quick, leaseS, database, crashServer }) => {
+  if (!crashServer) throw new Skipped('the server of COGO_TEST_DB is not ours to crash');
+  const url = await database();
+  const field = new Field(url, leaseS);
+  const zombie = cogoCalls(url, 1);
+  try {
+    // Until the next start: nothing flushes for others meanwhile.
+    await field.sql`alter system set wal_writer_delay = '10s'`;
+    await field.sql`select pg_reload_conf()`;
+    await zombie.register('cogo-work.zombie');
+    await field.enqueue(quick ? 100 : 300, 20);
+    const leases = await zombie.claim('cogo-work.zombie', 20, 300);
+    await crashServer();
+    const forgotten = await until(
+      'the server answers',
+      30_000,
+      () => field.sql<{ id: string }[]>`
+        select id from cogo.jobs where id = any (${leases.map((lease) => lease.job_id)}::uuid[]) and state <> 'running'`,
+    );
+    const lost = new Set(forgotten.map(({ id }) => id));
+    const held = leases.filter(({ job_id }) => lost.has(job_id));
+    // The first attempts of the same jobs, given out again.
+    const again = await zombie.claim('cogo-work.zombie', 20, 5);
+    const repeated = again.filter(({ token }) => leases.some((lease) => lease.token === token)).length;
+    const believed = (await zombie.finish(held)).filter(({ verdict }) => verdict !== 'lost').length;
+    // The claims that were not forgotten are long; these jobs are the workers' when they lapse.
+    await field.sql`update cogo.jobs set lease_until = clock_timestamp() where state = 'running'`;
+    field.worker();
+    field.worker();
+    const recoverMs = await field.nextDone(30_000);
+    const outcome = await field.count(60_000);
+    return {
+      ...outcome,
+      refused: outcome.refused + held.length - believed,
+      recoverMs,
+      recovered: 'from the server being back until the next job was done',
+      targetMs: RECONNECT_MS,
+      more: { claims_forgotten: held.length, tokens_repeated: repeated, zombies_believed: believed },
+      ...(held.length === 0
+        ? { failed: 'the crash took no claim back, so nothing was shown' }
+        : repeated + believed > 0
+          ? { failed: 'a lease of before the crash was taken for one of after it' }
+          : {}),
+    };
+  } finally {
+    await zombie.sql.end({ timeout: 2 });
+    await field.close();
+  }
+};
+
 export const backendKill: Phase = async ({ quick, leaseS, database }) => {
   const field = new Field(await database(), leaseS);
   try {

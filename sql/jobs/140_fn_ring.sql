@@ -9,8 +9,11 @@ as $$
 declare
   worker text := split_part(lane, '/', 1);
   bells  text[];
+  door   boolean;
 begin
-  select array_agg('agents:' || e.id order by e.last_seen desc) into bells
+  select array_agg('agents:' || e.id order by e.last_seen desc),
+         ring.pinned_executor_id is null and exists (select from cogo.doorbells d where d.executor = worker and d.url is not null)
+    into bells, door
     from cogo.executors e
    where (ring.pinned_executor_id is null or e.id = ring.pinned_executor_id)
      and e.kind = worker
@@ -23,7 +26,7 @@ begin
       perform cogo.hint(bells[i], 'wake', jsonb_build_object('lane', ring.lane));
     end loop;
   end if;
-  if pinned_executor_id is null and exists (select from cogo.doorbells d where d.executor = worker and d.url is not null) then
+  if door then
     perform cogo.ring_doorbell(worker);
   end if;
 end

@@ -12,10 +12,8 @@ declare
   payload jsonb := coalesce(nullif(item -> 'payload', 'null'), '{}');
   name    text := item ->> 'key';
   trace   text := item ->> 'trace_id';
-  band    int := 1;
-  rule    record;
+  level   int := 1;
   home    record;
-  route   text;
   made_by text;
   message bigint;
   moment  timestamptz := clock_timestamp();
@@ -30,7 +28,7 @@ begin
     if coalesce(item ->> 'priority', '1') !~ '^[012]$' or coalesce(item ->> 'max_attempts', '1') !~ '^([1-9]|[1-4][0-9]|50)$' then
       return null;
     end if;
-    band := coalesce(item ->> 'priority', '1');
+    level := coalesce(item ->> 'priority', '1');
   end if;
   case who.kind
     when 'service' then made_by := 'service';
@@ -44,23 +42,20 @@ begin
     return null;
   end if;
 
-  select x.executor, x.max_attempts, x.run_s, x.steps into rule
-    from cogo.job_types x
-   where x.pattern = kind or (x.pattern like '%.*' and starts_with(kind, left(x.pattern, -1)))
-   order by length(x.pattern) desc limit 1;
-  route := coalesce(item ->> 'executor', rule.executor) || '/default/' || band;
-  if not found or route like 'cogo-plan/%' and rule.run_s > 90 and not rule.steps then
-    return null;
-  end if;
-  -- the project is locked against being deleted; a lane that is not known finds nothing
-  select q.queue_limit - q.counted as room, q.ready_share, l.backlog into home
+  -- the project is locked against being deleted; a type or a lane that is not known finds nothing
+  select x.*, l.name as lane, l.backlog, q.queue_limit - q.counted as room, q.ready_share into home
     from cogo.projects p
     join cogo.job_quotas q on q.project_id = p.id
-    join cogo.lanes l on l.name = route
+   cross join lateral (
+     select t.executor, t.max_attempts, t.run_s, t.steps
+       from cogo.job_types t
+      where t.pattern = kind or (t.pattern like '%.*' and starts_with(kind, left(t.pattern, -1)))
+      order by length(t.pattern) desc limit 1) x
+    join cogo.lanes l on l.name = coalesce(item ->> 'executor', x.executor) || '/default/' || level
    where p.id = enqueue_one.project_id
      and not exists (select from cogo.job_rates r where r.project_id = p.id)
      for key share of p;
-  if not found then
+  if not found or home.lane like 'cogo-plan/%' and home.run_s > 90 and not home.steps then
     return null;
   end if;
   if name is not null then
@@ -78,21 +73,23 @@ begin
     perform cogo.count_waiting(enqueue_one.project_id, 1);
   end if;
 
-  if not (home.backlog and cogo.has_backlog(route, enqueue_one.project_id)) then
-    message := cogo.offer(route, enqueue_one.project_id, made, home.ready_share);
+  if not (home.backlog and cogo.has_backlog(home.lane, enqueue_one.project_id)) then
+    message := cogo.offer(home.lane, enqueue_one.project_id, made, home.ready_share);
   end if;
-  insert into cogo.jobs (id, project_id, type, lane, band, state, blocked_on, run_at, msg_id, queued_at, max_attempts, trace_id, created_by)
-  values (made, enqueue_one.project_id, kind, route, band, case when message is null then 'blocked' else 'queued' end,
-    case when message is null then 'turn' end, moment, message, case when message is not null then moment end,
-    coalesce((item ->> 'max_attempts')::int, rule.max_attempts), trace, made_by);
+  with job as (
+    insert into cogo.jobs (id, project_id, type, lane, band, state, blocked_on, run_at, msg_id, queued_at, max_attempts, trace_id, created_by)
+    values (made, enqueue_one.project_id, kind, home.lane, level, case when message is null then 'blocked' else 'queued' end,
+      case when message is null then 'turn' end, moment, message, case when message is not null then moment end,
+      coalesce((item ->> 'max_attempts')::int, home.max_attempts), trace, made_by)
+  )
   insert into cogo.job_payloads (job_id, project_id, input) values (made, enqueue_one.project_id, payload);
   if message is null and not home.backlog then
-    perform cogo.mark_backlog(array[route]);
+    perform cogo.mark_backlog(array[home.lane]);
   end if;
   if trace is not null then
     perform cogo.tell(array[made], 'job.enqueued', '{}');
   end if;
-  perform cogo.ring(enqueue_one.project_id, route, null, 1);
+  perform cogo.ring(enqueue_one.project_id, home.lane, null, 1);
   return jsonb_build_array(jsonb_build_object('job_id', made, 'state', case when message is null then 'blocked' else 'queued' end,
     'duplicate', false));
 end

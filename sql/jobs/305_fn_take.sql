@@ -11,6 +11,10 @@ declare
   exact    text[];
   prefixes text[];
 begin
+  -- nothing but the lease is in this transaction: see claim
+  if pg_current_xact_id_if_assigned() is null then
+    perform set_config('synchronous_commit', 'off', true);
+  end if;
   if coalesce(qty, 0) not between 1 and 1000 then
     perform cogo.fail('CG004', 'qty must be 1 to 1000', jsonb_build_object('field', 'qty'));
   end if;

@@ -8,6 +8,10 @@
 -- The lease ends lease_s after the last beat, by the database's clock: count it on a monotonic clock and stop at 80 %.
 -- An empty answer is normal; nothing ever waits for a lock here.
 --
+-- A claim alone in its transaction does not wait until its lease is on disk: after a crash of the server the job is ready again, at
+-- most as if it had not been claimed, and its worker is told so by the next beat or result. Where something was written before in the
+-- same transaction (turn with results), the commit waits as ever; write nothing after a claim that must not be lost.
+--
 -- As all calls of workers it keeps its plans, and keeps off scans of whole tables: a session that planned while cogo.jobs was almost
 -- empty, and not analyzed, would walk the table in every later call. seq_page_cost says so; much more of it would have plans compiled.
 -- Errors: CG001/CG002/CG004 as executor_scope; CG004 qty not 1 to 1000, lease_s not 5 to 3600; CG025 the executor is draining, or its

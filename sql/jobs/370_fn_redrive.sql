@@ -6,6 +6,7 @@ returns jsonb
 language plpgsql
 security definer
 set search_path = ''
+set seq_page_cost = 40
 as $$
 declare
   job    cogo.jobs := cogo.readable_job(redrive.job_id, 'editor');

@@ -5,7 +5,8 @@
 -- the words of the name that the question has; kind, of the chunk or language the question names; document, a section, when someone asks how
 -- to do something; overview, where a README opens, when someone asks what the thing is; coherence, the
 -- score of all candidates of the file over that of the best file; close, share of the question's worth that the best sentence (close_lines 1)
--- or three neighbouring ones (3) of the text have together; cover, share of the question's worth that the file's candidates have between them;
+-- or three neighbouring ones (3) of the text have together; phrase, share of query.phrases that the text
+-- has as they are written; cover, share of the question's worth that the file's candidates have between them;
 -- tested, the base of the best candidate among the tests of the file (cogo.source_key). Factors: test, migration, data by the file's role, unless asked for; barrel; copy, a
 -- text already listed; repeat, each further chunk of a file.
 create function cogo.rank_chunks(fused cogo.fused_chunk[], query jsonb, asked cogo.asked_term[])
@@ -29,6 +30,8 @@ declare
   s_coherence  double precision := coalesce((k ->> 'coherence')::double precision, 0);
   s_close      double precision := coalesce((k ->> 'close')::double precision, 0);
   close_lines  int := coalesce((k ->> 'close_lines')::int, 1);
+  s_phrase     double precision := coalesce((k ->> 'phrase')::double precision, 0);
+  phrases      text[] := array(select jsonb_array_elements_text(coalesce(query -> 'phrases', '[]')));
   s_cover      double precision := coalesce((k ->> 'cover')::double precision, 0);
   s_tested     double precision := coalesce((k ->> 'tested')::double precision, 0);
   s_language   double precision := coalesce((k ->> 'language')::double precision, 0);
@@ -127,14 +130,21 @@ begin
                from (select sum(w.worth) as worth
                        from (select x.part || coalesce(' ' || lead(x.part) over w1, '') || coalesce(' ' || lead(x.part, 2) over w1, '') as three,
                                     x.part, x.nth
-                               from regexp_split_to_table(lower(b.text), '[.?!\n]+\s*') with ordinality as x(part, nth)
+                               from regexp_split_to_table(b.low, '[.?!\n]+\s*') with ordinality as x(part, nth)
                               where x.part <> '' window w1 as (order by x.nth)) s
-                       join word w on strpos(case when close_lines = 1 then s.part else s.three end, w.word) > 0
-                      group by s.nth) p), 0) as close
-      from (select a.chunk_id, a.text from added a where s_close > 0 order by a.points * a.factor desc, a.chunk_id limit 30) b
+                       join unnest(h.words, h.worths) w(word, worth) on strpos(case when close_lines = 1 then s.part else s.three end, w.word) > 0
+                      group by s.nth) p), 0) as close,
+           case when s_phrase > 0 and cardinality(phrases) > 0
+                then s_phrase * (select count(*) from unnest(phrases) p(phrase) where strpos(b.low, p.phrase) > 0)::double precision
+                     / cardinality(phrases) else 0 end as phrase
+      from (select a.chunk_id, lower(a.text) as low from added a where s_close > 0 order by a.points * a.factor desc, a.chunk_id limit 30) b
+     -- few of the words are anywhere in a text: only those are looked for in each of its sentences
+     cross join lateral (
+       select array_agg(w.word) as words, array_agg(w.worth) as worths from word w where strpos(b.low, w.word) > 0) h
   ),
   joined as (
-    select a.*, coalesce(n.close, 0) as close, (a.points + coalesce(n.close, 0)) * a.factor as sum
+    select a.*, coalesce(n.close, 0) as close, coalesce(n.phrase, 0) as phrase,
+           (a.points + coalesce(n.close, 0) + coalesce(n.phrase, 0)) * a.factor as sum
       from added a left join near n on n.chunk_id = a.chunk_id
   ),
   placed as (
@@ -147,7 +157,7 @@ begin
          case when explain then jsonb_build_object('lexical', p.lexical, 'vector', p.vector, 'base', p.base, 'definition', s_definition * p.definition,
            'symbol', s_symbol * p.named * p.of_name, 'file', s_file * p.named * p.of_base, 'folder', s_folder * p.of_folder,
            'kind', s_kind * p.of_kind, 'document', case when how_to and p.kind = 'section' then s_document else 0 end,
-           'coherence', s_coherence * p.share, 'close', p.close, 'cover', s_cover * p.cover, 'tested', s_tested * p.tested,
+           'coherence', s_coherence * p.share, 'close', p.close, 'phrase', p.phrase, 'cover', s_cover * p.cover, 'tested', s_tested * p.tested,
            'language', case when p.language = in_language then s_language else 0 end, 'factor', p.factor,
            'repeat', power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end) end
     from placed p;

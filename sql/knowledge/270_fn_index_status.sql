@@ -1,5 +1,6 @@
 -- cogo_api.index_status: {chunks, terms, avg_length, repos:[{repo, generation, commit_sha, meta, published_at, files, chunks, warnings,
--- last_run:{run_id, state, generation, files, chunks, started_at, finished_at, stats, reason}}]}. Needs viewer.
+-- last_run:{run_id, state, generation, files, chunks, started_at, finished_at, stats, reason}}], accelerators:{pg_textsearch, pgroonga}}.
+-- accelerators: absent, available (could be created) or installed; a search uses neither (docs/decisions/010). Needs viewer.
 create function cogo_api.index_status(project_id uuid)
 returns jsonb
 language plpgsql
@@ -14,6 +15,11 @@ begin
     'terms', (select count(*) from cogo.lex_terms t where t.project_id = index_status.project_id and t.df > 0),
     'avg_length', coalesce((select round(s.total_length::numeric / nullif(s.chunks, 0), 3)
                               from cogo.lex_stats s where s.project_id = index_status.project_id), 0),
+    'accelerators', (
+      select jsonb_object_agg(w.name, case when exists (select from pg_catalog.pg_extension e where e.extname = w.name) then 'installed'
+                                           when exists (select from pg_catalog.pg_available_extensions a where a.name = w.name) then 'available'
+                                           else 'absent' end)
+        from (values ('pg_textsearch'), ('pgroonga')) w(name)),
     'repos', coalesce((
       select jsonb_agg(jsonb_build_object(
                'repo', r.repo, 'generation', r.generation, 'commit_sha', r.commit_sha, 'meta', r.meta, 'published_at', r.published_at,

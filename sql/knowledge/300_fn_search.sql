@@ -8,7 +8,8 @@
 --   translated?: [{korean:[term], english:[term], sound?}]   Korean words with their English wording and how they sound
 --   words?: [term]        words as the asker wrote them: one nobody uses is looked for by its spelling
 --   names?: [identifier]  lower case: whoever defines it comes first
---   rank?: {definition, symbol, file, folder, kind, document, overview, coherence, close, close_lines, cover, tested, language, in_language,
+--   phrases?: [text]      lower case: neighbouring words of the question as it has them; see rank_chunks
+--   rank?: {definition, symbol, file, folder, kind, document, overview, coherence, close, close_lines, phrase, cover, tested, language, in_language,
 --     test, barrel, migration, data, copy, repeat, how_to, overview_of, wants_tests, wants_data}   strengths of the ranking features, factors, and what the question wants
 --   filter?: {path_prefix?, languages?, kinds?, repo?}}
 -- strategy: lexical | vector | hybrid (anything else is hybrid); a part that cannot answer (no terms, no vector) is left out.

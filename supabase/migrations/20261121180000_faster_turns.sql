@@ -151,7 +151,7 @@ as $$
            '(^|/)test_([^/]*)$|[._-](test|spec)s?$', '\1\2')
 $$;
 
--- sql/knowledge/164_fn_rank_chunks.sql 65390d6db6116685
+-- sql/knowledge/164_fn_rank_chunks.sql 913719d1e9456401
 -- cogo.rank_chunks: orders candidates by what a reader means, on top of how well the words fit. Strengths and wishes are query.rank (see search); one
 -- that is not given has no effect.
 --
@@ -159,7 +159,8 @@ $$;
 -- the words of the name that the question has; kind, of the chunk or language the question names; document, a section, when someone asks how
 -- to do something; overview, where a README opens, when someone asks what the thing is; coherence, the
 -- score of all candidates of the file over that of the best file; close, share of the question's worth that the best sentence (close_lines 1)
--- or three neighbouring ones (3) of the text have together; cover, share of the question's worth that the file's candidates have between them;
+-- or three neighbouring ones (3) of the text have together; phrase, share of query.phrases that the text
+-- has as they are written; cover, share of the question's worth that the file's candidates have between them;
 -- tested, the base of the best candidate among the tests of the file (cogo.source_key). Factors: test, migration, data by the file's role, unless asked for; barrel; copy, a
 -- text already listed; repeat, each further chunk of a file.
 create or replace function cogo.rank_chunks(fused cogo.fused_chunk[], query jsonb, asked cogo.asked_term[])
@@ -183,6 +184,8 @@ declare
   s_coherence  double precision := coalesce((k ->> 'coherence')::double precision, 0);
   s_close      double precision := coalesce((k ->> 'close')::double precision, 0);
   close_lines  int := coalesce((k ->> 'close_lines')::int, 1);
+  s_phrase     double precision := coalesce((k ->> 'phrase')::double precision, 0);
+  phrases      text[] := array(select jsonb_array_elements_text(coalesce(query -> 'phrases', '[]')));
   s_cover      double precision := coalesce((k ->> 'cover')::double precision, 0);
   s_tested     double precision := coalesce((k ->> 'tested')::double precision, 0);
   s_language   double precision := coalesce((k ->> 'language')::double precision, 0);
@@ -281,14 +284,21 @@ begin
                from (select sum(w.worth) as worth
                        from (select x.part || coalesce(' ' || lead(x.part) over w1, '') || coalesce(' ' || lead(x.part, 2) over w1, '') as three,
                                     x.part, x.nth
-                               from regexp_split_to_table(lower(b.text), '[.?!\n]+\s*') with ordinality as x(part, nth)
+                               from regexp_split_to_table(b.low, '[.?!\n]+\s*') with ordinality as x(part, nth)
                               where x.part <> '' window w1 as (order by x.nth)) s
-                       join word w on strpos(case when close_lines = 1 then s.part else s.three end, w.word) > 0
-                      group by s.nth) p), 0) as close
-      from (select a.chunk_id, a.text from added a where s_close > 0 order by a.points * a.factor desc, a.chunk_id limit 30) b
+                       join unnest(h.words, h.worths) w(word, worth) on strpos(case when close_lines = 1 then s.part else s.three end, w.word) > 0
+                      group by s.nth) p), 0) as close,
+           case when s_phrase > 0 and cardinality(phrases) > 0
+                then s_phrase * (select count(*) from unnest(phrases) p(phrase) where strpos(b.low, p.phrase) > 0)::double precision
+                     / cardinality(phrases) else 0 end as phrase
+      from (select a.chunk_id, lower(a.text) as low from added a where s_close > 0 order by a.points * a.factor desc, a.chunk_id limit 30) b
+     -- few of the words are anywhere in a text: only those are looked for in each of its sentences
+     cross join lateral (
+       select array_agg(w.word) as words, array_agg(w.worth) as worths from word w where strpos(b.low, w.word) > 0) h
   ),
   joined as (
-    select a.*, coalesce(n.close, 0) as close, (a.points + coalesce(n.close, 0)) * a.factor as sum
+    select a.*, coalesce(n.close, 0) as close, coalesce(n.phrase, 0) as phrase,
+           (a.points + coalesce(n.close, 0) + coalesce(n.phrase, 0)) * a.factor as sum
       from added a left join near n on n.chunk_id = a.chunk_id
   ),
   placed as (
@@ -301,7 +311,7 @@ begin
          case when explain then jsonb_build_object('lexical', p.lexical, 'vector', p.vector, 'base', p.base, 'definition', s_definition * p.definition,
            'symbol', s_symbol * p.named * p.of_name, 'file', s_file * p.named * p.of_base, 'folder', s_folder * p.of_folder,
            'kind', s_kind * p.of_kind, 'document', case when how_to and p.kind = 'section' then s_document else 0 end,
-           'coherence', s_coherence * p.share, 'close', p.close, 'cover', s_cover * p.cover, 'tested', s_tested * p.tested,
+           'coherence', s_coherence * p.share, 'close', p.close, 'phrase', p.phrase, 'cover', s_cover * p.cover, 'tested', s_tested * p.tested,
            'language', case when p.language = in_language then s_language else 0 end, 'factor', p.factor,
            'repeat', power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end) end
     from placed p;
@@ -378,7 +388,52 @@ $$;
 revoke all on function cogo_api.index_finish(uuid, jsonb) from public;
 grant execute on function cogo_api.index_finish(uuid, jsonb) to anon, authenticated, service_role;
 
--- sql/knowledge/300_fn_search.sql 571099df54574562
+-- sql/knowledge/270_fn_index_status.sql d16edc25261b1386
+-- cogo_api.index_status: {chunks, terms, avg_length, repos:[{repo, generation, commit_sha, meta, published_at, files, chunks, warnings,
+-- last_run:{run_id, state, generation, files, chunks, started_at, finished_at, stats, reason}}], accelerators:{pg_textsearch, pgroonga}}.
+-- accelerators: absent, available (could be created) or installed; a search uses neither (docs/decisions/010). Needs viewer.
+create or replace function cogo_api.index_status(project_id uuid)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  perform cogo.require_role(index_status.project_id, 'viewer');
+  return jsonb_build_object(
+    'chunks', coalesce((select s.chunks from cogo.lex_stats s where s.project_id = index_status.project_id), 0),
+    'terms', (select count(*) from cogo.lex_terms t where t.project_id = index_status.project_id and t.df > 0),
+    'avg_length', coalesce((select round(s.total_length::numeric / nullif(s.chunks, 0), 3)
+                              from cogo.lex_stats s where s.project_id = index_status.project_id), 0),
+    'accelerators', (
+      select jsonb_object_agg(w.name, case when exists (select from pg_catalog.pg_extension e where e.extname = w.name) then 'installed'
+                                           when exists (select from pg_catalog.pg_available_extensions a where a.name = w.name) then 'available'
+                                           else 'absent' end)
+        from (values ('pg_textsearch'), ('pgroonga')) w(name)),
+    'repos', coalesce((
+      select jsonb_agg(jsonb_build_object(
+               'repo', r.repo, 'generation', r.generation, 'commit_sha', r.commit_sha, 'meta', r.meta, 'published_at', r.published_at,
+               'files', f.n, 'warnings', f.warnings,
+               'chunks', (select count(*) from cogo.chunks c
+                           where c.project_id = r.project_id and c.repo_id = r.id and c.generation <= r.generation),
+               'last_run', (
+                 select jsonb_build_object('run_id', x.id, 'state', x.state, 'generation', x.generation, 'files', x.files,
+                          'chunks', x.chunks, 'started_at', x.started_at, 'finished_at', x.finished_at, 'stats', x.stats,
+                          'reason', x.reason)
+                   from cogo.index_runs x where x.repo_id = r.id order by x.generation desc limit 1))
+             order by r.repo)
+        from cogo.repos r
+       cross join lateral (
+         select count(*) as n, count(sf.warning) as warnings
+           from cogo.source_files sf where sf.repo_id = r.id and sf.generation <= r.generation) f
+       where r.project_id = index_status.project_id), '[]'));
+end
+$$;
+revoke all on function cogo_api.index_status(uuid) from public;
+grant execute on function cogo_api.index_status(uuid) to anon, authenticated, service_role;
+
+-- sql/knowledge/300_fn_search.sql 279b4534262b5b01
 -- cogo_api.search: the chunks that speak of a question, ranked, in one call: BM25F over the inverted index and vector similarity, fused linearly
 -- after division by each one's maximum, then what a reader means (definition, names, file, kind of file).
 --
@@ -389,7 +444,8 @@ grant execute on function cogo_api.index_finish(uuid, jsonb) to anon, authentica
 --   translated?: [{korean:[term], english:[term], sound?}]   Korean words with their English wording and how they sound
 --   words?: [term]        words as the asker wrote them: one nobody uses is looked for by its spelling
 --   names?: [identifier]  lower case: whoever defines it comes first
---   rank?: {definition, symbol, file, folder, kind, document, overview, coherence, close, close_lines, cover, tested, language, in_language,
+--   phrases?: [text]      lower case: neighbouring words of the question as it has them; see rank_chunks
+--   rank?: {definition, symbol, file, folder, kind, document, overview, coherence, close, close_lines, phrase, cover, tested, language, in_language,
 --     test, barrel, migration, data, copy, repeat, how_to, overview_of, wants_tests, wants_data}   strengths of the ranking features, factors, and what the question wants
 --   filter?: {path_prefix?, languages?, kinds?, repo?}}
 -- strategy: lexical | vector | hybrid (anything else is hybrid); a part that cannot answer (no terms, no vector) is left out.
@@ -793,6 +849,41 @@ begin
 end
 $$;
 
+-- sql/jobs/140_fn_ring.sql ec8649a213be4e2e
+-- cogo.ring: wakes executors that could take jobs just made ready: the pinned one, or a few more live ones of the lane than there are
+-- jobs, at most 20; one where jobs is 0. One message each on agents:{executor_id}, to those that listen; a hint, everyone polls as well.
+-- Edge consumers have no ear on Realtime: where the lane's kind has a doorbell, it is rung.
+create or replace function cogo.ring(project_id uuid, lane text, pinned_executor_id text default null, jobs bigint default 1)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  worker text := split_part(lane, '/', 1);
+  bells  text[];
+  door   boolean;
+begin
+  select array_agg('agents:' || e.id order by e.last_seen desc),
+         ring.pinned_executor_id is null and exists (select from cogo.doorbells d where d.executor = worker and d.url is not null)
+    into bells, door
+    from cogo.executors e
+   where (ring.pinned_executor_id is null or e.id = ring.pinned_executor_id)
+     and e.kind = worker
+     and (e.project_id is null or e.project_id = ring.project_id)
+     and not e.draining and e.dead_at is null
+     and e.last_seen > clock_timestamp() - interval '60 seconds';
+  if bells is not null then
+    bells := cogo.heard(bells);
+    for i in 1..least(cardinality(bells), case when jobs = 0 then 1 else least(20, jobs + 4) end) loop
+      perform cogo.hint(bells[i], 'wake', jsonb_build_object('lane', ring.lane));
+    end loop;
+  end if;
+  if door then
+    perform cogo.ring_doorbell(worker);
+  end if;
+end
+$$;
+
 -- sql/jobs/163_fn_has_backlog.sql c4f7b0f4c5b316c6
 -- cogo.has_backlog: whether jobs of the lane, and of the project where given, wait for their turn. In the order of the index: EXISTS
 -- alone may walk the table for its first row. It looks from the watermark on only, which is all that claims do; every: also before it,
@@ -887,10 +978,12 @@ begin
 end
 $$;
 
--- sql/jobs/250_fn_lease_jobs.sql c5524ab5d6357831
+-- sql/jobs/250_fn_lease_jobs.sql d31b1c382eb5e558
 -- cogo.lease_jobs: gives locked jobs to an executor: running, a new token. Returns what claim answers, as the text of a JSON array: to
 -- build each job as jsonb, then the array, then the answer of turn, then its text costs as much as the lease. steps and children are
 -- there where a job has them, which a first attempt has not.
+-- The token is the clock's microseconds and two digits that jobs leased in the same one differ by: a claim may be forgotten by a crash
+-- (see claim), and the sequence with it, but no later attempt may get its token.
 create or replace function cogo.lease_jobs(ids uuid[], executor_id text, lease_s int)
 returns text
 language plpgsql
@@ -904,8 +997,8 @@ begin
   with leased as (
     update cogo.jobs j
        set state = 'running', blocked_on = null, attempt = j.attempt + 1, msg_id = null, executor_id = lease_jobs.executor_id,
-           lease_token = nextval('cogo.lease_tokens'), lease_s = lease_jobs.lease_s,
-           lease_until = moment + make_interval(secs => lease_jobs.lease_s), leased_at = moment,
+           lease_token = (extract(epoch from clock_timestamp()) * 1000000)::bigint * 100 + nextval('cogo.lease_tokens') % 100,
+           lease_s = lease_jobs.lease_s, lease_until = moment + make_interval(secs => lease_jobs.lease_s), leased_at = moment,
            started_at = coalesce(j.started_at, moment)
      where j.id = any (ids)
     returning j.id, j.project_id, j.type, j.attempt, j.lease_token, j.trace_id, j.quiet, j.band, j.pinned_executor_id,
@@ -1026,6 +1119,104 @@ begin
     update cogo.lanes l set reconciled_at = clock_timestamp() where l.name = lane.name;
   end loop;
   return made;
+end
+$$;
+
+-- sql/jobs/295_fn_enqueue_one.sql 19a145709bdf3249
+-- cogo.enqueue_one: enqueue for a single plain job: of any type, with payload, priority, max_attempts, executor, key and trace_id, and
+-- nothing that makes it wait. Returns enqueue's answer, or null where there is more to it (a rate, a key that is taken, anything that
+-- may be wrong): then nothing was changed, and the long way does it or says why it can't be. Both ways make the same rows.
+create or replace function cogo.enqueue_one(project_id uuid, item jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  who     record := cogo.identity();
+  kind    text := item ->> 'type';
+  payload jsonb := coalesce(nullif(item -> 'payload', 'null'), '{}');
+  name    text := item ->> 'key';
+  trace   text := item ->> 'trace_id';
+  level   int := 1;
+  home    record;
+  made_by text;
+  message bigint;
+  moment  timestamptz := clock_timestamp();
+  made    uuid := encode(int8send(((extract(epoch from moment) * 1000)::bigint << 16) | 28673)
+                    || substring(uuid_send(gen_random_uuid()) from 9), 'hex')::uuid;
+begin
+  if jsonb_typeof(item) <> 'object' or item - array['type', 'payload', 'priority', 'max_attempts', 'executor', 'key', 'trace_id'] <> '{}'
+     or jsonb_typeof(payload) <> 'object' or pg_column_size(payload) > 21845 or length(name) not between 1 and 255 then
+    return null;
+  end if;
+  if item ? 'priority' or item ? 'max_attempts' then
+    if coalesce(item ->> 'priority', '1') !~ '^[012]$' or coalesce(item ->> 'max_attempts', '1') !~ '^([1-9]|[1-4][0-9]|50)$' then
+      return null;
+    end if;
+    level := coalesce(item ->> 'priority', '1');
+  end if;
+  case who.kind
+    when 'service' then made_by := 'service';
+    when 'token' then made_by := case who.project_id when enqueue_one.project_id then 'token:' || who.token_id end;
+    when 'user' then
+      select 'user:' || m.user_id into made_by from cogo.project_members m
+       where m.project_id = enqueue_one.project_id and m.user_id = who.user_id and m.role in ('editor', 'admin', 'owner');
+    else null;
+  end case;
+  if made_by is null then
+    return null;
+  end if;
+
+  -- the project is locked against being deleted; a type or a lane that is not known finds nothing
+  select x.*, l.name as lane, l.backlog, q.queue_limit - q.counted as room, q.ready_share into home
+    from cogo.projects p
+    join cogo.job_quotas q on q.project_id = p.id
+   cross join lateral (
+     select t.executor, t.max_attempts, t.run_s, t.steps
+       from cogo.job_types t
+      where t.pattern = kind or (t.pattern like '%.*' and starts_with(kind, left(t.pattern, -1)))
+      order by length(t.pattern) desc limit 1) x
+    join cogo.lanes l on l.name = coalesce(item ->> 'executor', x.executor) || '/default/' || level
+   where p.id = enqueue_one.project_id
+     and not exists (select from cogo.job_rates r where r.project_id = p.id)
+     for key share of p;
+  if not found or home.lane like 'cogo-plan/%' and home.run_s > 90 and not home.steps then
+    return null;
+  end if;
+  if name is not null then
+    insert into cogo.job_keys (project_id, key, job_id, request_hash, expires_at)
+    -- the hash is that of plan_jobs
+    values (enqueue_one.project_id, name, made,
+      sha256(convert_to(('{"payload": {}, "priority": 1}' || item - array['key', 'trace_id'])::text, 'UTF8')), moment + interval '7 days')
+    on conflict do nothing;
+    if not found then
+      return null;
+    end if;
+  end if;
+  -- as cogo.check_quota
+  if random() * home.room < 10 then
+    perform cogo.count_waiting(enqueue_one.project_id, 1);
+  end if;
+
+  if not (home.backlog and cogo.has_backlog(home.lane, enqueue_one.project_id)) then
+    message := cogo.offer(home.lane, enqueue_one.project_id, made, home.ready_share);
+  end if;
+  with job as (
+    insert into cogo.jobs (id, project_id, type, lane, band, state, blocked_on, run_at, msg_id, queued_at, max_attempts, trace_id, created_by)
+    values (made, enqueue_one.project_id, kind, home.lane, level, case when message is null then 'blocked' else 'queued' end,
+      case when message is null then 'turn' end, moment, message, case when message is not null then moment end,
+      coalesce((item ->> 'max_attempts')::int, home.max_attempts), trace, made_by)
+  )
+  insert into cogo.job_payloads (job_id, project_id, input) values (made, enqueue_one.project_id, payload);
+  if message is null and not home.backlog then
+    perform cogo.mark_backlog(array[home.lane]);
+  end if;
+  if trace is not null then
+    perform cogo.tell(array[made], 'job.enqueued', '{}');
+  end if;
+  perform cogo.ring(enqueue_one.project_id, home.lane, null, 1);
+  return jsonb_build_array(jsonb_build_object('job_id', made, 'state', case when message is null then 'blocked' else 'queued' end,
+    'duplicate', false));
 end
 $$;
 
@@ -1213,7 +1404,7 @@ $$;
 revoke all on function cogo_api.enqueue(uuid, jsonb, jsonb) from public;
 grant execute on function cogo_api.enqueue(uuid, jsonb, jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/305_fn_take.sql 2df9bfdcf595e3c5
+-- sql/jobs/305_fn_take.sql ca0d38a9f613b31e
 -- cogo.take: the work of claim, which see; its answer as text, so that turn puts it into its own without building it again.
 create or replace function cogo.take(executor_id text, qty int, lease_s int, include_types text[], epoch int)
 returns text
@@ -1227,6 +1418,10 @@ declare
   exact    text[];
   prefixes text[];
 begin
+  -- nothing but the lease is in this transaction: see claim
+  if pg_current_xact_id_if_assigned() is null then
+    perform set_config('synchronous_commit', 'off', true);
+  end if;
   if coalesce(qty, 0) not between 1 and 1000 then
     perform cogo.fail('CG004', 'qty must be 1 to 1000', jsonb_build_object('field', 'qty'));
   end if;
@@ -1277,7 +1472,7 @@ begin
 end
 $$;
 
--- sql/jobs/310_fn_claim.sql 6c462bd907f65a2a
+-- sql/jobs/310_fn_claim.sql b21c7f41d7b70772
 -- cogo_api.claim: leases up to qty ready jobs to an executor; returns [{job_id, token, attempt, type, payload, checkpoint, project_id,
 -- trace_id, lease_s, cancel_requested, steps?, children?}]. token (a string: it is a bigint) goes with every later call for the
 -- attempt. steps: outputs earlier attempts stored; children: the jobs it awaited, with their results.
@@ -1287,6 +1482,10 @@ $$;
 -- register_executor gave it, so that a process another one of the same id has replaced gets nothing.
 -- The lease ends lease_s after the last beat, by the database's clock: count it on a monotonic clock and stop at 80 %.
 -- An empty answer is normal; nothing ever waits for a lock here.
+--
+-- A claim alone in its transaction does not wait until its lease is on disk: after a crash of the server the job is ready again, at
+-- most as if it had not been claimed, and its worker is told so by the next beat or result. Where something was written before in the
+-- same transaction (turn with results), the commit waits as ever; write nothing after a claim that must not be lost.
 --
 -- As all calls of workers it keeps its plans, and keeps off scans of whole tables: a session that planned while cogo.jobs was almost
 -- empty, and not analyzed, would walk the table in every later call. seq_page_cost says so; much more of it would have plans compiled.
@@ -1735,7 +1934,62 @@ $$;
 revoke all on function cogo_api.release(jsonb) from public;
 grant execute on function cogo_api.release(jsonb) to anon, authenticated, service_role;
 
--- sql/jobs/370_fn_redrive.sql 78d8a4591dfb4afb
+-- sql/jobs/360_fn_cancel.sql 0be8d846762f6c74
+-- cogo_api.cancel: cancels a job, and unless children is false what is below it and not over; returns {job_id, state,
+-- cancel_requested, children}. Those that do not run are cancelled at once; running ones are asked to stop (by their next beat, and by
+-- the doorbell) and count as cancelled when their worker reports or loses the lease. children: how many below it this call cancelled
+-- or asked to stop. Again on a cancelled job is harmless. Needs editor.
+-- Errors: CG003 as readable_job; CG022 the job succeeded or is dead.
+create or replace function cogo_api.cancel(job_id uuid, children boolean default true)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set seq_page_cost = 40
+as $$
+declare
+  job    cogo.jobs := cogo.readable_job(cancel.job_id, 'editor');
+  ids    uuid[] := cogo.lock_family(job.id, coalesce(children, true));
+  asked  uuid[];
+  ended  uuid[];
+  queued uuid[];
+  item   record;
+begin
+  select j.* into job from cogo.jobs j where j.id = job.id;
+  if not found then
+    job := cogo.readable_job(cancel.job_id, 'editor');
+  end if;
+  if job.state in ('succeeded', 'dead') then
+    perform cogo.fail('CG022', format('the job is %s already', job.state), jsonb_build_object('state', job.state));
+  end if;
+  select coalesce(array_agg(j.id) filter (where j.state = 'running'), '{}'),
+         coalesce(array_agg(j.id) filter (where j.state in ('scheduled', 'blocked', 'queued')), '{}'),
+         coalesce(array_agg(j.id) filter (where j.state = 'queued'), '{}')
+    into asked, ended, queued
+    from cogo.jobs j
+   where j.id = any (ids) and j.state not in ('succeeded', 'dead', 'cancelled') and (j.state <> 'running' or j.cancel_requested_at is null);
+  update cogo.jobs j set cancel_requested_at = clock_timestamp() where j.id = any (asked || ended);
+  for item in select j.id, j.executor_id from cogo.jobs j where j.id = any (asked) order by j.id loop
+    perform cogo.tell(array[item.id], 'job.cancel_requested', jsonb_build_object('executor_id', item.executor_id));
+    perform cogo.hint('agents:' || item.executor_id, 'cancel', jsonb_build_object('job_id', item.id));
+  end loop;
+  for item in
+    select j.lane, array_agg(j.msg_id order by j.msg_id) as messages
+      from cogo.jobs j where j.id = any (queued) and j.msg_id is not null group by j.lane order by j.lane
+  loop
+    perform cogo.drop_messages(item.lane, item.messages);
+  end loop;
+  perform cogo.settle_cancelled(ended);
+  perform cogo.jobs_over(ended, queued);
+  job := cogo.readable_job(cancel.job_id, 'editor');
+  return jsonb_build_object('job_id', job.id, 'state', job.state, 'cancel_requested', job.cancel_requested_at is not null,
+    'children', cardinality(array_remove(asked || ended, job.id)));
+end
+$$;
+revoke all on function cogo_api.cancel(uuid, boolean) from public;
+grant execute on function cogo_api.cancel(uuid, boolean) to anon, authenticated, service_role;
+
+-- sql/jobs/370_fn_redrive.sql 208eee5b47122ba3
 -- cogo_api.redrive: makes a new job from a dead one and links the two; returns {job_id, state, duplicate, redriven_from}. Again on
 -- the same dead job returns the job made then (duplicate = true). Needs editor.
 -- Errors: CG003 as readable_job; CG022 the job is not dead.
@@ -1744,6 +1998,7 @@ returns jsonb
 language plpgsql
 security definer
 set search_path = ''
+set seq_page_cost = 40
 as $$
 declare
   job    cogo.jobs := cogo.readable_job(redrive.job_id, 'editor');
@@ -1782,6 +2037,52 @@ end
 $$;
 revoke all on function cogo_api.redrive(uuid) from public;
 grant execute on function cogo_api.redrive(uuid) to anon, authenticated, service_role;
+
+-- sql/jobs/380_fn_pin.sql 281bcfc517c49689
+-- cogo_api.pin: binds a job that does not run to one executor, or frees it (executor_id null); returns {job_id, state,
+-- pinned_executor_id}. Needs editor.
+-- Errors: CG003 as readable_job; CG004 malformed id; CG022 the job runs or is over.
+create or replace function cogo_api.pin(job_id uuid, executor_id text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+set seq_page_cost = 40
+as $$
+declare
+  job cogo.jobs := cogo.readable_job(pin.job_id, 'editor');
+begin
+  if pin.executor_id !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' then
+    perform cogo.fail('CG004', 'executor_id is malformed', jsonb_build_object('field', 'executor_id'));
+  end if;
+  perform cogo.lock_jobs(array[job.id]);
+  select j.* into job from cogo.jobs j where j.id = pin.job_id;
+  if not found then
+    job := cogo.readable_job(pin.job_id, 'editor');
+  end if;
+  if job.state not in ('scheduled', 'blocked', 'queued') then
+    perform cogo.fail('CG022', format('a job that is %s cannot be pinned', job.state), jsonb_build_object('state', job.state));
+  end if;
+  if job.state = 'queued' then
+    if job.msg_id is not null then
+      perform cogo.drop_messages(job.lane, array[job.msg_id]);
+    end if;
+    -- out of queued for a moment: queued, pin and message change together
+    update cogo.jobs j set state = 'scheduled', msg_id = null, pinned_executor_id = pin.executor_id where j.id = job.id;
+    perform cogo.push_jobs(array[job.id]);
+  else
+    update cogo.jobs j set pinned_executor_id = pin.executor_id where j.id = job.id;
+    -- a pinned job has no turn to wait for
+    if job.blocked_on = 'turn' and pin.executor_id is not null then
+      perform cogo.push_jobs(array[job.id]);
+    end if;
+  end if;
+  return (select jsonb_build_object('job_id', j.id, 'state', j.state, 'pinned_executor_id', j.pinned_executor_id)
+            from cogo.jobs j where j.id = pin.job_id);
+end
+$$;
+revoke all on function cogo_api.pin(uuid, text) from public;
+grant execute on function cogo_api.pin(uuid, text) to anon, authenticated, service_role;
 
 -- sql/jobs/390_fn_job_status.sql 07412c8515f8d322
 -- cogo_api.job_status: {job_id, project_id, type, state, attempt, failures, lease_losses, releases, max_attempts, progress, result,

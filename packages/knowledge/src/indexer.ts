@@ -6,6 +6,7 @@ import { entryFiles } from './graph/repository_graph.ts';
 import { graphReader } from './graph/symbols/file_graph.ts';
 import { isCurrent } from './document.ts';
 import { typeChecker } from './graph/types/type_checker.ts';
+import { beginRun, type KnownFile, mayBeResumed, type OpenRun, publishRun } from './index_run.ts';
 import { indexWriter } from './index_writer.ts';
 import { emptyReport, inOrder, type IndexProgress, type IndexReport, note } from './index_report.ts';
 import { readDocuments } from './read_documents.ts';
@@ -13,7 +14,6 @@ import { relinkDependents, surfaceChanges } from './relink.ts';
 import { readIndexConfig } from './repo_config.ts';
 import { type IndexMemory, memoryFor } from './index_memory.ts';
 import type { Walk } from './walk/candidates.ts';
-import { isStillAt } from './walk/git_files.ts';
 import { sinceScope } from './walk/since_scope.ts';
 import { walkRepository } from './walk/walk_repository.ts';
 
@@ -51,20 +51,6 @@ export interface IndexOptions {
 
 export type { Decision, IndexProgress, IndexReport } from './index_report.ts';
 
-/** `files`: what a run that was gone on with holds. */
-interface OpenRun {
-  run_id: string;
-  generation: number;
-  files?: KnownFile[];
-}
-
-interface KnownFile {
-  path: string;
-  content_hash: string;
-  extractor: string;
-  surface?: string;
-}
-
 /**
  * Brings the index of one repository up to date. Only what changed is read into chunks; nothing of a run shows before
  * it is published as a whole. A run that is stopped by the signal, or whose process dies, is gone on with by the next one of the same
@@ -81,7 +67,10 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     const { config, warning } = await readIndexConfig(root.value);
     progress('walk', 0, 0);
     const call = signal ? { signal } : {};
-    memory = options.dryRun ? undefined : await memoryFor(options.memory, root.value, options.paths);
+    memory =
+      options.dryRun || options.types
+        ? undefined
+        : await memoryFor(options.memory, root.value, options.paths);
     const [walked, files] = await Promise.all([
       memory?.walk ??
         walkRepository({
@@ -148,7 +137,7 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     report: IndexReport,
   ): Promise<Result<void>> {
     // A run over named files cannot tell which of the others an open run's are still true, and begins anew.
-    const begun = options.dryRun ? undefined : await begin(walk, !options.paths);
+    const begun = options.dryRun ? undefined : await beginRun(options, walk, !options.paths);
     if (begun && !begun.ok) return begun;
     if (begun?.value.files && walk !== walked) {
       report.skipped = [...walked.skipped];
@@ -189,27 +178,6 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
     }
     if (result.ok && begun) report.generation = begun.generation;
     return result;
-  }
-
-  /** Opens a run, or goes on with an open one of this repository: `files` are those it holds. */
-  async function begin(walk: Walk, mayResume: boolean): Promise<Result<OpenRun>> {
-    const call = signal ? { signal } : {};
-    const args = {
-      project_id: projectId,
-      repo,
-      commit_sha: walk.commit ?? null,
-      // clean: the index is exactly that of the commit, which --since builds on
-      meta: { listed_by: walk.by, clean: walk.isClean },
-    };
-    if (mayResume) {
-      const resumed = await rpc.call<{ run_id: string; generation: number; files: KnownFile[] } | null>(
-        'index_resume',
-        args,
-        call,
-      );
-      if (resumed.ok && resumed.value) return ok(resumed.value);
-    }
-    return await rpc.call('index_begin', args, call);
   }
 
   async function write(
@@ -305,45 +273,9 @@ export async function indexRepository(options: IndexOptions): Promise<Result<Ind
       if (!measured.ok) return measured;
     }
     for (const why of graph.warnings()) report.warnings.push({ why });
-    return await publish(runId, place, walked, deleted, report);
+    const untracked = options.untracked ?? false;
+    return await publishRun({ ...options, untracked }, runId, place, walked, deleted, report);
   }
-
-  async function publish(
-    runId: string,
-    place: string,
-    walked: Walk,
-    deleted: string[],
-    report: IndexReport,
-  ): Promise<Result<void>> {
-    const call = signal ? { signal } : {};
-    const { added, changed, unchanged, relinked } = report;
-    const stats = {
-      added,
-      changed,
-      unchanged,
-      relinked,
-      deleted: deleted.length,
-      skipped: report.skipped.length,
-      // files may have changed after git was asked and before they were read
-      clean:
-        walked.isClean &&
-        (await isStillAt(place, walked.commit, { untracked: options.untracked ?? false, signal })),
-    };
-    const finished = await rpc.call<{ files: number; chunks: number }>(
-      'index_finish',
-      { run_id: runId, stats },
-      call,
-    );
-    if (!finished.ok) return finished;
-    report.files = finished.value.files;
-    report.chunks = finished.value.chunks;
-    return ok(undefined);
-  }
-}
-
-/** What was put stays for the next run; or the run is somebody else's by now. */
-function mayBeResumed(code: string): boolean {
-  return ['unavailable', 'timeout', 'rate_limited', 'stale_generation'].includes(code);
 }
 
 function restricted(walk: Walk, only: ReadonlySet<string>): Walk {

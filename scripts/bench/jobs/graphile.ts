@@ -42,7 +42,7 @@ export async function openGraphile(url: string, maxConnections: number): Promise
   /** Runs until `count` jobs were handled and are gone from the table; the time from the first start on. */
   const work = async (
     count: number,
-    o: { concurrency: number; connections: number; batched: boolean },
+    o: { concurrency: number; connections: number; batched: boolean; localQueue?: number },
   ): Promise<number> => {
     const own = openPool(o.connections);
     let handled = 0;
@@ -73,7 +73,7 @@ export async function openGraphile(url: string, maxConnections: number): Promise
   const start = (
     own: pg.Pool,
     taskList: TaskList,
-    o: { concurrency: number; batched: boolean },
+    o: { concurrency: number; batched: boolean; localQueue?: number },
   ): Promise<Runner> => {
     const events = new EventEmitter();
     events.setMaxListeners(0);
@@ -89,7 +89,11 @@ export async function openGraphile(url: string, maxConnections: number): Promise
           concurrentJobs: o.concurrency,
           pollInterval: 2000,
           ...(o.batched
-            ? { localQueue: { size: LOCAL_QUEUE }, completeJobBatchDelay: 0, failJobBatchDelay: 0 }
+            ? {
+                localQueue: { size: o.localQueue ?? LOCAL_QUEUE },
+                completeJobBatchDelay: 0,
+                failJobBatchDelay: 0,
+              }
             : {}),
         },
       },
@@ -109,6 +113,14 @@ export async function openGraphile(url: string, maxConnections: number): Promise
     // One connection more than workers: it listens on one.
     single: (count, workers) =>
       work(count, { concurrency: workers, connections: workers + 1, batched: false }),
+    // Its own grouping: a local queue as deep as there are slots, and acks that go together.
+    worker: (count, slots, batched) =>
+      work(count, {
+        concurrency: slots,
+        connections: slots + 1,
+        batched,
+        localQueue: slots,
+      }),
     async latency(rate, count) {
       const starts = new Starts(count);
       const own = openPool(6);

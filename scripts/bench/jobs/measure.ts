@@ -113,6 +113,24 @@ export async function measure(
       return perSecond(size.single, await system.single(size.single, SINGLE_WORKERS));
     });
   }
+  if (size.single > 0) {
+    // Ours groups whatever its slots do at once; the peer is measured without its grouping and with it.
+    const count = 4 * size.single;
+    for (const [name, batched] of [
+      [`worker of ${SINGLE_WORKERS} slots, peers one job a call`, false],
+      [`worker of ${SINGLE_WORKERS} slots, peers in groups`, true],
+    ] as const) {
+      await rounds(
+        name,
+        '1/s',
+        async (system) => {
+          await fill(system, count);
+          return perSecond(count, await system.worker!(count, SINGLE_WORKERS, batched));
+        },
+        { of: systems.filter((system) => system.worker !== undefined) },
+      );
+    }
+  }
   if (size.enqueue > 0) {
     await rounds(`enqueue, ${ENQUEUE_BATCH} a call, ${ENQUEUERS} callers`, '1/s', async (system) =>
       perSecond(size.enqueue, await system.enqueue(size.enqueue)),
@@ -231,6 +249,8 @@ function targetsOf(rows: readonly JobsRow[], systems: readonly QueueSystem[], si
   atLeast('batched drain, fenced', 40_000, ' 1/s', value('batched drain', ours));
   against('batched drain', 'batched drain', 1.3);
   against('single claim and finish', 'single claim and finish, 16 concurrent', 1);
+  against('worker of 16 slots', 'worker of 16 slots, peers one job a call', 1);
+  against('worker of 16 slots, peers in groups', 'worker of 16 slots, peers in groups', 1);
   atLeast('enqueue with idempotency keys', 60_000, ' 1/s', value('enqueue, ', ours));
   const [rate] = size.latency.rates;
   atMostMs('enqueue to start, p50', 1.5, value(`enqueue to start at ${rate}/s: p50`, ours));

@@ -6,6 +6,7 @@ import { applyMigrations, readMigrations } from '@cogo/stack/database/migrations
 import { applyShims, readShims } from '@cogo/stack/database/shims.ts';
 import { openHeld } from './held.ts';
 import { openLimits } from './limits.ts';
+import { runOurWorker } from './our_worker.ts';
 import {
   DRAIN_BATCH,
   ENQUEUE_BATCH,
@@ -184,6 +185,7 @@ export async function openOurs(url: string, maxConnections: number): Promise<Que
       ),
     drain: (count) => takeAll(count, DRAIN_WORKERS, DRAIN_QTY),
     single: (count, workers) => takeAll(count, workers, 1),
+    worker: (count, slots) => runOurWorker(url, EXECUTOR, count, slots),
     async latency(rate, count) {
       await calls.register(EXECUTOR);
       const starts = new Starts(count);

@@ -77,7 +77,7 @@ export interface JobsArgs {
 
 const USE = `Use: npm run -s bench:jobs -- [--quick | --smoke] [--json FILE] [--backlog ROWS] [--held SECONDS] [--only MEASURE]
 --only takes the start of a measure's name:
-  batched drain, single claim and finish, enqueue, enqueue to start, per-key limits, light tenant,
+  batched drain, single claim and finish, worker of, enqueue, enqueue to start, per-key limits, light tenant,
   snapshot held, snapshot not held, empty claim
 With --only for a measure of ours alone (per-key, light, snapshot) the peers are not started.`;
 

@@ -26,6 +26,11 @@ export interface QueueSystem {
   drain(count: number): Promise<number>;
   /** The same one job at a time: each of `workers` claims one, finishes it, claims the next. */
   single(count: number, workers: number): Promise<number>;
+  /**
+   * One worker process with `slots` slots works off `count` ready jobs that take no time, as the product runs it: whatever it does
+   * to report and claim for several slots together is part of it. `batched`: a peer's own way to do so, where it has one.
+   */
+  worker?(count: number, slots: number, batched: boolean): Promise<number>;
   /** A waiting worker and `count` jobs sent at `rate` a second whatever becomes of them: times from before the send to the start. */
   latency(rate: number, count: number): Promise<number[]>;
   /** Adds `rows` delayed and `rows` leased jobs. */

@@ -5,6 +5,7 @@ import { openTestDatabase, type TestDatabase } from '@cogo/stack/testing.ts';
 import { indexRepository } from '../indexer.ts';
 import { tempRepo, type TempRepo } from '../testing.ts';
 import { readQuestion } from './question.ts';
+import { phrasesOf } from './ranking.ts';
 import { search, type SearchAnswer } from './search.ts';
 
 const FILES = {
@@ -71,6 +72,20 @@ describe('ranking', () => {
     assert.ok(close('docs/b.md') > close('docs/a.md'));
     const code = await ask('lease renewal', { explain: true });
     assert.equal(code.items[0]?.signals?.['close'], 0);
+  });
+
+  it('words side by side in a Korean question count where a text has them so', async () => {
+    const { items } = await ask('주문 번호로 조회하나요?', { explain: true });
+    const phrase = (path: string) => Number(items.find((item) => item.path === path)?.signals?.['phrase']);
+    assert.ok(phrase('docs/배송.md') > 0);
+    assert.deepEqual(phrasesOf(readQuestion('2011년 10월 하계 올림픽이 (열린) 곳은?')), [
+      '2011년',
+      '년 10',
+      '10월',
+      '월 하계',
+      '하계 올림픽',
+    ]);
+    assert.deepEqual(phrasesOf(readQuestion('where is the lease renewed')), []);
   });
 
   it('who asks what a thing is gets the opening of the README that is named after it', async () => {

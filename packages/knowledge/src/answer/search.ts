@@ -4,7 +4,7 @@ import { err, failure, ok, type Result } from '@cogo/spec/result.ts';
 import { processQuestionVector } from '../embed/environment.ts';
 import type { ModelRef, QuestionVector } from '../embed/question_vectors.ts';
 import { type Question, type Route, readQuestion } from './question.ts';
-import { namesOf, rankOf } from './ranking.ts';
+import { namesOf, phrasesOf, rankOf } from './ranking.ts';
 import type { CallRpc, Lexicon, ScoredSpan } from './span.ts';
 
 export type Strategy = 'auto' | 'lexical' | 'vector' | 'hybrid';
@@ -112,6 +112,7 @@ export async function search(options: SearchOptions): Promise<Result<SearchAnswe
     translated: question.translated,
     words: question.words,
     names: namesOf(question),
+    phrases: phrasesOf(question),
     limit,
     strategy,
     route: question.route,
