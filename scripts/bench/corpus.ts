@@ -13,6 +13,23 @@ export function seeded(seed: number): () => number {
   };
 }
 
+const CONSONANTS = 'bdfgklmnprstv';
+const VOWELS = 'aeiou';
+/** A word that can be spoken, another for each rank, so that stems, sounds and trigrams have something to do. */
+export function spoken(rank: number): string {
+  let word = '';
+  for (let left = rank + 65; left > 0; left = Math.floor(left / 65))
+    word += CONSONANTS[left % 13]! + VOWELS[Math.floor(left / 13) % 5]!;
+  return word;
+}
+/** Two Hangul syllables or more, another word for each rank. */
+export function korean(rank: number): string {
+  let word = '';
+  for (let left = rank + 1000; left > 0; left = Math.floor(left / 1000))
+    word += String.fromCharCode(0xac00 + ((left % 1000) * 11 + 7));
+  return word;
+}
+
 const VERBS = [
   'parse',
   'render',

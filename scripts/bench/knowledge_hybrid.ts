@@ -9,7 +9,7 @@ import type { Rpc } from '@cogo/client/rpc.ts';
 import { search } from '@cogo/knowledge/answer/search.ts';
 import { indexCorpus } from '@cogo/knowledge/eval/corpus_index.ts';
 import { openScratchDatabase } from '@cogo/stack/database/scratch.ts';
-import { seeded } from './corpus.ts';
+import { korean, seeded, spoken as english } from './corpus.ts';
 import { quantile } from './spread.ts';
 
 const { values } = parseArgs({
@@ -24,21 +24,6 @@ const QUESTIONS = 40;
 const random = seeded(7);
 const zipf = () => Math.floor(Math.exp(random() * Math.log(VOCABULARY)));
 
-const CONSONANTS = 'bdfgklmnprstv';
-const VOWELS = 'aeiou';
-/** A word that can be spoken, so that stems, sounds and trigrams have something to do. */
-function english(rank: number): string {
-  let word = '';
-  for (let left = rank + 65; left > 0; left = Math.floor(left / 65))
-    word += CONSONANTS[left % 13]! + VOWELS[Math.floor(left / 13) % 5]!;
-  return word;
-}
-function korean(rank: number): string {
-  let word = '';
-  for (let left = rank + 1000; left > 0; left = Math.floor(left / 1000))
-    word += String.fromCharCode(0xac00 + ((left % 1000) * 11 + 7));
-  return word;
-}
 const wordsOf = (count: number, word: (rank: number) => string) =>
   Array.from({ length: count }, () => word(zipf()));
 

@@ -101,5 +101,9 @@ function jumping(jumps: { afterMs: number; byMs: number }[]): Clock {
       say({ event: 'jumped', by_ms: byMs });
     }, afterMs).unref();
   }
-  return { now: () => monotonicClock.now() + offset, sleep: monotonicClock.sleep };
+  return {
+    now: () => monotonicClock.now() + offset,
+    sleep: monotonicClock.sleep,
+    after: monotonicClock.after,
+  };
 }

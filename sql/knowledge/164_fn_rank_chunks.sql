@@ -8,7 +8,7 @@
 -- or three neighbouring ones (3) of the text have together; phrase, share of query.phrases that the text
 -- has as they are written; cover, share of the question's worth that the file's candidates have between them;
 -- tested, the base of the best candidate among the tests of the file (cogo.source_key). Factors: test, migration, data by the file's role, unless asked for; barrel; copy, a
--- text already listed; repeat, each further chunk of a file.
+-- text already listed (of copies with equal scores the one nearest to an entry point is listed first); repeat, each further chunk of a file.
 create function cogo.rank_chunks(fused cogo.fused_chunk[], query jsonb, asked cogo.asked_term[])
 returns table (chunk_id bigint, score double precision, signals jsonb)
 language plpgsql
@@ -144,13 +144,16 @@ begin
   ),
   joined as (
     select a.*, coalesce(n.close, 0) as close, coalesce(n.phrase, 0) as phrase,
-           (a.points + coalesce(n.close, 0) + coalesce(n.phrase, 0)) * a.factor as sum
+           (a.points + coalesce(n.close, 0) + coalesce(n.phrase, 0)) * a.factor as sum,
+           -- looked up for copies only
+           case when count(*) over (partition by a.text) > 1
+                then (select d.distance from cogo.entry_distances d where d.repo_id = a.repo_id and d.path = a.path collate "C") end as entry_distance
       from added a left join near n on n.chunk_id = a.chunk_id
   ),
   placed as (
     select j.*,
            row_number() over (partition by j.file_id order by j.sum desc, j.chunk_id) - 1 as before_in_file,
-           row_number() over (partition by j.text order by j.sum desc, j.chunk_id) > 1 as is_copy
+           row_number() over (partition by j.text order by j.sum::real desc, j.entry_distance, j.chunk_id) > 1 as is_copy
       from joined j
   )
   select p.chunk_id, p.sum * power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end,

@@ -21,7 +21,8 @@
 -- them. If even the rarest is commoner than that, its candidates are the first 6,000 chunks it names and the first 6,000 it is in.
 -- Vector: 1 - cosine distance. Every candidate has its true one; more candidates come from the model's own neighbours (nearest_chunks), for
 -- hash-1024-v1 only up to 20,000 chunks and where words found too few: a chunk without a word of the question is seldom near it.
--- Ties go by chunk id.
+-- Ties go by how near the file is to an entry point (cogo.entry_distances; a file that none reaches comes last), then by chunk id.
+-- signals: as rank_chunks names them, and entry_distance, which is no part of the score.
 -- Returns {items:[chunk_json + {score, signals?}], route, strategy, generation, took_ms, lexicon:{n, avg_length, df:{term: count}}, model?}.
 -- generation: the newest one searched. model: the project's own model, when features came and it wants a vector instead.
 -- Errors: as require_role (viewer); CG000 malformed; CG031 the project answers with another model now: ask lexicon again.
@@ -213,21 +214,31 @@ begin
     select * from cogo.rank_chunks(
       (select array_agg(row (f.chunk_id, f.lexical, f.vector, f.fused)::cogo.fused_chunk) from fused f where f.fused > 0),
       query, asked) r
-     order by r.score desc, r.chunk_id
+     order by r.score::real desc
+     fetch first (lim) rows with ties
+  ),
+  -- Only what is shown, and what ties with the last of it, is asked how near it is to an entry.
+  placed as (
+    select h.chunk_id, h.signals, h.score, h.score::real as place, x.c, x.f, x.r,
+           (select d.distance from cogo.entry_distances d where d.repo_id = (x.r).id and d.path = (x.f).path collate "C") as entry_distance
+      from ranked h
+     -- offset 0: looked up by key, however many the planner takes the limit for
+     cross join lateral (
+       select c, f, r
+         from cogo.chunks c
+         join cogo.source_files f on f.id = c.file_id
+         join cogo.repos r on r.id = c.repo_id
+        where c.id = h.chunk_id offset 0) x
+     order by place desc, entry_distance, h.chunk_id
      limit lim
   )
   select jsonb_agg(
-           cogo.chunk_json(x.c, x.f, x.r) || jsonb_build_object('score', h.score) || case when explain then jsonb_build_object('signals', h.signals) else '{}' end
-           order by h.score desc, h.chunk_id)
+           cogo.chunk_json(p.c, p.f, p.r) || jsonb_build_object('score', p.score)
+           || case when explain then jsonb_build_object('signals', p.signals || jsonb_strip_nulls(jsonb_build_object('entry_distance', p.entry_distance)))
+                   else '{}' end
+           order by p.place desc, p.entry_distance, p.chunk_id)
     into items
-    from ranked h
-   -- offset 0: looked up by key, however many the planner takes the limit for
-   cross join lateral (
-     select c, f, r
-       from cogo.chunks c
-       join cogo.source_files f on f.id = c.file_id
-       join cogo.repos r on r.id = c.repo_id
-      where c.id = h.chunk_id offset 0) x;
+    from placed p;
 
   return jsonb_build_object('items', coalesce(items, '[]'), 'route', query ->> 'route', 'strategy', strategy, 'generation', newest,
     'lexicon', jsonb_build_object('n', n, 'avg_length', coalesce(average, 0), 'df', coalesce(df, '{}')),

@@ -151,7 +151,7 @@ as $$
            '(^|/)test_([^/]*)$|[._-](test|spec)s?$', '\1\2')
 $$;
 
--- sql/knowledge/164_fn_rank_chunks.sql 913719d1e9456401
+-- sql/knowledge/164_fn_rank_chunks.sql 5f07d1f3217638cd
 -- cogo.rank_chunks: orders candidates by what a reader means, on top of how well the words fit. Strengths and wishes are query.rank (see search); one
 -- that is not given has no effect.
 --
@@ -162,7 +162,7 @@ $$;
 -- or three neighbouring ones (3) of the text have together; phrase, share of query.phrases that the text
 -- has as they are written; cover, share of the question's worth that the file's candidates have between them;
 -- tested, the base of the best candidate among the tests of the file (cogo.source_key). Factors: test, migration, data by the file's role, unless asked for; barrel; copy, a
--- text already listed; repeat, each further chunk of a file.
+-- text already listed (of copies with equal scores the one nearest to an entry point is listed first); repeat, each further chunk of a file.
 create or replace function cogo.rank_chunks(fused cogo.fused_chunk[], query jsonb, asked cogo.asked_term[])
 returns table (chunk_id bigint, score double precision, signals jsonb)
 language plpgsql
@@ -298,13 +298,16 @@ begin
   ),
   joined as (
     select a.*, coalesce(n.close, 0) as close, coalesce(n.phrase, 0) as phrase,
-           (a.points + coalesce(n.close, 0) + coalesce(n.phrase, 0)) * a.factor as sum
+           (a.points + coalesce(n.close, 0) + coalesce(n.phrase, 0)) * a.factor as sum,
+           -- looked up for copies only
+           case when count(*) over (partition by a.text) > 1
+                then (select d.distance from cogo.entry_distances d where d.repo_id = a.repo_id and d.path = a.path collate "C") end as entry_distance
       from added a left join near n on n.chunk_id = a.chunk_id
   ),
   placed as (
     select j.*,
            row_number() over (partition by j.file_id order by j.sum desc, j.chunk_id) - 1 as before_in_file,
-           row_number() over (partition by j.text order by j.sum desc, j.chunk_id) > 1 as is_copy
+           row_number() over (partition by j.text order by j.sum::real desc, j.entry_distance, j.chunk_id) > 1 as is_copy
       from joined j
   )
   select p.chunk_id, p.sum * power(f_repeat, p.before_in_file) * case when p.is_copy then f_copy else 1 end,
@@ -433,7 +436,7 @@ $$;
 revoke all on function cogo_api.index_status(uuid) from public;
 grant execute on function cogo_api.index_status(uuid) to anon, authenticated, service_role;
 
--- sql/knowledge/300_fn_search.sql 279b4534262b5b01
+-- sql/knowledge/300_fn_search.sql a07b7b3231d63254
 -- cogo_api.search: the chunks that speak of a question, ranked, in one call: BM25F over the inverted index and vector similarity, fused linearly
 -- after division by each one's maximum, then what a reader means (definition, names, file, kind of file).
 --
@@ -457,7 +460,8 @@ grant execute on function cogo_api.index_status(uuid) to anon, authenticated, se
 -- them. If even the rarest is commoner than that, its candidates are the first 6,000 chunks it names and the first 6,000 it is in.
 -- Vector: 1 - cosine distance. Every candidate has its true one; more candidates come from the model's own neighbours (nearest_chunks), for
 -- hash-1024-v1 only up to 20,000 chunks and where words found too few: a chunk without a word of the question is seldom near it.
--- Ties go by chunk id.
+-- Ties go by how near the file is to an entry point (cogo.entry_distances; a file that none reaches comes last), then by chunk id.
+-- signals: as rank_chunks names them, and entry_distance, which is no part of the score.
 -- Returns {items:[chunk_json + {score, signals?}], route, strategy, generation, took_ms, lexicon:{n, avg_length, df:{term: count}}, model?}.
 -- generation: the newest one searched. model: the project's own model, when features came and it wants a vector instead.
 -- Errors: as require_role (viewer); CG000 malformed; CG031 the project answers with another model now: ask lexicon again.
@@ -649,21 +653,31 @@ begin
     select * from cogo.rank_chunks(
       (select array_agg(row (f.chunk_id, f.lexical, f.vector, f.fused)::cogo.fused_chunk) from fused f where f.fused > 0),
       query, asked) r
-     order by r.score desc, r.chunk_id
+     order by r.score::real desc
+     fetch first (lim) rows with ties
+  ),
+  -- Only what is shown, and what ties with the last of it, is asked how near it is to an entry.
+  placed as (
+    select h.chunk_id, h.signals, h.score, h.score::real as place, x.c, x.f, x.r,
+           (select d.distance from cogo.entry_distances d where d.repo_id = (x.r).id and d.path = (x.f).path collate "C") as entry_distance
+      from ranked h
+     -- offset 0: looked up by key, however many the planner takes the limit for
+     cross join lateral (
+       select c, f, r
+         from cogo.chunks c
+         join cogo.source_files f on f.id = c.file_id
+         join cogo.repos r on r.id = c.repo_id
+        where c.id = h.chunk_id offset 0) x
+     order by place desc, entry_distance, h.chunk_id
      limit lim
   )
   select jsonb_agg(
-           cogo.chunk_json(x.c, x.f, x.r) || jsonb_build_object('score', h.score) || case when explain then jsonb_build_object('signals', h.signals) else '{}' end
-           order by h.score desc, h.chunk_id)
+           cogo.chunk_json(p.c, p.f, p.r) || jsonb_build_object('score', p.score)
+           || case when explain then jsonb_build_object('signals', p.signals || jsonb_strip_nulls(jsonb_build_object('entry_distance', p.entry_distance)))
+                   else '{}' end
+           order by p.place desc, p.entry_distance, p.chunk_id)
     into items
-    from ranked h
-   -- offset 0: looked up by key, however many the planner takes the limit for
-   cross join lateral (
-     select c, f, r
-       from cogo.chunks c
-       join cogo.source_files f on f.id = c.file_id
-       join cogo.repos r on r.id = c.repo_id
-      where c.id = h.chunk_id offset 0) x;
+    from placed p;
 
   return jsonb_build_object('items', coalesce(items, '[]'), 'route', query ->> 'route', 'strategy', strategy, 'generation', newest,
     'lexicon', jsonb_build_object('n', n, 'avg_length', coalesce(average, 0), 'df', coalesce(df, '{}')),

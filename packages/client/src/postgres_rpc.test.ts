@@ -50,3 +50,13 @@ test('parameters become literals that nothing in them can end', () => {
   const text = inline('$1', [nasty]);
   assert.equal(text.slice(19, -19), nasty);
 });
+
+test('a value that ends like its tag begins is still a value', () => {
+  const tag = inline('$1', ['']).slice(0, 18);
+  for (const nasty of [`x${tag}`, `x${tag}_0`, `${tag}$`, `${tag}_0$${tag}`, tag.slice(1), '$']) {
+    const text = inline('$1', [nasty]);
+    const own = /^\$[a-z0-9_]+\$/.exec(text)![0];
+    assert.equal(text, `${own}${nasty}${own}`);
+    assert.equal(text.indexOf(own, own.length), own.length + nasty.length, nasty);
+  }
+});

@@ -7,6 +7,8 @@ export interface Clock {
   now(): number;
   /** Resolves after `ms`, or at once when `signal` aborts; never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `then` after `ms` unless the answer is called before: what is done for every call and job needs no promise and no signal. */
+  after(ms: number, then: () => void): () => void;
 }
 
 export const monotonicClock: Clock = {
@@ -22,19 +24,8 @@ export const monotonicClock: Clock = {
       const timer = setTimeout(done, Math.max(0, ms));
       signal?.addEventListener('abort', done, { once: true });
     }),
+  after: (ms, then) => {
+    const timer = setTimeout(then, Math.max(0, ms));
+    return () => clearTimeout(timer);
+  },
 };
-
-/** Aborts after `ms` of the given clock or with `outer`; call `done()` when the guarded call has ended. */
-export function deadline(
-  clock: Clock,
-  ms: number,
-  outer?: AbortSignal,
-): { signal: AbortSignal; done: () => void } {
-  const timeout = new AbortController();
-  const over = new AbortController();
-  void clock.sleep(ms, over.signal).then(() => {
-    if (!over.signal.aborted) timeout.abort(new DOMException(`no answer within ${ms} ms`, 'TimeoutError'));
-  });
-  const signal = outer ? AbortSignal.any([timeout.signal, outer]) : timeout.signal;
-  return { signal, done: () => over.abort() };
-}

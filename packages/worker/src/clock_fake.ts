@@ -28,6 +28,19 @@ export class FakeClock implements Clock {
     });
   }
 
+  after(ms: number, then: () => void): () => void {
+    const drop = () => {
+      this.#sleepers = this.#sleepers.filter((s) => s !== sleeper);
+    };
+    const wake = () => {
+      drop();
+      then();
+    };
+    const sleeper: Sleeper = { at: this.#now + Math.max(0, ms), wake };
+    this.#sleepers.push(sleeper);
+    return drop;
+  }
+
   /** Moves time by `ms`, waking sleepers in order and letting everything they start settle in between. */
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms;

@@ -3,9 +3,17 @@ import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs
 import { dirname, join } from 'node:path';
 import { choosePort, DEFAULT_PORTS } from '@cogo/stack/place/ports.ts';
 import type { Command } from 'commander';
-import { addCommand, withData, type DataOption, type Host } from '../command.ts';
-import { checkDisk, checkModes, checkNode, checkPorts, type Check } from '../doctor/check.ts';
+import { addCommand, withData, type DataOption, type Host, type Run } from '../command.ts';
+import {
+  checkAccelerators,
+  checkDisk,
+  checkModes,
+  checkNode,
+  checkPorts,
+  type Check,
+} from '../doctor/check.ts';
 import { INSTALL_ROOT } from '../install.ts';
+import { connect } from '../session/connect.ts';
 import { dataDir } from '../session/data_dir.ts';
 import { stackHealth } from '../session/health.ts';
 import { stackState } from '../session/running.ts';
@@ -28,7 +36,7 @@ export function registerDoctor(host: Host, root: Command): void {
         checkWritable(dir),
         checkDisk(freeBytes(dir)),
         checkModes(secretFiles(dir)),
-        ...(await checkStack(dir)),
+        ...(await checkStack(run, options, dir)),
       ];
       const ok = checks.every((check) => check.state !== 'fail');
       const text = checks.map(line).join('\n');
@@ -135,11 +143,11 @@ function secretFiles(dir: string): { path: string; mode: number }[] {
     .map((path) => ({ path, mode: statSync(path).mode }));
 }
 
-async function checkStack(dir: string): Promise<Check[]> {
+async function checkStack(run: Run, options: DataOption, dir: string): Promise<Check[]> {
   const found = stackState(dir);
   if (found.state === 'running') {
     const services = await stackHealth(found.stack);
-    return services.map(({ name, up, ms, why }) =>
+    const answers = services.map<Check>(({ name, up, ms, why }) =>
       up
         ? { name, state: 'ok', found: `answers in ${ms} ms` }
         : {
@@ -149,6 +157,8 @@ async function checkStack(dir: string): Promise<Check[]> {
             todo: `see \`cogo logs ${name === 'dashboard' ? 'metrics' : name}\``,
           },
     );
+    const gateway = services.some(({ name, up }) => name === 'gateway' && up);
+    return gateway ? [...answers, ...(await checkSearch(run, options))] : answers;
   }
   const stack: Check =
     found.state === 'killed'
@@ -164,4 +174,29 @@ async function checkStack(dir: string): Promise<Check[]> {
     if ((await choosePort(port, new Set())).taken !== undefined) taken.push({ name, port });
   }
   return [stack, checkPorts(taken)];
+}
+
+/** Nothing where no project is: an index is a project's. */
+async function checkSearch(run: Run, options: DataOption): Promise<Check[]> {
+  const { rpc } = await connect(run, options);
+  const signal = AbortSignal.timeout(5000);
+  const projects = await rpc.call<{ id: string }[]>('list_projects', {}, { signal });
+  const first = projects.ok ? projects.value[0] : undefined;
+  if (projects.ok && !first) return [];
+  const status = first
+    ? await rpc.call<{ accelerators: Record<string, string> }>(
+        'index_status',
+        { project_id: first.id },
+        { signal },
+      )
+    : projects;
+  if (status.ok && 'accelerators' in status.value) return [checkAccelerators(status.value.accelerators)];
+  return [
+    {
+      name: 'search extensions',
+      state: 'warn',
+      found: `unknown: ${status.ok ? 'the database does not say' : status.error.message}`,
+      todo: 'see `cogo logs gateway`; restart the stack to bring its database up to date',
+    },
+  ];
 }

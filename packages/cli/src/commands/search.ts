@@ -3,6 +3,7 @@ import { addCommand, type Host } from '../command.ts';
 import { wholeNumber } from '../numbers.ts';
 import { questionVectorHere } from '../session/embedders.ts';
 import { openTarget, withTarget, type TargetOption } from '../session/target.ts';
+import { signalLine } from '../signals.ts';
 import { unwrap } from '../unwrap.ts';
 
 type Options = TargetOption & {
@@ -29,7 +30,7 @@ export function registerSearch(host: Host, root: Command): void {
         )
         .option('--repo <name>', 'only this repository')
         .option('--path <prefix>', 'only paths that begin so')
-        .option('--explain', 'show the signals behind each score'),
+        .option('--explain', 'show how the question was read and the signals behind each score'),
     action: async (run, options, words) => {
       const target = await openTarget(run, options);
       const project = await target.project();
@@ -55,15 +56,22 @@ export function registerSearch(host: Host, root: Command): void {
       const text = found.items
         .map((item, at) => {
           const name = item.symbol ?? item.heading ?? item.kind;
-          const signals = options.explain && item.signals ? `\n   ${JSON.stringify(item.signals)}` : '';
+          const signals = options.explain && item.signals ? `\n   ${signalLine(item.signals)}` : '';
           return `${at + 1}. ${item.path}:${item.start_line}-${item.end_line}  ${name}  ${item.score.toFixed(3)}${signals}\n${excerpt(item.text)}`;
         })
         .join('\n');
       const none = found.items.length === 0;
-      return { json: { ok: true, ...found }, text: none ? 'Nothing found.' : text, exit: none ? 2 : 0 };
+      const how = `read as ${found.route}, searched ${SEARCHED[found.strategy]}, generation ${found.generation ?? 'none'}, ${Math.round(found.took_ms)} ms in the database`;
+      return {
+        json: { ok: true, ...found },
+        text: `${options.explain ? `${how}\n` : ''}${none ? 'Nothing found.' : text}`,
+        exit: none ? 2 : 0,
+      };
     },
   });
 }
+
+const SEARCHED = { lexical: 'by words', vector: 'by vectors', hybrid: 'by words and vectors' } as const;
 
 const EXCERPT_LINES = 4;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { atLeast, checkDisk, checkModes, checkNode, checkPorts } from './check.ts';
+import { atLeast, checkAccelerators, checkDisk, checkModes, checkNode, checkPorts } from './check.ts';
 
 test('versions are compared by number, not by letter', () => {
   const cases: [string, string, boolean][] = [
@@ -30,4 +30,10 @@ test('each check that is not ok says what to do', () => {
     assert.equal(check.state, state, check.found);
     assert.equal(check.todo !== undefined, state !== 'ok', check.found);
   }
+});
+
+test('extensions for text search are told of and asked of nobody', () => {
+  const check = checkAccelerators({ pg_textsearch: 'available', pgroonga: 'absent' });
+  assert.deepEqual([check.state, check.todo], ['ok', undefined]);
+  assert.match(check.found, /^pg_textsearch available, pgroonga absent /);
 });

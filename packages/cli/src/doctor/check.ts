@@ -81,3 +81,9 @@ export function checkPorts(taken: { name: string; port: number }[]): Check {
     todo: 'nothing: the next free port is used; or choose one, see `cogo up --help`',
   };
 }
+
+/** Whether the database has the extensions that speed up text search, as `index_status` says. */
+export function checkAccelerators(states: Record<string, string>): Check {
+  const found = Object.entries(states).map(([name, state]) => `${name} ${state}`);
+  return { name: 'search extensions', state: 'ok', found: `${found.join(', ')} (none is needed or used)` };
+}

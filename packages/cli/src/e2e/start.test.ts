@@ -218,6 +218,10 @@ test('up --detach, use, a second up is refused, kill -9 of all loses nothing, do
   assert.deepEqual(JSON.parse(sql.stdout), { ok: true, rows: [{ n: 42 }] });
   const doctor = await cogo('doctor', '--json');
   assert.equal(doctor.code, 0, doctor.stdout);
+  assert.match(
+    doctor.stdout,
+    /pg_textsearch (absent|available|installed), pgroonga (absent|available|installed)/,
+  );
 
   const pids = processTree(pid).map((one) => one.pid);
   process.kill(pid, 'SIGKILL');

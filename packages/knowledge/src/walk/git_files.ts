@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { type TrackedFile, trackedFiles } from './git_index.ts';
 import { headCommit } from './head_commit.ts';
 import { type Candidate, isBrokenName, type Skipped, storedPath } from './candidates.ts';
 
@@ -23,7 +24,7 @@ export async function gitFiles(
   options: { untracked: boolean; status?: boolean; signal?: AbortSignal | undefined },
 ): Promise<GitFiles | { unavailable: string }> {
   const [listed, more, head, status] = await Promise.all([
-    git(root, ['ls-files', '-z', '--stage'], options.signal),
+    listTracked(root, options.signal),
     options.untracked
       ? git(root, ['ls-files', '-z', '--others', '--exclude-standard'], options.signal)
       : undefined,
@@ -33,14 +34,10 @@ export async function gitFiles(
     ),
     options.status ? isUnchanged(root, options.untracked, options.signal) : undefined,
   ]);
-  if (!listed.ok) return { unavailable: listed.why };
+  if ('unavailable' in listed) return listed;
   const found = new Map<string, Candidate>();
   const skipped: Skipped[] = [];
-  for (const entry of listed.out.split('\0')) {
-    const tab = entry.indexOf('\t');
-    if (tab < 0) continue;
-    const mode = entry.slice(0, 6);
-    const relative = entry.slice(tab + 1);
+  for (const { mode, path: relative } of listed) {
     if (isBrokenName(relative)) skipped.push({ path: relative, why: 'the name is not UTF-8' });
     else if (mode === '160000') skipped.push({ path: storedPath(relative), why: 'submodule' });
     else if (mode === '120000') skipped.push({ path: storedPath(relative), why: 'symbolic link' });
@@ -61,6 +58,20 @@ export async function gitFiles(
     ...(commit === '' ? {} : { commit }),
     isClean: commit !== '' && status === true,
   };
+}
+
+async function listTracked(
+  root: string,
+  signal: AbortSignal | undefined,
+): Promise<TrackedFile[] | { unavailable: string }> {
+  const read = await trackedFiles(root);
+  if (read) return read;
+  const listed = await git(root, ['ls-files', '-z', '--stage'], signal);
+  if (!listed.ok) return { unavailable: listed.why };
+  return listed.out.split('\0').flatMap((entry) => {
+    const tab = entry.indexOf('\t');
+    return tab < 0 ? [] : [{ mode: entry.slice(0, 6), path: entry.slice(tab + 1) }];
+  });
 }
 
 /** The working tree is that of the commit that is checked out. */

@@ -11,7 +11,7 @@ test('the commit is read as git says it: on a branch, packed, detached, in a fol
   const root = realpathSync(repo.root);
   assert.equal(await headCommit(root), undefined, 'no repository');
   repo.track();
-  assert.equal(await headCommit(root), undefined, 'no commit yet');
+  assert.equal(await headCommit(root), '', 'no commit yet');
   repo.git('-c', 'user.name=t', '-c', 'user.email=t@t', 'commit', '-qm', 'one');
   const commit = repo.git('rev-parse', 'HEAD').trim();
   assert.equal(await headCommit(root), commit);

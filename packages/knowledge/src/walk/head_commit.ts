@@ -3,10 +3,10 @@ import { dirname, join, resolve } from 'node:path';
 
 /**
  * The commit that is checked out, read from git's own files: starting git takes as long as reading a changed file, and
- * longer in a large process. Undefined where they do not say it plainly (no commit yet, another store of refs): then ask git.
+ * longer in a large process. '' where there is none yet; undefined where they do not say it plainly (another store of refs): then ask git.
  */
 export async function headCommit(root: string): Promise<string | undefined> {
-  const home = await gitFolder(root);
+  const { home } = (await gitFolder(root)) ?? {};
   const head = home && (await text(join(home, 'HEAD')));
   if (!home || head === undefined) return undefined;
   const ref = /^ref: (refs\/\S+)\s*$/.exec(head)?.[1];
@@ -16,20 +16,19 @@ export async function headCommit(root: string): Promise<string | undefined> {
   const loose = await text(join(common, ref));
   if (loose !== undefined) return commitOf(loose);
   const packed = await text(join(common, 'packed-refs'));
-  return commitOf(
-    packed
-      ?.split('\n')
-      .find((line) => line.endsWith(` ${ref}`))
-      ?.split(' ')[0] ?? '',
-  );
+  const line = packed?.split('\n').find((one) => one.endsWith(` ${ref}`));
+  if (line !== undefined) return commitOf(line.split(' ')[0]!);
+  // another store of refs leaves a branch here that cannot be
+  return ref.startsWith('refs/heads/') && ref !== 'refs/heads/.invalid' ? '' : undefined;
 }
 
-async function gitFolder(root: string): Promise<string | undefined> {
+/** `home`: where git keeps this checkout's HEAD and index. `top`: its work tree, unless set to be elsewhere. */
+export async function gitFolder(root: string): Promise<{ home: string; top: string } | undefined> {
   for (let folder = root; ; folder = dirname(folder)) {
     const place = join(folder, '.git');
-    if ((await text(join(place, 'HEAD'))) !== undefined) return place;
+    if ((await text(join(place, 'HEAD'))) !== undefined) return { home: place, top: folder };
     const link = /^gitdir: (.+)\s*$/.exec((await text(place)) ?? '')?.[1];
-    if (link !== undefined) return resolve(folder, link);
+    if (link !== undefined) return { home: resolve(folder, link), top: folder };
     if (dirname(folder) === folder) return undefined;
   }
 }

@@ -3,7 +3,8 @@
  * programs holds both, and Postgres refuses the whole call for either, beats included.
  */
 export function storable<T>(value: T): T {
-  return replace(value) as T;
+  // As JSON both are escapes, which few values have; and that is much faster to see than to look through.
+  return /\\u(?:0000|d[89a-f])/.test(JSON.stringify(value) ?? '') ? (replace(value) as T) : value;
 }
 
 function replace(value: unknown): unknown {

@@ -53,20 +53,44 @@ export async function beatLoop(core: Core): Promise<void> {
   }
 }
 
-/** Stops the work of a slot whose lease can no longer be trusted: someone else may hold it soon. */
-export async function watchFence(core: Core, slot: Slot, task: Promise<void>): Promise<void> {
-  const { clock, log } = core.setup;
-  const ended = new AbortController();
-  void task.finally(() => ended.abort());
-  // Also when it is stopped: a job that does not heed that must not keep a timer, and with it the process, for the rest of its lease.
-  const over = AbortSignal.any([ended.signal, slot.signal]);
-  while (slot.phase === 'working' && !slot.stopped) {
-    if (clock.now() >= slot.fenceAt) {
-      core.sum.fenced++;
-      log('warn', 'no beat was acknowledged in time: stopping the job', { job_id: slot.job.jobId });
+/** Stops the work of slots whose lease can no longer be trusted: someone else may hold it soon. One timer for all of them. */
+export class Fence {
+  readonly #core: Core;
+  #cancel: () => void = () => {};
+  #dueAt = Infinity;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** To be told of every slot that starts: its lease may be shorter than those of the others. */
+  watch(slot: Slot): void {
+    const { fenceAt } = slot;
+    if (fenceAt >= this.#dueAt) return;
+    this.#cancel();
+    this.#dueAt = fenceAt;
+    const { clock } = this.#core.setup;
+    this.#cancel = clock.after(fenceAt - clock.now(), () => this.#look());
+  }
+
+  /** Leaves no timer behind. */
+  end(): void {
+    this.#cancel();
+  }
+
+  #look(): void {
+    const { sum, slots, setup } = this.#core;
+    this.#dueAt = Infinity;
+    for (const slot of slots.keys()) {
+      if (slot.phase !== 'working' || slot.stopped) continue;
+      if (setup.clock.now() < slot.fenceAt) {
+        // Beats were acknowledged since, or it started later.
+        this.watch(slot);
+        continue;
+      }
+      sum.fenced++;
+      setup.log('warn', 'no beat was acknowledged in time: stopping the job', { job_id: slot.job.jobId });
       slot.stop('fenced');
-      return;
     }
-    await clock.sleep(slot.fenceAt - clock.now(), over);
   }
 }

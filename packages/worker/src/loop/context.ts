@@ -11,14 +11,17 @@ const OVER = new Set(['succeeded', 'cancelled', 'dead']);
 export function contextOf(core: Core, slot: Slot): JobContext {
   const { job } = slot;
   const { clock, log } = core.setup;
-  const known = new Map(Object.entries(job.steps));
-  const begun = new Set<string>();
+  const begun: string[] = [];
   const once = (name: string) => {
-    if (begun.has(name)) throw new Error(`the step ${JSON.stringify(name)} was begun twice in one attempt`);
-    begun.add(name);
+    if (begun.includes(name))
+      throw new Error(`the step ${JSON.stringify(name)} was begun twice in one attempt`);
+    begun.push(name);
   };
+  const known = (name: string) => Object.hasOwn(job.steps, name);
   return {
-    signal: slot.signal,
+    get signal() {
+      return slot.signal;
+    },
     clock,
     log,
     policy: core.setup.policy(job.type),
@@ -32,7 +35,7 @@ export function contextOf(core: Core, slot: Slot): JobContext {
     },
     step: async <T>(name: string, body: () => Promise<T> | T) => {
       once(name);
-      if (known.has(name)) return known.get(name) as T;
+      if (known(name)) return job.steps[name] as T;
       slot.signal.throwIfAborted();
       // As a later attempt will get it: one form, whichever attempt runs.
       const output = JSON.parse(JSON.stringify(await body()) ?? 'null') as T;
@@ -42,7 +45,7 @@ export function contextOf(core: Core, slot: Slot): JobContext {
     spawn: (name, children) => {
       const step = `spawn:${name}`;
       once(step);
-      if (!known.has(step) && children.length > 0) slot.spawn(step, children);
+      if (!known(step) && children.length > 0) slot.spawn(step, children);
     },
     awaitChildren: async (checkpoint) => {
       if (slot.spawned.length === 0 && job.children.every(({ state }) => OVER.has(state)))

@@ -2,10 +2,11 @@ import { cogoError, type CogoError } from '@cogo/spec/errors.ts';
 import type { Result } from '@cogo/spec/result.ts';
 import type { Approvals } from '../approvals.ts';
 import { isReplaced, type ClaimedJob, type ExecutorInfo, type WorkerLink } from '../client/worker_link.ts';
-import { deadline, type Clock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Executor } from '../executors/executor.ts';
 import type { WorkerLog } from '../log.ts';
 import type { Policies } from '../policy.ts';
+import { Fence } from './beating.ts';
 import { Bell } from './bell.ts';
 import { Reports } from './reports.ts';
 import type { Slot } from './slots.ts';
@@ -63,6 +64,14 @@ export function isFatal(error: CogoError): boolean {
   return error.code === 'unauthorized' || error.code === 'forbidden' || isReplaced(error);
 }
 
+/** A call under way. */
+interface Pending {
+  sentAt: number;
+  giveUp(): void;
+  /** The worker ends: it has little time left. */
+  last(): void;
+}
+
 /** What the loops of one worker share. */
 export class Core {
   readonly setup: WorkerSetup;
@@ -72,6 +81,7 @@ export class Core {
   /** Rung when there is news for a beat. */
   readonly news = new Bell();
   readonly reports: Reports = new Reports(this);
+  readonly fence: Fence = new Fence(this);
   readonly sum: RunSummary = {
     claimed: 0,
     finished: 0,
@@ -82,7 +92,7 @@ export class Core {
     fenced: 0,
     awaiting: 0,
   };
-  readonly #pending = new Set<{ sentAt: number; giveUp: () => void }>();
+  readonly #pending = new Set<Pending>();
   fatal: CogoError | null = null;
   /** Slots that jobs may come for in claims and turns under way. */
   asked = 0;
@@ -91,6 +101,10 @@ export class Core {
 
   constructor(setup: WorkerSetup) {
     this.setup = setup;
+    const lastCalls = () => {
+      for (const call of this.#pending) call.last();
+    };
+    this.#stop.signal.addEventListener('abort', lastCalls, { once: true });
   }
 
   /** How many jobs to ask for where `leaving` slots are about to be free; none before half of the slots are. */
@@ -115,6 +129,7 @@ export class Core {
   }
 
   finish(): void {
+    this.fence.end();
     this.#over.abort();
   }
 
@@ -130,28 +145,33 @@ export class Core {
    */
   async call<T>(ms: number, body: (signal: AbortSignal) => Promise<Result<T>>): Promise<Result<T>> {
     const { clock } = this.setup;
-    const silent = new AbortController();
-    const limit = deadline(clock, ms, silent.signal);
-    const answered = new AbortController();
-    const mine = { sentAt: clock.now(), giveUp: () => silent.abort() };
+    const limit = new AbortController();
+    let give: () => void = () => {};
+    // The race is for an Rpc that does not heed its signal.
+    const late = new Promise<Result<T>>((resolve) => {
+      give = () =>
+        resolve({ ok: false, error: cogoError('timeout', 'The dispatcher did not answer in time.') });
+    });
+    const giveUp = () => {
+      give();
+      limit.abort(new DOMException('no answer in time', 'TimeoutError'));
+    };
+    let forget: () => void = () => {};
+    const last = () => {
+      forget = clock.after(LAST_CALL_MS, give);
+    };
+    const mine: Pending = { sentAt: clock.now(), giveUp, last };
     this.#pending.add(mine);
+    const cancel = clock.after(ms, giveUp);
+    if (this.#stop.signal.aborted) last();
     try {
-      // The race is for an Rpc that does not heed its signal.
-      const late = new Promise<Result<T>>((resolve) => {
-        const give = () =>
-          resolve({ ok: false, error: cogoError('timeout', 'The dispatcher did not answer in time.') });
-        limit.signal.addEventListener('abort', give, { once: true });
-        const last = () => void clock.sleep(LAST_CALL_MS, answered.signal).then(give);
-        if (this.#stop.signal.aborted) last();
-        else this.#stop.signal.addEventListener('abort', last, { once: true, signal: answered.signal });
-      });
       const got = await Promise.race([body(limit.signal), late]);
       if (got.ok) this.#heard(mine.sentAt);
       return got;
     } finally {
       this.#pending.delete(mine);
-      limit.done();
-      answered.abort();
+      cancel();
+      forget();
     }
   }
 

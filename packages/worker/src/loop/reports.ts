@@ -61,13 +61,19 @@ export class Reports {
     while (this.#due.length > 0) {
       // What ends in the same turn of the event loop goes together, and who was answered just now leaves its slot first.
       await new Promise((resolve) => setImmediate(resolve));
-      const over = new AbortController();
-      const end = () => over.abort();
+      const call = this.#call(this.#due.splice(0));
       // Told to stop, nobody waits for others at all.
-      if (stopped.aborted) end();
-      else stopped.addEventListener('abort', end, { once: true, signal: over.signal });
-      void this.#call(this.#due.splice(0)).then(end);
-      await setup.clock.sleep(PATIENCE_MS, over.signal);
+      if (stopped.aborted) continue;
+      await new Promise<void>((resolve) => {
+        const end = () => {
+          cancel();
+          stopped.removeEventListener('abort', end);
+          resolve();
+        };
+        const cancel = setup.clock.after(PATIENCE_MS, end);
+        stopped.addEventListener('abort', end);
+        void call.then(end);
+      });
     }
     this.#sending = false;
   }

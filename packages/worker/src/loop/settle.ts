@@ -11,7 +11,7 @@ import type { Slot } from './slots.ts';
  * of other slots (see `Reports`); where that fails, and for all other outcomes, each goes alone.
  */
 export async function settle(core: Core, slot: Slot, outcome: Outcome, ms: number): Promise<NextJobs> {
-  const { link, clock, random, log, leaseS, includeTypes } = core.setup;
+  const { link, clock, random, log } = core.setup;
   const { jobId, token } = slot.job;
   const stop = slot.stopped;
   if (stop === 'lost') {

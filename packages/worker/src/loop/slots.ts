@@ -19,7 +19,9 @@ export class Slot {
   phase: 'working' | 'settling' = 'working';
   /** When the last acknowledged request about this lease was sent. */
   #sentAt: number;
-  #stop = new AbortController();
+  #stopped: StopReason | null = null;
+  /** Made for whoever asks: a job that ends at once has no need of one. */
+  #stop: AbortController | null = null;
   #progress: unknown;
   #log = '';
   /** To be made when the attempt ends well, with the step that says so. */
@@ -34,16 +36,22 @@ export class Slot {
   }
 
   get signal(): AbortSignal {
+    if (this.#stop === null) {
+      this.#stop = new AbortController();
+      if (this.#stopped) this.#stop.abort(this.#stopped);
+    }
     return this.#stop.signal;
   }
 
   get stopped(): StopReason | null {
-    return this.#stop.signal.aborted ? (this.#stop.signal.reason as StopReason) : null;
+    return this.#stopped;
   }
 
   /** The first reason stays. */
   stop(reason: StopReason): void {
-    this.#stop.abort(reason);
+    if (this.#stopped) return;
+    this.#stopped = reason;
+    this.#stop?.abort(reason);
   }
 
   spawn(step: string, children: ChildJob[]): void {

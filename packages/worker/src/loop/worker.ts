@@ -3,7 +3,7 @@ import { failure, type Result } from '@cogo/spec/result.ts';
 import { backoffMs, idlePollMs } from '../backoff.ts';
 import type { ClaimedJob } from '../client/worker_link.ts';
 import { asJson, refused, type Outcome } from '../executors/executor.ts';
-import { beatLoop, watchFence } from './beating.ts';
+import { beatLoop } from './beating.ts';
 import { CALL_MS, Core, isFatal, PRESENCE_MS, type RunSummary, type WorkerSetup } from './core.ts';
 import { contextOf } from './context.ts';
 import { settle } from './settle.ts';
@@ -102,7 +102,7 @@ function start(core: Core, job: ClaimedJob, sentAt: number): void {
     core.work.ring();
   });
   core.slots.set(slot, task);
-  void watchFence(core, slot, task);
+  core.fence.watch(slot);
   // A lease shorter than the one asked for: the next beat must not wait for the longer interval.
   if (job.leaseS < core.setup.leaseS) core.news.ring();
 }
