@@ -52,6 +52,28 @@ test('calls go on whatever backends are terminated, and none is left without an 
   await rpc.close();
 });
 
+test('calls one after the other go over one session, and calls at once over several', {
+  skip: server ? false : 'set COGO_TEST_DB',
+}, async (t) => {
+  const place = await openTestDatabase();
+  t.after(() => place.close());
+  const url = new URL(await urlOf(place));
+  url.searchParams.set('application_name', 'counted');
+  const rpc = postgresRpc({ url: url.href, max: 3 });
+  t.after(() => rpc.close());
+  const sessions = async () => {
+    const [row] = await place.sql<{ n: number }>(
+      `select count(*)::int as n from pg_stat_activity where application_name = 'counted' and datname = current_database()`,
+    );
+    return row!.n;
+  };
+  for (let i = 0; i < 6; i++) assert.ok((await rpc.call('version')).ok);
+  assert.equal(await sessions(), 1);
+  const many = await Promise.all(Array.from({ length: 9 }, () => rpc.call('version')));
+  assert.ok(many.every((got) => got.ok));
+  assert.equal(await sessions(), 3);
+});
+
 async function urlOf(place: TestDatabase): Promise<string> {
   const [row] = await place.sql<{ name: string }>('select current_database() as name');
   const url = new URL(server!);

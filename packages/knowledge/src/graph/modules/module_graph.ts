@@ -1,12 +1,18 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
-import type { ParseResult } from 'oxc-parser';
+import { setImmediate } from 'node:timers/promises';
 import { decodeText, MAX_FILE_BYTES } from '../../policy/content_policy.ts';
 import type { Candidate } from '../../walk/candidates.ts';
 import type { ExternalImport, ModuleEdge, ModuleEdgeKind, UnresolvedImport } from '../edge.ts';
 import { MAX_MAYBE_TARGETS, maybeTargets } from './maybe_targets.ts';
 import { positions } from './position.ts';
-import { hasErrors, type ModuleRequest, moduleRequests, parseModuleFileAside } from './requests.ts';
+import {
+  forgetModuleFile,
+  hasErrors,
+  type ModuleRequest,
+  moduleRequests,
+  parseModuleFile,
+} from './requests.ts';
 import { type ModuleResolver, moduleResolver } from './resolver.ts';
 
 export interface ModuleGraph {
@@ -44,19 +50,18 @@ export async function buildModuleGraph({ root, candidates, signal }: GraphInput)
   const linker = importLinker(root, paths);
   const graph: ModuleGraph = { files: [], edges: [], unresolved: [], external: [], warnings: [] };
   const code = candidates.filter(({ path }) => CODE_FILE.test(path));
-  const ahead: Array<ReturnType<typeof readAndParse>> = [];
-  for (const [at, { path }] of code.entries()) {
+  for (const [at, { path, file }] of code.entries()) {
+    if (at % PAUSE_EVERY === 0) await setImmediate();
     signal?.throwIfAborted();
-    while (ahead.length <= at + PARSE_AHEAD && ahead.length < code.length)
-      ahead.push(readAndParse(code[ahead.length]!));
-    const read = await ahead[at]!;
-    delete ahead[at]; // its tree need not outlive it
+    const read = readCode(file);
     if ('why' in read) {
       graph.warnings.push({ path, why: read.why });
       continue;
     }
     graph.files.push(path);
-    const { text, parsed } = read;
+    const { text } = read;
+    // On this thread: on the parser's own, asking for its memory costs more than parsing does beside.
+    const parsed = parseModuleFile({ path, text });
     if (hasErrors(parsed)) {
       const [first] = parsed.errors.filter((one) => one.severity === 'Error');
       graph.warnings.push({
@@ -65,6 +70,7 @@ export async function buildModuleGraph({ root, candidates, signal }: GraphInput)
       });
     }
     const found = linker.link(path, text, moduleRequests({ path, text }, parsed));
+    forgetModuleFile(path);
     graph.edges.push(...found.edges);
     graph.unresolved.push(...found.unresolved);
     graph.external.push(...found.external);
@@ -73,17 +79,8 @@ export async function buildModuleGraph({ root, candidates, signal }: GraphInput)
   return graph;
 }
 
-/** Files on their way through the parser's threads. */
-const PARSE_AHEAD = 32;
-
-async function readAndParse({
-  path,
-  file,
-}: Candidate): Promise<{ text: string; parsed: ParseResult } | { why: string }> {
-  const read = readCode(file);
-  if ('why' in read) return read;
-  return { text: read.text, parsed: await parseModuleFileAside({ path, text: read.text }) };
-}
+/** After so many files others of the process have their turn: signals, timers. */
+const PAUSE_EVERY = 64;
 
 /** A code file's text, or why it has none. Synchronous: 300 small reads are over sooner than 300 promises. */
 export function readCode(file: string): { text: string } | { why: string } {

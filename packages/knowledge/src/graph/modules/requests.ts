@@ -1,4 +1,4 @@
-import { parse, parseSync, type ParseResult } from 'oxc-parser';
+import { parseSync, type ParseResult } from 'oxc-parser';
 import type { ModuleEdgeKind } from '../edge.ts';
 import { type SpecifierPattern, readSpecifier } from './specifier_pattern.ts';
 import { syntaxRequests } from './syntax_requests.ts';
@@ -36,11 +36,6 @@ export function parseModuleFile({ path, text }: ModuleSource): ParseResult {
 /** Lets go of a tree that was needed for the last time. */
 export function forgetModuleFile(path: string): void {
   if (last?.path === path) last = undefined;
-}
-
-/** The same on another thread: of many files, some are parsed while others are resolved. */
-export async function parseModuleFileAside({ path, text }: ModuleSource): Promise<ParseResult> {
-  return orScript({ path, text }, await parse(path, text));
 }
 
 function orScript({ path, text }: ModuleSource, first: ParseResult): ParseResult {
