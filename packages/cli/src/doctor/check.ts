@@ -84,6 +84,8 @@ export function checkPorts(taken: { name: string; port: number }[]): Check {
 
 /** Whether the database has the extensions that speed up text search, as `index_status` says. */
 export function checkAccelerators(states: Record<string, string>): Check {
-  const found = Object.entries(states).map(([name, state]) => `${name} ${state}`);
+  const found = Object.entries(states)
+    .map(([name, state]) => `${name} ${state}`)
+    .sort();
   return { name: 'search extensions', state: 'ok', found: `${found.join(', ')} (none is needed or used)` };
 }
