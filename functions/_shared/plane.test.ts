@@ -469,11 +469,13 @@ Deno.test('a failing request_end does not break the answer and is logged', async
 });
 
 Deno.test('an answer that is kept with the record of its request leaves only once it is kept', async () => {
+  const asked = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
   let fails = false;
   const plane = fakePlane({
     functions: {
       request_end: async () => {
+        asked.resolve();
         await gate.promise;
         return fails ? err(cogoError('unavailable', 'The database is gone.')) : {};
       },
@@ -491,7 +493,7 @@ Deno.test('an answer that is kept with the record of its request leaves only onc
     answered = true;
     return response;
   });
-  while (!plane.calls.some((call) => call.fn === 'request_end')) await Promise.resolve();
+  await asked.promise;
   assert.equal(answered, false);
   gate.resolve();
   assert.equal((await first).status, 200);
