@@ -69,12 +69,14 @@ test('a token that is none, a key that is none and a project of others are told 
 test('a key does not travel in the clear, nor does an address carry one', async () => {
   for (const address of [
     'http://example.com',
-    'https://user:secret@example.com',
+    `https://user:${'hidden'}@example.com`,
+    'https://example.com/?apikey=hidden',
     'example.com',
     'ftp://127.0.0.1',
   ]) {
     const refused = failure(await cogo(['ask', 'x', '--url', address], { COGO_APIKEY: key }));
     assert.deepEqual([refused.exit, refused.code], [2, 'bad_request'], address);
+    assert.doesNotMatch(JSON.stringify(refused), /hidden/);
   }
 });
 

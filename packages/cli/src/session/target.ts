@@ -105,10 +105,12 @@ async function slugOf(rpc: Rpc, options: TargetOption, token: string | undefined
 }
 
 function serverUrl(given: string): string {
+  // What stands before an @ or behind a ? may be a secret.
+  const shown = given.replace(/\/\/[^/]*@/, '//…@').replace(/[?#].*$/s, '?…');
   const refuse = (why: string) =>
     new CommandError({
       code: 'bad_request',
-      what: `--url ${given} cannot be used.`,
+      what: `--url ${shown} cannot be used.`,
       why,
       todo: 'give the address of the project, such as https://<ref>.supabase.co',
       exit: 2,
