@@ -55,7 +55,7 @@ begin
   loop
     lanes := lanes || route.lane;
     counts := counts || cardinality(route.ids);
-    room := greatest(cogo.ready_room(make_jobs.project_id, route.lane), 0);
+    room := cogo.take_room(make_jobs.project_id, route.lane, cardinality(route.ids));
     if room < cardinality(route.ids) then
       late := late || route.lane;
     end if;

@@ -62,7 +62,7 @@ begin
   begin
     perform cogo.check_quota(enqueue_plain.project_id, asked.jobs);
     -- ready right away: as many as the project's share of the lane has room for; the rest waits for its turn
-    room := greatest(cogo.ready_room(enqueue_plain.project_id, route), 0);
+    room := cogo.take_room(enqueue_plain.project_id, route, asked.jobs);
     if room > 0 then
       ready := array(select cogo.new_job_id(moment, n) from generate_series(1, least(room, asked.jobs)) n);
       messages := array(select p.msg_id from cogo.push(route, ready) p order by p.msg_id);

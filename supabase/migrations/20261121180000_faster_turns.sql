@@ -926,6 +926,23 @@ begin
 end
 $$;
 
+-- sql/jobs/166_fn_take_room.sql b0cadbc10bd0d0f5
+-- cogo.take_room: ready_room for a call that makes so many jobs, at least 0. Calls that are under way do not see each other, and
+-- each would fill the whole share: of those that could, one at a time finds room, and the jobs of the others wait for their turn.
+-- Waits for nothing.
+create or replace function cogo.take_room(project_id uuid, lane text, jobs int)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if jobs > 10 and not pg_try_advisory_xact_lock(hashtextextended(format('cogo.room %s %s', take_room.project_id, take_room.lane), 0)) then
+    return 0;
+  end if;
+  return greatest(cogo.ready_room(take_room.project_id, take_room.lane), 0);
+end
+$$;
+
 -- sql/jobs/179_fn_hand_on.sql 7b520dcbe66d9ca7
 -- cogo.hand_on: gives back n slots of a concurrency key and admits the next blocked jobs of it. A slot that one job leaves and the next
 -- one takes is not written at all. The caller holds the slot; blocked jobs are locked here, and one that is locked by another is left
@@ -967,6 +984,126 @@ begin
     end if;
   elsif taken > 0 then
     perform cogo.push_jobs(next, true);
+  end if;
+end
+$$;
+
+-- sql/jobs/235_fn_make_jobs.sql d98a2a64029c7e5b
+-- cogo.make_jobs: makes the fresh jobs of a plan, their messages, slots and events; returns the states [{job_id, state}] of all.
+-- The caller has checked who asks, and locked the project against being deleted.
+create or replace function cogo.make_jobs(project_id uuid, plan cogo.planned_job[], made_by text, batch_id uuid)
+returns table (job_id uuid, state text)
+language plpgsql
+set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  total   int;
+  parents boolean;
+  keyed   boolean;
+  other   boolean;
+  route   record;
+  quiet   boolean;
+  traced  boolean;
+  late    text[] := '{}';
+  lanes   text[] := '{}';
+  counts  int[] := '{}';
+  -- the message of each item, by its place
+  msgs    bigint[] := array_fill(null::bigint, array[cardinality(plan)]);
+  sent    bigint[];
+  room    int;
+  states  text[];
+begin
+  select count(*) filter (where p.fresh), coalesce(bool_or(p.parent_id is not null) filter (where p.fresh), false),
+         coalesce(bool_or(p.concurrency_key is not null) filter (where p.fresh), false),
+         coalesce(bool_or(p.wait in ('slot', 'pin')) filter (where p.fresh), false)
+    into total, parents, keyed, other
+    from unnest(plan) p;
+  quiet := total > 25;
+  -- the slots of the keys in play exist and are locked before any job is
+  if keyed then
+    insert into cogo.job_slots (project_id, key)
+    select distinct make_jobs.project_id, p.concurrency_key from unnest(plan) p
+     where p.concurrency_key is not null and p.fresh
+     order by 2
+    on conflict do nothing;
+    perform from cogo.job_slots s
+      where s.project_id = make_jobs.project_id and s.key in (select p.concurrency_key from unnest(plan) p where p.fresh)
+      order by s.key for update;
+  end if;
+  if parents then
+    perform from cogo.jobs j where j.id in (select p.parent_id from unnest(plan) p where p.fresh) order by j.id for update;
+    update cogo.jobs j set pending_children = j.pending_children + c.n
+      from (select p.parent_id, count(*)::int as n from unnest(plan) p where p.fresh and p.parent_id is not null group by p.parent_id) c
+     where j.id = c.parent_id;
+  end if;
+
+  -- jobs that are ready right away get their message first, so that each row is written once; those over their project's share of
+  -- the lane wait for their turn
+  for route in
+    select p.lane, array_agg(p.job_id order by p.nth) as ids, array_agg(p.nth order by p.nth) as places from unnest(plan) p
+     where p.fresh and p.wait is null group by p.lane order by p.lane
+  loop
+    lanes := lanes || route.lane;
+    counts := counts || cardinality(route.ids);
+    room := cogo.take_room(make_jobs.project_id, route.lane, cardinality(route.ids));
+    if room < cardinality(route.ids) then
+      late := late || route.lane;
+    end if;
+    if room > 0 then
+      -- messages are numbered in the order of the ids
+      select array_agg(m.msg_id order by m.msg_id) into sent from cogo.push(route.lane, route.ids[:room]) m;
+      for i in 1..cardinality(sent) loop
+        msgs[route.places[i]] := sent[i];
+      end loop;
+    end if;
+  end loop;
+  if cardinality(late) > 0 then
+    perform cogo.mark_backlog(late);
+  end if;
+
+  with item as materialized (
+    select p.*,
+           case when p.message is not null then 'queued' when p.wait is null then 'blocked' else 'scheduled' end as begins
+      from rows from (unnest(plan), unnest(msgs)) as p(
+             nth, job_id, fresh, type, payload, lane, band, run_at, wait, max_attempts, key, request_hash, pin, concurrency_key, rate_key,
+             parent_id, trace_id, msg_id, problem, message)
+     where p.fresh
+  ),
+  made as (
+    insert into cogo.jobs (id, project_id, type, lane, band, state, blocked_on, quiet, run_at, msg_id, queued_at, max_attempts,
+                           pinned_executor_id, concurrency_key, parent_id, batch_id, trace_id, created_by)
+    select i.job_id, make_jobs.project_id, i.type, i.lane, i.band, i.begins, case i.begins when 'blocked' then 'turn' end, quiet, i.run_at,
+           i.message, case i.begins when 'queued' then clock_timestamp() end, i.max_attempts, i.pin, i.concurrency_key, i.parent_id,
+           make_jobs.batch_id, i.trace_id, made_by
+      from item i
+  ),
+  stored as (
+    insert into cogo.job_payloads (job_id, project_id, input)
+    select i.job_id, make_jobs.project_id, i.payload from item i
+  )
+  select array_agg(i.begins order by i.nth), coalesce(bool_or(i.trace_id is not null), false) into states, traced from item i;
+
+  if traced then
+    perform cogo.tell(array(select p.job_id from unnest(plan) p where p.fresh), 'job.enqueued', '{}');
+  end if;
+  if other then
+    perform cogo.admit_jobs(array(select p.job_id from unnest(plan) p where p.fresh and p.wait in ('slot', 'pin')));
+  end if;
+  for i in 1..cardinality(lanes) loop
+    perform cogo.ring(make_jobs.project_id, lanes[i], null, counts[i]);
+  end loop;
+  if not other and total = cardinality(plan) then
+    return query select p.job_id, p.state from rows from (unnest(plan), unnest(states)) as p(
+      nth, job_id, fresh, type, payload, lane, band, run_at, wait, max_attempts, key, request_hash, pin, concurrency_key, rate_key,
+      parent_id, trace_id, msg_id, problem, state);
+  else
+    return query
+      select p.job_id, coalesce(j.state, h.state, 'forgotten')
+        from unnest(plan) p
+        left join cogo.jobs j on j.id = p.job_id
+        left join lateral (select x.state from cogo.jobs_history x where x.id = p.job_id and j.id is null limit 1) h on true
+       order by p.nth;
   end if;
 end
 $$;
@@ -1234,7 +1371,7 @@ begin
 end
 $$;
 
--- sql/jobs/297_fn_enqueue_plain.sql 3bcc98c640e8b06d
+-- sql/jobs/297_fn_enqueue_plain.sql fde467cf5591e1b4
 -- cogo.enqueue_plain: enqueue for several plain jobs of one lane: of any types, each with payload, priority, max_attempts, executor, key
 -- and trace_id, and nothing that makes it wait. Reads the items once and writes everything in one statement, where the long way goes
 -- over its plan six times. Returns enqueue's answer, or null where there is more to it (several lanes, a rate, a key that is taken or
@@ -1299,7 +1436,7 @@ begin
   begin
     perform cogo.check_quota(enqueue_plain.project_id, asked.jobs);
     -- ready right away: as many as the project's share of the lane has room for; the rest waits for its turn
-    room := greatest(cogo.ready_room(enqueue_plain.project_id, route), 0);
+    room := cogo.take_room(enqueue_plain.project_id, route, asked.jobs);
     if room > 0 then
       ready := array(select cogo.new_job_id(moment, n) from generate_series(1, least(room, asked.jobs)) n);
       messages := array(select p.msg_id from cogo.push(route, ready) p order by p.msg_id);
